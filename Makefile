@@ -1,0 +1,23 @@
+# Everything there is to do here. Needs a Rust toolchain and a C compiler, nothing else.
+
+.PHONY: help run test check bench
+
+help: ## Says what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+run: ## Starts a server with the demo in it, on http://127.0.0.1:8080
+	cargo run --locked --package server --bin stagedoor -- serve --demo
+
+test: ## Runs all tests
+	cargo test --locked --workspace
+
+check: ## Format, lints, documentation, licences
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo "cargo-deny is not installed: licences and bans are not checked"; fi
+
+bench: ## Measures holds over HTTP, in groups and one by one
+	cargo build --locked --release --package server --package bench
+	target/release/bench target/release/stagedoor

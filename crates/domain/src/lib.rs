@@ -1,0 +1,29 @@
+//! The rules of Stagedoor, and nothing else: plain data, pure functions, and the ports through
+//! which the rules meet the world.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or awaits: the time comes in as
+//! `records.now`, new ids come in as arguments, and what a rule needs to know it finds in
+//! [`records::Records`].
+
+pub mod audit;
+pub mod cash;
+pub mod concert;
+pub mod idempotency;
+pub mod ids;
+pub mod money;
+pub mod page;
+pub mod payment;
+pub mod ports;
+pub mod records;
+pub mod refusal;
+pub mod reservation;
+pub mod seat;
+pub mod seat_plan;
+pub mod show;
+pub mod uptime;
+pub mod user;
+pub mod waiting_room;
+pub mod waiting_token;
+
+/// A moment in UTC, as the store's clock tells it, whole microseconds.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

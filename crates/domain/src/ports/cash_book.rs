@@ -1,0 +1,27 @@
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::cash::{CashAccount, CashEntry};
+use crate::ids::{EntryId, UserId};
+use crate::page::{Page, PageRequest};
+
+/// Looks up cash accounts.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait CashBook: Send + Sync {
+    /// The user's account; none for who never charged.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    async fn account(&self, user_id: UserId) -> Result<Option<CashAccount>, Unavailable>;
+
+    /// The entries of a user's account, newest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    async fn entries(
+        &self,
+        user_id: UserId,
+        page: PageRequest<EntryId>,
+    ) -> Result<Page<CashEntry, EntryId>, Unavailable>;
+}

@@ -1,0 +1,49 @@
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::Timestamp;
+use crate::idempotency::IdempotencyKey;
+use crate::ids::{ReservationId, RoomId, TokenId};
+
+/// Finds what a sweeper should look at. What it finds may have changed before the sweeper comes
+/// to it, so every decision looks again. Each method returns at most `limit` ids, those longest due
+/// first, and fails with [`Unavailable`] when the store does not answer.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait DueWork: Send + Sync {
+    /// Reservations written down as held whose time is over at `now`.
+    async fn lapsed_holds(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable>;
+
+    /// Tokens written down as active whose time is over at `now`.
+    async fn run_out_tokens(&self, now: Timestamp, limit: u32)
+    -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Tokens written down as active, in order of their ids, after one of them.
+    async fn active_tokens(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Waiting tokens of a room last heard of before `heard_before`.
+    async fn silent_tokens(
+        &self,
+        room_id: RoomId,
+        heard_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// The waiting tokens of a room with the lowest numbers, lowest first.
+    async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Answers kept since before `kept_before`.
+    async fn old_answers(
+        &self,
+        kept_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IdempotencyKey>, Unavailable>;
+}

@@ -1,0 +1,8 @@
+use uuid::Uuid;
+
+/// Gives out new ids.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait Ids: Send + Sync {
+    /// An id that nobody had before: a UUIDv7 (RFC 9562, section 5.7), so ids sort by their age.
+    fn next(&self) -> Uuid;
+}

@@ -1,0 +1,33 @@
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::ids::{PaymentId, ReservationId, UserId};
+use crate::page::{Page, PageRequest};
+use crate::payment::Receipt;
+use crate::reservation::Reservation;
+
+/// Looks up what users reserved and paid for. Every method fails with [`Unavailable`] when the
+/// store does not answer.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// The reservation of that id, whoever's it is.
+    async fn reservation(&self, id: ReservationId) -> Result<Option<Reservation>, Unavailable>;
+
+    /// A user's reservations, newest first.
+    async fn reservations(
+        &self,
+        user_id: UserId,
+        page: PageRequest<ReservationId>,
+    ) -> Result<Page<Reservation, ReservationId>, Unavailable>;
+
+    /// The payment of that id, whoever's it is, and what it is for.
+    async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, Unavailable>;
+
+    /// A user's payments, newest first.
+    async fn payments(
+        &self,
+        user_id: UserId,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable>;
+}

@@ -1,0 +1,302 @@
+//! A group of decisions over one set of records: each sees what those before it did, and one that
+//! is refused leaves no trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Records, Scope, is_written_live};
+use crate::cash::CashAccount;
+use crate::concert::Concert;
+use crate::idempotency::{IdempotencyKey, KeptAnswer};
+use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use crate::payment::Payment;
+use crate::refusal::Refusal;
+use crate::reservation::{Reservation, ReservationState};
+use crate::seat::Seat;
+use crate::show::Show;
+use crate::uptime::Uptime;
+use crate::user::{Email, User};
+use crate::waiting_room::{Line, WaitingRoom};
+use crate::waiting_token::WaitingToken;
+
+/// Where records come from: a store, within one of its transactions, shut against other writers.
+#[expect(missing_docs, reason = "each method loads what it is named for, by the key it is given")]
+pub trait Source {
+    /// Why something could not be loaded.
+    type Error;
+
+    fn user(&mut self, id: UserId) -> Result<Option<User>, Self::Error>;
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Self::Error>;
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Self::Error>;
+    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Self::Error>;
+    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Self::Error>;
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Self::Error>;
+    /// Those that are written down as held or confirmed.
+    fn reserved_by(
+        &mut self,
+        user_id: UserId,
+        concert_id: ConcertId,
+    ) -> Result<Vec<Reservation>, Self::Error>;
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Self::Error>;
+    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Self::Error>;
+    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Self::Error>;
+    fn line(&mut self, id: RoomId) -> Result<Line, Self::Error>;
+    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Self::Error>;
+    /// The one that is written down as waiting or active.
+    fn live_token(
+        &mut self,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Result<Option<WaitingToken>, Self::Error>;
+    fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, Self::Error>;
+    fn uptime(&mut self) -> Result<Option<Uptime>, Self::Error>;
+}
+
+/// Runs decisions one after the other over records that it loads once, from `S`, and gathers what
+/// they change.
+pub struct Group<S> {
+    source: S,
+    all: Records,
+    /// Finds reservations among `all`, which may be many, by whose they are.
+    reserved_by: BTreeMap<(UserId, ConcertId), BTreeSet<ReservationId>>,
+}
+
+/// Takes a row from the group's records, loading it into them first where it is not there yet.
+macro_rules! fetch {
+    ($group:ident, $table:ident, $id:expr, $load:expr) => {{
+        if $group.all.$table.get(&$id).is_none()
+            && let Some(loaded) = $load
+        {
+            $group.all.$table.load(loaded);
+        }
+        $group.all.$table.get(&$id).cloned()
+    }};
+}
+
+impl<S: Source> Group<S> {
+    /// A group that loads from `source` and decides at `now`.
+    pub fn new(source: S, now: crate::Timestamp) -> Self {
+        Self { source, all: Records::at(now), reserved_by: BTreeMap::new() }
+    }
+
+    /// Runs one decision on a copy of what `scope` names. What it changes becomes part of the
+    /// group's changes when it accepts, and is forgotten when it refuses.
+    ///
+    /// # Errors
+    /// The outer error is the source's; the inner one is the decision's refusal.
+    pub fn run(
+        &mut self,
+        scope: &Scope,
+        decide: &dyn Fn(&mut Records) -> Result<(), Refusal>,
+    ) -> Result<Result<Records, Refusal>, S::Error> {
+        let mut records = self.slice(scope)?;
+        if let Err(refusal) = decide(&mut records) {
+            return Ok(Err(refusal));
+        }
+        self.merge(&records);
+        Ok(Ok(records))
+    }
+
+    /// What the decisions of the group changed, all together.
+    pub fn into_changes(self) -> Records {
+        self.all
+    }
+
+    fn slice(&mut self, scope: &Scope) -> Result<Records, S::Error> {
+        let mut slice = Records::at(self.all.now);
+        for id in &scope.users {
+            let user = fetch!(self, users, *id, self.source.user(*id)?);
+            user.into_iter().for_each(|user| slice.users.load(user));
+        }
+        for email in &scope.emails {
+            self.bring_user_of_email(&mut slice, email)?;
+        }
+        for id in &scope.concerts {
+            self.bring_concert(&mut slice, *id)?;
+        }
+        for id in &scope.shows {
+            self.bring_show(&mut slice, *id)?;
+        }
+        for id in &scope.seats {
+            let seat = fetch!(self, seats, *id, self.source.seat(*id)?);
+            let Some(seat) = seat else { continue };
+            let holder = seat.reservation_id();
+            slice.seats.load(seat);
+            if let Some(holder) = holder {
+                self.bring_reservation(&mut slice, holder)?;
+            }
+        }
+        for id in &scope.reservations {
+            self.bring_reservation(&mut slice, *id)?;
+        }
+        for (user_id, concert_id) in &scope.reserved_by {
+            self.bring_reserved_by(&mut slice, *user_id, *concert_id)?;
+        }
+        for id in &scope.payments {
+            let payment = fetch!(self, payments, *id, self.source.payment(*id)?);
+            let Some(payment) = payment else { continue };
+            self.bring_reservation(&mut slice, payment.reservation_id)?;
+            slice.payments.load(payment);
+        }
+        for id in &scope.accounts {
+            let account = fetch!(self, accounts, *id, self.source.account(*id)?);
+            account.into_iter().for_each(|account| slice.accounts.load(account));
+        }
+        for id in scope.rooms.union(&scope.lines) {
+            let room = fetch!(self, rooms, *id, self.source.room(*id)?);
+            room.into_iter().for_each(|room| slice.rooms.load(room));
+        }
+        for id in &scope.lines {
+            let line = fetch!(self, lines, *id, Some(self.source.line(*id)?));
+            line.into_iter().for_each(|line| slice.lines.load(line));
+        }
+        for id in &scope.tokens {
+            let token = fetch!(self, tokens, *id, self.source.token(*id)?);
+            token.into_iter().for_each(|token| slice.tokens.load(token));
+        }
+        for (user_id, room_id) in &scope.live_tokens {
+            self.bring_live_token(&mut slice, *user_id, *room_id)?;
+        }
+        for key in &scope.kept_answers {
+            let kept = fetch!(self, kept_answers, *key, self.source.kept_answer(key)?);
+            kept.into_iter().for_each(|kept| slice.kept_answers.load(kept));
+        }
+        if scope.uptime {
+            if self.all.uptime.is_none() {
+                self.all.uptime = self.source.uptime()?;
+            }
+            slice.uptime.clone_from(&self.all.uptime);
+        }
+        Ok(slice)
+    }
+
+    fn bring_user_of_email(&mut self, slice: &mut Records, email: &Email) -> Result<(), S::Error> {
+        if self.all.user_of_email(email).is_none()
+            && let Some(user) = self.source.user_of_email(email)?
+        {
+            self.all.users.load(user);
+        }
+        if let Some(user) = self.all.user_of_email(email) {
+            slice.users.load(user.clone());
+        }
+        Ok(())
+    }
+
+    fn bring_concert(&mut self, slice: &mut Records, id: ConcertId) -> Result<(), S::Error> {
+        let concert = fetch!(self, concerts, id, self.source.concert(id)?);
+        concert.into_iter().for_each(|concert| slice.concerts.load(concert));
+        Ok(())
+    }
+
+    fn bring_show(&mut self, slice: &mut Records, id: ShowId) -> Result<(), S::Error> {
+        let Some(show) = fetch!(self, shows, id, self.source.show(id)?) else { return Ok(()) };
+        self.bring_concert(slice, show.concert_id)?;
+        slice.shows.load(show);
+        Ok(())
+    }
+
+    fn bring_reservation(
+        &mut self,
+        slice: &mut Records,
+        id: ReservationId,
+    ) -> Result<(), S::Error> {
+        let reservation = fetch!(self, reservations, id, self.source.reservation(id)?);
+        let Some(reservation) = reservation else { return Ok(()) };
+        self.index(&reservation);
+        self.bring_show(slice, reservation.show_id)?;
+        for seat_id in reservation.seat_ids() {
+            let seat = fetch!(self, seats, seat_id, self.source.seat(seat_id)?);
+            seat.into_iter().for_each(|seat| slice.seats.load(seat));
+        }
+        let payment_id = match reservation.state {
+            ReservationState::Confirmed { payment_id, .. }
+            | ReservationState::Refunded { payment_id, .. } => Some(payment_id),
+            ReservationState::Held
+            | ReservationState::Expired { .. }
+            | ReservationState::Cancelled { .. } => None,
+        };
+        if let Some(id) = payment_id {
+            let payment = fetch!(self, payments, id, self.source.payment(id)?);
+            payment.into_iter().for_each(|payment| slice.payments.load(payment));
+        }
+        slice.reservations.load(reservation);
+        Ok(())
+    }
+
+    fn bring_reserved_by(
+        &mut self,
+        slice: &mut Records,
+        user_id: UserId,
+        concert_id: ConcertId,
+    ) -> Result<(), S::Error> {
+        for reservation in self.source.reserved_by(user_id, concert_id)? {
+            self.index(&reservation);
+            self.all.reservations.load(reservation);
+        }
+        for id in self.reserved_by.get(&(user_id, concert_id)).into_iter().flatten() {
+            let reservation = self.all.reservations.get(id).cloned();
+            reservation.into_iter().for_each(|found| slice.reservations.load(found));
+        }
+        Ok(())
+    }
+
+    fn bring_live_token(
+        &mut self,
+        slice: &mut Records,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Result<(), S::Error> {
+        if self.all.live_token_of(user_id, room_id).is_none()
+            && let Some(token) = self.source.live_token(user_id, room_id)?
+        {
+            // Not taken where the token is here already: then the group has ended it.
+            self.all.tokens.load(token);
+        }
+        if let Some(token) = self.all.live_token_of(user_id, room_id) {
+            debug_assert!(is_written_live(token), "found as live");
+            slice.tokens.load(token.clone());
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, reservation: &Reservation) {
+        let whose = (reservation.user_id, reservation.concert_id);
+        self.reserved_by.entry(whose).or_default().insert(reservation.id);
+    }
+
+    fn merge(&mut self, accepted: &Records) {
+        let Records {
+            now: _,
+            users,
+            concerts,
+            shows,
+            seats,
+            reservations,
+            payments,
+            accounts,
+            entries,
+            rooms,
+            lines,
+            tokens,
+            kept_answers,
+            uptime,
+        } = accepted;
+        for (reservation, _) in reservations.changes() {
+            self.index(reservation);
+        }
+        self.all.users.merge(users);
+        self.all.concerts.merge(concerts);
+        self.all.shows.merge(shows);
+        self.all.seats.merge(seats);
+        self.all.reservations.merge(reservations);
+        self.all.payments.merge(payments);
+        self.all.accounts.merge(accounts);
+        self.all.entries.merge(entries);
+        self.all.rooms.merge(rooms);
+        self.all.lines.merge(lines);
+        self.all.tokens.merge(tokens);
+        self.all.kept_answers.merge(kept_answers);
+        if uptime.is_some() {
+            self.all.uptime.clone_from(uptime);
+        }
+    }
+}

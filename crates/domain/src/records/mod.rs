@@ -1,0 +1,165 @@
+//! What a decision sees of the world, and changes.
+
+mod group;
+mod scope;
+mod table;
+
+pub use group::{Group, Source};
+pub use scope::Scope;
+pub use table::{Entity, Fate, Table};
+
+use crate::Timestamp;
+use crate::cash::{CashAccount, CashEntry};
+use crate::concert::Concert;
+use crate::idempotency::{IdempotencyKey, KeptAnswer};
+use crate::ids::{
+    ConcertId, EntryId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId,
+};
+use crate::payment::Payment;
+use crate::refusal::Refusal;
+use crate::reservation::Reservation;
+use crate::seat::Seat;
+use crate::show::Show;
+use crate::uptime::Uptime;
+use crate::user::{Email, User};
+use crate::waiting_room::{Line, WaitingRoom};
+use crate::waiting_token::{TokenState, WaitingToken};
+
+macro_rules! entity {
+    ($($entity:ty, $id:ty, $field:ident;)*) => {$(
+        impl Entity for $entity {
+            type Id = $id;
+
+            fn id(&self) -> $id {
+                self.$field.clone()
+            }
+        }
+    )*};
+}
+
+entity! {
+    User, UserId, id;
+    Concert, ConcertId, id;
+    Show, ShowId, id;
+    Seat, SeatId, id;
+    Reservation, ReservationId, id;
+    Payment, PaymentId, id;
+    CashAccount, UserId, user_id;
+    CashEntry, EntryId, id;
+    WaitingRoom, RoomId, id;
+    Line, RoomId, room_id;
+    WaitingToken, TokenId, id;
+    KeptAnswer, IdempotencyKey, key;
+}
+
+/// What a [`Scope`] named, as it is in the store; a decision changes it, and the store saves that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each table is named for what is in it")]
+pub struct Records {
+    /// The store's time, read after all of this was shut against other writers.
+    pub now: Timestamp,
+    pub users: Table<User>,
+    pub concerts: Table<Concert>,
+    pub shows: Table<Show>,
+    pub seats: Table<Seat>,
+    pub reservations: Table<Reservation>,
+    pub payments: Table<Payment>,
+    pub accounts: Table<CashAccount>,
+    /// Entries made by decisions; those of before are not loaded.
+    pub entries: Table<CashEntry>,
+    pub rooms: Table<WaitingRoom>,
+    /// Counted by the store and never saved.
+    pub lines: Table<Line>,
+    pub tokens: Table<WaitingToken>,
+    pub kept_answers: Table<KeptAnswer>,
+    /// The service's pulse; `None` before its first beat, and where no scope asked for it.
+    pub uptime: Option<Uptime>,
+}
+
+impl Records {
+    /// No records, at `now`.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            users: Table::default(),
+            concerts: Table::default(),
+            shows: Table::default(),
+            seats: Table::default(),
+            reservations: Table::default(),
+            payments: Table::default(),
+            accounts: Table::default(),
+            entries: Table::default(),
+            rooms: Table::default(),
+            lines: Table::default(),
+            tokens: Table::default(),
+            kept_answers: Table::default(),
+            uptime: None,
+        }
+    }
+
+    /// A token of the user's.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidToken`] when its record is gone, or is another user's.
+    pub fn token(&self, id: TokenId, user_id: UserId) -> Result<&WaitingToken, Refusal> {
+        let own = self.tokens.get(&id).filter(|token| token.user_id == user_id);
+        own.ok_or(Refusal::InvalidToken)
+    }
+
+    /// The user's place in the room, if the user waits there or is inside.
+    #[must_use]
+    pub fn live_token_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
+        let mut tokens = self.tokens.iter();
+        tokens.find(|t| (t.user_id, t.room_id) == (user_id, room_id) && is_written_live(t))
+    }
+
+    /// The user who signs in with `email`.
+    #[must_use]
+    pub fn user_of_email(&self, email: &Email) -> Option<&User> {
+        self.users.iter().find(|user| user.email == *email)
+    }
+
+    /// The user's account, to be changed; an empty one for who never charged.
+    pub fn account_mut(&mut self, user_id: UserId) -> &mut CashAccount {
+        if self.accounts.get(&user_id).is_none() {
+            self.accounts.insert(CashAccount::empty(user_id));
+        }
+        match self.accounts.get_mut(&user_id) {
+            Some(account) => account,
+            None => unreachable!("it was put there just now"),
+        }
+    }
+
+    /// A room and who is in it, both to be changed.
+    pub fn room_and_line_mut(&mut self, id: RoomId) -> Option<(&mut WaitingRoom, &mut Line)> {
+        Some((self.rooms.get_mut(&id)?, self.lines.get_mut(&id)?))
+    }
+
+    /// The show that a gated call is about, with its concert, once the user's token admits to it.
+    ///
+    /// # Errors
+    /// What the token refuses, and `missing` when there is no such show and the token is active
+    /// somewhere: whoever is not let in anywhere is not told what there is.
+    pub fn gated_show(
+        &self,
+        (token_id, user_id): (TokenId, UserId),
+        show_id: ShowId,
+        missing: Refusal,
+    ) -> Result<(Show, Concert), Refusal> {
+        let token = self.token(token_id, user_id)?;
+        let show = self.shows.get(&show_id);
+        let concert = show.and_then(|show| self.concerts.get(&show.concert_id));
+        let (Some(show), Some(concert)) = (show, concert) else {
+            token.ensure_active(self.now)?;
+            return Err(missing);
+        };
+        token.ensure_admits(show.room(concert), self.now)?;
+        Ok((show.clone(), concert.clone()))
+    }
+}
+
+/// Whether a token is written down as waiting or active, be its time over or not.
+pub(crate) const fn is_written_live(token: &WaitingToken) -> bool {
+    matches!(token.state, TokenState::Waiting | TokenState::Active { .. })
+}

@@ -1,0 +1,109 @@
+//! What a decision needs to see.
+
+use std::collections::BTreeSet;
+
+use crate::idempotency::IdempotencyKey;
+use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use crate::user::Email;
+
+/// Names what a decision needs to see, by keys alone.
+///
+/// Some things bring others along: a show its concert; a seat the reservation that holds it; a
+/// reservation its seats, its show and its payment; a payment its reservation. What is named and
+/// not there is simply not among the records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each set is named for what is in it")]
+pub struct Scope {
+    pub users: BTreeSet<UserId>,
+    pub emails: BTreeSet<Email>,
+    pub concerts: BTreeSet<ConcertId>,
+    pub shows: BTreeSet<ShowId>,
+    pub seats: BTreeSet<SeatId>,
+    pub reservations: BTreeSet<ReservationId>,
+    /// Held and confirmed reservations of a user in a concert.
+    pub reserved_by: BTreeSet<(UserId, ConcertId)>,
+    pub payments: BTreeSet<PaymentId>,
+    pub accounts: BTreeSet<UserId>,
+    pub rooms: BTreeSet<RoomId>,
+    /// Rooms together with who is in them.
+    pub lines: BTreeSet<RoomId>,
+    pub tokens: BTreeSet<TokenId>,
+    /// A user's token in a room that is written down as waiting or active.
+    pub live_tokens: BTreeSet<(UserId, RoomId)>,
+    pub kept_answers: BTreeSet<IdempotencyKey>,
+    pub uptime: bool,
+}
+
+macro_rules! name {
+    ($($(#[$doc:meta])* $method:ident: $set:ident of $($arg:ident: $type:ty),+;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $method(mut self, $($arg: $type),+) -> Self {
+            self.$set.insert(($($arg),+));
+            self
+        }
+    )*};
+}
+
+impl Scope {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    name! {
+        /// Adds a user.
+        user: users of id: UserId;
+        /// Adds whoever signs in with that email.
+        email: emails of email: Email;
+        /// Adds a concert.
+        concert: concerts of id: ConcertId;
+        /// Adds a show.
+        show: shows of id: ShowId;
+        /// Adds a reservation.
+        reservation: reservations of id: ReservationId;
+        /// Adds what the user has reserved in the concert.
+        reserved_by: reserved_by of user_id: UserId, concert_id: ConcertId;
+        /// Adds a payment.
+        payment: payments of id: PaymentId;
+        /// Adds a user's cash account.
+        account: accounts of user_id: UserId;
+        /// Adds a room without who is in it.
+        room: rooms of id: RoomId;
+        /// Adds a room with who is in it.
+        line: lines of id: RoomId;
+        /// Adds a token.
+        token: tokens of id: TokenId;
+        /// Adds the user's token in the room.
+        live_token: live_tokens of user_id: UserId, room_id: RoomId;
+    }
+
+    /// Adds seats.
+    #[must_use]
+    pub fn seats(mut self, ids: impl IntoIterator<Item = SeatId>) -> Self {
+        self.seats.extend(ids);
+        self
+    }
+
+    /// Adds tokens.
+    #[must_use]
+    pub fn tokens(mut self, ids: impl IntoIterator<Item = TokenId>) -> Self {
+        self.tokens.extend(ids);
+        self
+    }
+
+    /// Adds the answer that was kept for a key, if the request came with one.
+    #[must_use]
+    pub fn kept_answer(mut self, key: Option<IdempotencyKey>) -> Self {
+        self.kept_answers.extend(key);
+        self
+    }
+
+    /// Adds the service's pulse.
+    #[must_use]
+    pub const fn uptime(mut self) -> Self {
+        self.uptime = true;
+        self
+    }
+}

@@ -1,0 +1,174 @@
+//! Rows of one kind, and which of them a decision changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something that is kept by an id.
+pub trait Entity: Clone {
+    /// What it is found by.
+    type Id: Ord + Clone;
+
+    /// Its id.
+    fn id(&self) -> Self::Id;
+}
+
+/// Rows of one kind by id, in order of their ids, and what became of each since it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table<E: Entity> {
+    rows: BTreeMap<E::Id, Row<E>>,
+    removed: BTreeSet<E::Id>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row<E> {
+    entity: E,
+    fate: Fate,
+}
+
+/// What became of a row since it was loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Kept,
+    /// It was there and was changed.
+    Changed,
+    /// It was not there.
+    New,
+}
+
+impl<E: Entity> Default for Table<E> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), removed: BTreeSet::new() }
+    }
+}
+
+impl<E: Entity> Table<E> {
+    /// The row of that id.
+    #[must_use]
+    pub fn get(&self, id: &E::Id) -> Option<&E> {
+        self.rows.get(id).map(|row| &row.entity)
+    }
+
+    /// The row of that id, to be changed.
+    pub fn get_mut(&mut self, id: &E::Id) -> Option<&mut E> {
+        let row = self.rows.get_mut(id)?;
+        if row.fate == Fate::Kept {
+            row.fate = Fate::Changed;
+        }
+        Some(&mut row.entity)
+    }
+
+    /// All rows, in order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
+        self.rows.values().map(|row| &row.entity)
+    }
+
+    /// Adds a row, or puts it in the place of one of the same id.
+    pub fn insert(&mut self, entity: E) {
+        self.set(entity, Fate::New);
+    }
+
+    /// Puts a changed row in the place of the one that was loaded.
+    pub fn put(&mut self, entity: E) {
+        if let Some(row) = self.get_mut(&entity.id()) {
+            *row = entity;
+        }
+    }
+
+    /// Takes a row out.
+    pub fn remove(&mut self, id: &E::Id) {
+        if self.rows.remove(id).is_some_and(|row| row.fate != Fate::New) {
+            self.removed.insert(id.clone());
+        }
+    }
+
+    /// Adds a row as it is in the store. One that is here already stays as it is: it may have been
+    /// changed.
+    pub fn load(&mut self, entity: E) {
+        let id = entity.id();
+        if !self.removed.contains(&id) {
+            self.rows.entry(id).or_insert(Row { entity, fate: Fate::Kept });
+        }
+    }
+
+    fn set(&mut self, entity: E, fate: Fate) {
+        let id = entity.id();
+        let was_removed = self.removed.remove(&id);
+        let fate = match self.rows.get(&id).map(|row| row.fate) {
+            Some(Fate::New) => Fate::New,
+            Some(Fate::Kept | Fate::Changed) => Fate::Changed,
+            None if was_removed => Fate::Changed,
+            None => fate,
+        };
+        self.rows.insert(id, Row { entity, fate });
+    }
+
+    /// The rows that were added or changed, with which of the two.
+    pub fn changes(&self) -> impl Iterator<Item = (&E, Fate)> {
+        let all = self.rows.values().map(|row| (&row.entity, row.fate));
+        all.filter(|(_, fate)| *fate != Fate::Kept)
+    }
+
+    /// The ids of the rows that were taken out.
+    pub fn removals(&self) -> impl Iterator<Item = &E::Id> {
+        self.removed.iter()
+    }
+
+    /// Takes over what `other`, which began as a copy of some of these rows, changed.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (entity, fate) in other.changes() {
+            self.set(entity.clone(), fate);
+        }
+        for id in other.removals() {
+            self.remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Entity for (u8, &'static str) {
+        type Id = u8;
+
+        fn id(&self) -> u8 {
+            self.0
+        }
+    }
+
+    fn changes(table: &Table<(u8, &'static str)>) -> Vec<((u8, &'static str), Fate)> {
+        table.changes().map(|(entity, fate)| (*entity, fate)).collect()
+    }
+
+    #[test]
+    fn only_what_was_touched_is_a_change() {
+        let mut table = Table::default();
+        table.load((1, "loaded"));
+        table.load((2, "loaded"));
+        table.insert((3, "new"));
+        table.get_mut(&2).unwrap().1 = "changed";
+        table.get_mut(&3).unwrap().1 = "changed while new";
+        let expected = [((2, "changed"), Fate::Changed), ((3, "changed while new"), Fate::New)];
+        assert_eq!(changes(&table), expected);
+    }
+
+    #[test]
+    fn what_a_copy_changed_is_merged_and_a_new_row_stays_new() {
+        let mut table = Table::default();
+        table.insert((1, "new"));
+        let mut copy = Table::default();
+        copy.load((1, "new"));
+        copy.get_mut(&1).unwrap().1 = "changed by the next";
+        table.merge(&copy);
+        assert_eq!(changes(&table), [((1, "changed by the next"), Fate::New)]);
+    }
+
+    #[test]
+    fn what_is_taken_out_stays_out_though_loaded_again() {
+        let mut table = Table::default();
+        table.load((1, "loaded"));
+        table.remove(&1);
+        table.load((1, "loaded"));
+        assert_eq!((table.get(&1), table.removals().count()), (None, 1));
+    }
+}

@@ -1,0 +1,192 @@
+//! Seats: one place at one show.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{ReservationId, SeatId, ShowId};
+use crate::money::Amount;
+
+/// One place at one show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Its id.
+    pub id: SeatId,
+    /// The show it is a place at.
+    pub show_id: ShowId,
+    /// Where it is and what it costs.
+    pub place: Place,
+    /// How many changes of its status anyone could have seen. The versions of a show's seats add
+    /// up to the version of its seat map, which so only ever grows.
+    pub version: u64,
+    /// Whose it is.
+    pub state: SeatState,
+}
+
+/// Where a seat is and what it costs; never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its number, unique in its show, such as `A-3-12`.
+    pub number: String,
+    /// Its section, such as `A`.
+    pub section: String,
+    /// Its row, such as `3`.
+    pub row: String,
+    /// Its grade, such as `VIP`.
+    pub grade: String,
+    /// Its price.
+    pub price: Amount,
+}
+
+/// Whose a seat is, as it was last written down. A hold that ran out stays written until somebody
+/// comes by; ask [`Seat::status`] for what counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeatState {
+    /// Nobody's.
+    Available,
+    /// Set aside for a reservation, until a time.
+    Held {
+        /// For which one.
+        by: ReservationId,
+        /// Until when; at that time it is nobody's.
+        until: Timestamp,
+    },
+    /// Paid for.
+    Sold {
+        /// By which reservation.
+        to: ReservationId,
+    },
+}
+
+/// A seat's status as anyone may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeatStatus {
+    /// Can be held.
+    Available,
+    /// Is held by somebody.
+    Held,
+    /// Is owned by somebody.
+    Sold,
+}
+
+impl Seat {
+    /// A seat of `show_id` that nobody has had yet.
+    #[must_use]
+    pub const fn new(id: SeatId, show_id: ShowId, place: Place) -> Self {
+        Self { id, show_id, place, version: 0, state: SeatState::Available }
+    }
+
+    /// Its status at `now`: a hold that is over is nobody's, swept or not.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> SeatStatus {
+        match self.state {
+            SeatState::Available => SeatStatus::Available,
+            SeatState::Held { until, .. } if until <= now => SeatStatus::Available,
+            SeatState::Held { .. } => SeatStatus::Held,
+            SeatState::Sold { .. } => SeatStatus::Sold,
+        }
+    }
+
+    /// Its version at `now`. A hold that ran out was one change already, though nobody has
+    /// written it down.
+    #[must_use]
+    pub fn version_at(&self, now: Timestamp) -> u64 {
+        self.version + u64::from(self.has_lapsed_hold(now))
+    }
+
+    /// Whether it is written down as held by a hold that is over.
+    #[must_use]
+    pub fn has_lapsed_hold(&self, now: Timestamp) -> bool {
+        matches!(self.state, SeatState::Held { until, .. } if until <= now)
+    }
+
+    /// Sets it aside. The caller has seen that it is available.
+    pub(crate) fn hold(&mut self, by: ReservationId, until: Timestamp, now: Timestamp) {
+        debug_assert_eq!(self.status(now), SeatStatus::Available, "a held seat is held again");
+        self.version = self.version_at(now) + 1;
+        self.state = SeatState::Held { by, until };
+    }
+
+    /// Makes it nobody's, if it is that reservation's; else leaves it alone.
+    pub(crate) fn release(&mut self, from: ReservationId) {
+        if self.reservation_id() == Some(from) {
+            self.version += 1;
+            self.state = SeatState::Available;
+        }
+    }
+
+    /// Makes it the reservation's for good. The caller has seen that the reservation holds it.
+    pub(crate) fn sell(&mut self, to: ReservationId) {
+        debug_assert_eq!(self.reservation_id(), Some(to), "a seat is sold to a stranger");
+        self.version += 1;
+        self.state = SeatState::Sold { to };
+    }
+
+    /// The reservation that it is written down for.
+    #[must_use]
+    pub const fn reservation_id(&self) -> Option<ReservationId> {
+        match self.state {
+            SeatState::Available => None,
+            SeatState::Held { by, .. } => Some(by),
+            SeatState::Sold { to } => Some(to),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn seat() -> Seat {
+        let place = Place {
+            number: "A-1-1".into(),
+            section: "A".into(),
+            row: "1".into(),
+            grade: "VIP".into(),
+            price: Amount::new(1000).unwrap(),
+        };
+        Seat::new(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), place)
+    }
+
+    fn reservation(n: u128) -> ReservationId {
+        uuid::Uuid::from_u128(n).into()
+    }
+
+    #[test]
+    fn a_hold_is_over_at_its_very_end() {
+        let now = Timestamp::UNIX_EPOCH;
+        let until = now + TimeDelta::seconds(300);
+        let mut seat = seat();
+        seat.hold(reservation(1), until, now);
+        assert_eq!(seat.status(until - TimeDelta::microseconds(1)), SeatStatus::Held);
+        assert_eq!(seat.status(until), SeatStatus::Available);
+    }
+
+    #[test]
+    fn a_seats_version_grows_with_every_change_and_not_with_the_sweep_of_one() {
+        let now = Timestamp::UNIX_EPOCH;
+        let until = now + TimeDelta::seconds(300);
+        let mut swept = seat();
+        swept.hold(reservation(1), until, now);
+        assert_eq!((swept.version_at(now), swept.version_at(until)), (1, 2));
+
+        let mut held_anew = swept.clone();
+        swept.release(reservation(1));
+        assert_eq!(swept.version_at(until), 2);
+        held_anew.hold(reservation(2), until + TimeDelta::seconds(300), until);
+        assert_eq!(held_anew.version_at(until), 3);
+    }
+
+    #[test]
+    fn only_its_own_reservation_frees_a_seat() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut seat = seat();
+        seat.hold(reservation(1), now + TimeDelta::seconds(1), now);
+        seat.release(reservation(2));
+        assert_eq!(seat.status(now), SeatStatus::Held);
+        seat.release(reservation(1));
+        assert_eq!(seat.status(now), SeatStatus::Available);
+    }
+}

@@ -1,0 +1,124 @@
+//! Shows: one performance of a concert, at one time in one hall.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::concert::Concert;
+use crate::ids::{ConcertId, RoomId, ShowId};
+use crate::refusal::Refusal;
+
+/// One performance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Show {
+    /// Its id.
+    pub id: ShowId,
+    /// The concert it is a performance of.
+    pub concert_id: ConcertId,
+    /// When it begins.
+    pub starts_at: Timestamp,
+    /// The day it begins on at the venue.
+    pub date: NaiveDate,
+    /// How many seats it has, whatever their state.
+    pub seat_count: u32,
+    /// Its own waiting room, if it has one.
+    pub room_id: Option<RoomId>,
+}
+
+impl Show {
+    /// The day that `starts_at` falls on in the venue's `time_zone`.
+    #[must_use]
+    pub fn date_at_venue(starts_at: Timestamp, time_zone: Tz) -> NaiveDate {
+        starts_at.with_timezone(&time_zone).date_naive()
+    }
+
+    /// The room in front of the show: its own, its concert's, or the site's.
+    #[must_use]
+    pub fn room(&self, concert: &Concert) -> RoomId {
+        self.room_id.unwrap_or_else(|| concert.room())
+    }
+
+    /// Whether its seats can be booked at `now`: its concert is on sale and it has not begun.
+    #[must_use]
+    pub fn is_on_sale(&self, concert: &Concert, now: Timestamp) -> bool {
+        concert.is_on_sale(now) && now < self.starts_at
+    }
+
+    /// # Errors
+    /// [`Refusal::NotOnSale`] unless its seats can be booked at `now`.
+    pub fn ensure_on_sale(&self, concert: &Concert, now: Timestamp) -> Result<(), Refusal> {
+        if self.is_on_sale(concert, now) { Ok(()) } else { Err(Refusal::NotOnSale) }
+    }
+}
+
+/// The one show among those that a concert has on a date.
+///
+/// # Errors
+/// [`Refusal::InvalidDate`] when there is none, [`Refusal::AmbiguousDate`] when there are several.
+pub fn the_only_one(shows: &[Show]) -> Result<&Show, Refusal> {
+    match shows {
+        [] => Err(Refusal::InvalidDate),
+        [show] => Ok(show),
+        several => Err(Refusal::AmbiguousDate {
+            shows: several.iter().map(|show| (show.id, show.starts_at)).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::concert::tests::concert;
+
+    pub(crate) fn show(n: u128, concert: &Concert) -> Show {
+        let starts_at = Timestamp::UNIX_EPOCH + TimeDelta::days(365);
+        Show {
+            id: uuid::Uuid::from_u128(n).into(),
+            concert_id: concert.id,
+            starts_at,
+            date: Show::date_at_venue(starts_at, concert.details.time_zone),
+            seat_count: 0,
+            room_id: None,
+        }
+    }
+
+    #[test]
+    fn a_show_is_on_the_venues_date() {
+        let late_evening_utc = "2026-12-24T20:00:00Z".parse().unwrap();
+        let date = Show::date_at_venue(late_evening_utc, chrono_tz::Asia::Seoul);
+        assert_eq!(date.to_string(), "2026-12-25");
+    }
+
+    #[test]
+    fn a_show_that_began_is_not_on_sale() {
+        let concert = concert(1);
+        let show = show(2, &concert);
+        let before = show.starts_at - TimeDelta::microseconds(1);
+        assert_eq!(show.ensure_on_sale(&concert, before), Ok(()));
+        assert_eq!(show.ensure_on_sale(&concert, show.starts_at), Err(Refusal::NotOnSale));
+    }
+
+    #[test]
+    fn a_room_of_its_own_comes_before_the_concerts_and_that_before_the_sites() {
+        let mut concert = concert(1);
+        let mut show = show(2, &concert);
+        assert_eq!(show.room(&concert), RoomId::SITE);
+        concert.room_id = Some(uuid::Uuid::from_u128(7).into());
+        assert_eq!(Some(show.room(&concert)), concert.room_id);
+        show.room_id = Some(uuid::Uuid::from_u128(8).into());
+        assert_eq!(Some(show.room(&concert)), show.room_id);
+    }
+
+    #[test]
+    fn a_date_with_two_shows_is_ambiguous_and_one_with_none_invalid() {
+        let concert = concert(1);
+        let (first, second) = (show(2, &concert), show(3, &concert));
+        assert_eq!(the_only_one(&[]), Err(Refusal::InvalidDate));
+        assert_eq!(the_only_one(std::slice::from_ref(&first)), Ok(&first));
+        assert!(matches!(the_only_one(&[first, second]),
+            Err(Refusal::AmbiguousDate { shows }) if shows.len() == 2));
+    }
+}

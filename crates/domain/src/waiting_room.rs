@@ -1,0 +1,300 @@
+//! Waiting rooms: a line with a policy in front of what it sells.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
+use crate::refusal::{FieldErrors, Refusal};
+use crate::waiting_token::{Admission, TokenState, WaitingToken};
+
+/// A line and its policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingRoom {
+    /// Its id.
+    pub id: RoomId,
+    /// What it stands in front of.
+    pub door: Door,
+    /// Who is let in, and for how long.
+    pub policy: RoomPolicy,
+    /// The number of whoever joined last. Numbers are counted up from 1 and never reused.
+    pub last_number: u64,
+    /// Up to when the rate of admissions is used up.
+    pub rate_used_until: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a room stands in front of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Door {
+    /// Every concert that has no room of its own.
+    Site,
+    /// Every show of a concert that has no room of its own.
+    Concert(ConcertId),
+    /// One show.
+    Show(ShowId),
+}
+
+/// Who is let in, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomPolicy {
+    /// How many may be inside at once.
+    pub capacity: u32,
+    /// How many are let in a minute at the most; none: as many as fit.
+    pub admissions_per_minute: Option<u32>,
+    /// How long somebody may stay inside, in seconds.
+    pub active_ttl_seconds: u32,
+    /// After how many seconds without a sign of life somebody loses a place in line.
+    pub idle_ttl_seconds: u32,
+    /// Whether nobody is let in for now.
+    pub paused: bool,
+}
+
+/// Changes to a policy; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// See [`RoomPolicy::capacity`].
+    pub capacity: Option<u32>,
+    /// See [`RoomPolicy::admissions_per_minute`]; `Some(None)` lifts the limit.
+    pub admissions_per_minute: Option<Option<u32>>,
+    /// See [`RoomPolicy::active_ttl_seconds`].
+    pub active_ttl_seconds: Option<u32>,
+    /// See [`RoomPolicy::idle_ttl_seconds`].
+    pub idle_ttl_seconds: Option<u32>,
+    /// See [`RoomPolicy::paused`].
+    pub paused: Option<bool>,
+}
+
+impl RoomPolicy {
+    /// The policy with `change` made to it.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], naming each field that would leave its limits.
+    pub fn changed(&self, change: &PolicyChange) -> Result<Self, Refusal> {
+        let policy = Self {
+            capacity: change.capacity.unwrap_or(self.capacity),
+            admissions_per_minute: change
+                .admissions_per_minute
+                .unwrap_or(self.admissions_per_minute),
+            active_ttl_seconds: change.active_ttl_seconds.unwrap_or(self.active_ttl_seconds),
+            idle_ttl_seconds: change.idle_ttl_seconds.unwrap_or(self.idle_ttl_seconds),
+            paused: change.paused.unwrap_or(self.paused),
+        };
+        policy.check()?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let mut errors = FieldErrors::default();
+        errors.require(self.capacity <= 10_000_000, "capacity", "must be 0 to 10000000");
+        let rate = self.admissions_per_minute.is_none_or(|rate| (1..=10_000_000).contains(&rate));
+        errors.require(rate, "admissions_per_minute", "must be 1 to 10000000, or null");
+        let seconds = "must be 1 to 86400";
+        let day = 1..=86_400;
+        errors.require(day.contains(&self.active_ttl_seconds), "active_ttl_seconds", seconds);
+        errors.require(day.contains(&self.idle_ttl_seconds), "idle_ttl_seconds", seconds);
+        errors.into_result()
+    }
+
+    /// The time that one admission takes of the rate, or nothing without a limit.
+    ///
+    /// A room that fell behind its rate may catch up one second of it; for that a minute's
+    /// admissions are spread over 61 seconds, so that no 60 seconds ever see more than the limit.
+    fn admission_interval(&self) -> Option<TimeDelta> {
+        let rate = i64::from(self.admissions_per_minute?.max(1));
+        Some(TimeDelta::microseconds(61_000_000_i64.div_euclid(rate) + 1))
+    }
+}
+
+/// How far a room may fall behind its rate and still catch up.
+const CATCH_UP: TimeDelta = TimeDelta::seconds(1);
+
+/// Who is in a room just now, as the store counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Which room's.
+    pub room_id: RoomId,
+    /// How many tokens are active and have not run out.
+    pub active_count: u32,
+    /// Whether anyone waits.
+    pub anyone_waiting: bool,
+}
+
+impl WaitingRoom {
+    /// A room that nobody joined yet.
+    #[must_use]
+    pub const fn new(id: RoomId, door: Door, policy: RoomPolicy, now: Timestamp) -> Self {
+        Self { id, door, policy, last_number: 0, rate_used_until: now, created_at: now }
+    }
+
+    /// Gives `user_id` the room's next number, and lets the user in at once where a place is free
+    /// and nobody waits for it.
+    pub fn join(
+        &mut self,
+        line: &mut Line,
+        id: TokenId,
+        user_id: UserId,
+        concert_id: Option<ConcertId>,
+        now: Timestamp,
+    ) -> WaitingToken {
+        self.last_number += 1;
+        let mut token = WaitingToken {
+            id,
+            user_id,
+            room_id: self.id,
+            concert_id,
+            number: self.last_number,
+            joined_at: now,
+            heard_at: now,
+            state: TokenState::Waiting,
+        };
+        if line.anyone_waiting || !self.admit(line, &mut token, now) {
+            line.anyone_waiting = true;
+        }
+        token
+    }
+
+    /// Lets `token` in, if it waits, a place is free, the rate allows one and the room is not
+    /// paused. The caller goes through the line lowest number first. Says whether it was let in.
+    pub fn admit(&mut self, line: &mut Line, token: &mut WaitingToken, now: Timestamp) -> bool {
+        debug_assert_eq!((line.room_id, token.room_id), (self.id, self.id), "another room's");
+        let has_place = !self.policy.paused && line.active_count < self.policy.capacity;
+        if token.state != TokenState::Waiting || !has_place || !self.take_from_rate(now) {
+            return false;
+        }
+        line.active_count += 1;
+        let stay = TimeDelta::seconds(i64::from(self.policy.active_ttl_seconds));
+        token.state = TokenState::Active {
+            admission: Admission { at: now, capacity: self.policy.capacity },
+            expires_at: now + stay,
+        };
+        true
+    }
+
+    fn take_from_rate(&mut self, now: Timestamp) -> bool {
+        let Some(interval) = self.policy.admission_interval() else { return true };
+        if self.rate_used_until > now {
+            return false;
+        }
+        self.rate_used_until = self.rate_used_until.max(now - CATCH_UP) + interval;
+        true
+    }
+
+    /// Takes a new policy on. Nobody inside is thrown out by it.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], naming each field that would leave its limits.
+    pub fn change(&mut self, change: &PolicyChange, now: Timestamp) -> Result<(), Refusal> {
+        let policy = self.policy.changed(change)?;
+        if policy.admissions_per_minute != self.policy.admissions_per_minute {
+            self.rate_used_until = self.rate_used_until.min(now);
+        }
+        self.policy = policy;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    pub(crate) fn room(capacity: u32) -> (WaitingRoom, Line) {
+        let id = RoomId::SITE;
+        let policy = RoomPolicy {
+            capacity,
+            admissions_per_minute: None,
+            active_ttl_seconds: 600,
+            idle_ttl_seconds: 120,
+            paused: false,
+        };
+        let line = Line { room_id: id, active_count: 0, anyone_waiting: false };
+        (WaitingRoom::new(id, Door::Site, policy, Timestamp::UNIX_EPOCH), line)
+    }
+
+    fn join(room: &mut WaitingRoom, line: &mut Line, now: Timestamp) -> WaitingToken {
+        let n = u128::from(room.last_number) + 1;
+        room.join(line, Uuid::from_u128(n).into(), Uuid::from_u128(n).into(), None, now)
+    }
+
+    #[test]
+    fn who_comes_to_a_free_place_is_let_in_and_the_next_waits() {
+        let (mut room, mut line) = room(1);
+        let now = Timestamp::UNIX_EPOCH;
+        let first = join(&mut room, &mut line, now);
+        let second = join(&mut room, &mut line, now);
+        assert!(matches!(first.state, TokenState::Active { .. }));
+        assert_eq!((second.state, second.number), (TokenState::Waiting, 2));
+    }
+
+    #[test]
+    fn a_free_place_belongs_to_who_waits_and_not_to_who_comes() {
+        let (mut room, mut line) = room(1);
+        line.anyone_waiting = true;
+        assert_eq!(join(&mut room, &mut line, Timestamp::UNIX_EPOCH).state, TokenState::Waiting);
+    }
+
+    #[test]
+    fn a_full_or_paused_room_admits_nobody_and_a_token_is_admitted_once() {
+        let (mut room, mut line) = room(0);
+        let now = Timestamp::UNIX_EPOCH;
+        let mut token = join(&mut room, &mut line, now);
+        assert!(!room.admit(&mut line, &mut token, now));
+        room.policy.capacity = 2;
+        room.policy.paused = true;
+        assert!(!room.admit(&mut line, &mut token, now));
+        room.policy.paused = false;
+        assert!(room.admit(&mut line, &mut token, now));
+        assert!(!room.admit(&mut line, &mut token, now));
+        assert_eq!(line.active_count, 1);
+    }
+
+    #[test]
+    fn no_minute_sees_more_admissions_than_the_rate_allows() {
+        for rate in [1, 6, 59, 60, 1_000] {
+            let (mut room, mut line) = room(1_000_000);
+            room.policy.admissions_per_minute = Some(rate);
+            let mut admitted = Vec::new();
+            for tick in 0..1_200_i64 {
+                let now = Timestamp::UNIX_EPOCH + TimeDelta::milliseconds(250 * tick);
+                loop {
+                    let token = join(&mut room, &mut line, now);
+                    line.anyone_waiting = false;
+                    if token.state == TokenState::Waiting {
+                        break;
+                    }
+                    admitted.push(now);
+                }
+            }
+            let minute = TimeDelta::seconds(60);
+            for (i, start) in admitted.iter().enumerate() {
+                let within = admitted.iter().skip(i).filter(|at| **at < *start + minute).count();
+                assert!(within <= usize::try_from(rate).unwrap(), "{within} at a rate of {rate}");
+            }
+            let five_minutes = usize::try_from(rate).unwrap() * 5;
+            assert!(
+                admitted.len() * 10 >= five_minutes * 9,
+                "{} of {five_minutes}",
+                admitted.len()
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name_and_is_checked() {
+        let (mut room, _) = room(5);
+        let now = Timestamp::UNIX_EPOCH;
+        room.change(&PolicyChange { paused: Some(true), ..Default::default() }, now).unwrap();
+        assert_eq!((room.policy.capacity, room.policy.paused), (5, true));
+        for wrong in [
+            PolicyChange { capacity: Some(10_000_001), ..Default::default() },
+            PolicyChange { admissions_per_minute: Some(Some(0)), ..Default::default() },
+            PolicyChange { active_ttl_seconds: Some(0), ..Default::default() },
+            PolicyChange { idle_ttl_seconds: Some(86_401), ..Default::default() },
+        ] {
+            assert!(matches!(room.change(&wrong, now), Err(Refusal::Invalid(_))), "{wrong:?}");
+        }
+    }
+}

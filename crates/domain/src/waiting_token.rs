@@ -1,0 +1,280 @@
+//! Waiting tokens: one user's place in one room.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{ConcertId, RoomId, TokenId, UserId};
+use crate::refusal::Refusal;
+use crate::uptime::Uptime;
+
+/// One user's place in one room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose place it is.
+    pub user_id: UserId,
+    /// In which room.
+    pub room_id: RoomId,
+    /// The concert it was issued for, if one was named.
+    pub concert_id: Option<ConcertId>,
+    /// Its number in the room, from 1.
+    pub number: u64,
+    /// When the user joined.
+    pub joined_at: Timestamp,
+    /// When the user was last heard of while waiting.
+    pub heard_at: Timestamp,
+    /// How far it got.
+    pub state: TokenState,
+}
+
+/// How far a token got, as it was last written down. An active token that ran out stays written
+/// until somebody comes by; ask [`WaitingToken::standing`] for what counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenState {
+    /// In line.
+    Waiting,
+    /// Inside.
+    Active {
+        /// How it got in.
+        admission: Admission,
+        /// Until when it may stay; at that time it is out.
+        expires_at: Timestamp,
+    },
+    /// Bought, and so out.
+    Done {
+        /// How it got in.
+        admission: Admission,
+        /// When it was out.
+        ended_at: Timestamp,
+    },
+    /// Out: gave up, was not heard of, or stayed too long.
+    Expired {
+        /// How it got in, if it did.
+        admission: Option<Admission>,
+        /// When it was out.
+        ended_at: Timestamp,
+    },
+}
+
+/// How a token was let in; kept so that anyone can check later that it was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// When.
+    pub at: Timestamp,
+    /// The room's capacity at that moment.
+    pub capacity: u32,
+}
+
+/// Where a token stands at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// In line.
+    Waiting,
+    /// Inside, until a time.
+    Active {
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// Bought, and so out.
+    Done,
+    /// Out.
+    Expired,
+}
+
+impl WaitingToken {
+    /// Where it stands at `now`: one that ran out is out, swept or not.
+    #[must_use]
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        match self.state {
+            TokenState::Waiting => Standing::Waiting,
+            TokenState::Active { expires_at, .. } if now < expires_at => {
+                Standing::Active { expires_at }
+            }
+            TokenState::Active { .. } | TokenState::Expired { .. } => Standing::Expired,
+            TokenState::Done { .. } => Standing::Done,
+        }
+    }
+
+    /// # Errors
+    /// In this order: [`Refusal::WrongRoom`], then what [`Self::ensure_active`] refuses.
+    pub fn ensure_admits(&self, room_id: RoomId, now: Timestamp) -> Result<(), Refusal> {
+        if self.room_id != room_id {
+            return Err(Refusal::WrongRoom);
+        }
+        self.ensure_active(now)
+    }
+
+    /// # Errors
+    /// [`Refusal::NotAdmitted`] while it waits, [`Refusal::TokenExpired`] when it is out.
+    pub fn ensure_active(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.standing(now) {
+            Standing::Active { .. } => Ok(()),
+            Standing::Waiting => Err(Refusal::NotAdmitted { position: None }),
+            Standing::Done | Standing::Expired => Err(Refusal::TokenExpired),
+        }
+    }
+
+    /// Whether it waits or is inside at `now`: whoever has such a place gets it again.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        matches!(self.standing(now), Standing::Waiting | Standing::Active { .. })
+    }
+
+    /// An active token does not run out before `until`, where a hold ends.
+    pub fn keep_until(&mut self, until: Timestamp) {
+        if let TokenState::Active { expires_at, .. } = &mut self.state {
+            *expires_at = until.max(*expires_at);
+        }
+    }
+
+    /// An active token that had not run out when an outage began gets the time back.
+    pub fn forgive_outage(&mut self, began_at: Timestamp, lasted: TimeDelta) {
+        if let TokenState::Active { expires_at, .. } = &mut self.state
+            && *expires_at > began_at
+        {
+            *expires_at += lasted;
+        }
+    }
+
+    /// Ends an active token, because its user bought.
+    pub(crate) fn finish(&mut self, now: Timestamp) {
+        if let TokenState::Active { admission, .. } = self.state {
+            self.state = TokenState::Done { admission, ended_at: now };
+        }
+    }
+
+    /// Ends a live token, because its user gave it up. Says whether there was one to end.
+    pub fn leave(&mut self, now: Timestamp) -> bool {
+        let admission = match self.state {
+            TokenState::Waiting => None,
+            TokenState::Active { admission, expires_at } if now < expires_at => Some(admission),
+            TokenState::Active { .. } => return self.run_out(now),
+            TokenState::Done { .. } | TokenState::Expired { .. } => return false,
+        };
+        self.state = TokenState::Expired { admission, ended_at: now };
+        true
+    }
+
+    /// Writes down that an active token ran out, if it did. Says whether it did.
+    pub fn run_out(&mut self, now: Timestamp) -> bool {
+        let TokenState::Active { admission, expires_at } = self.state else { return false };
+        if now < expires_at {
+            return false;
+        }
+        self.state = TokenState::Expired { admission: Some(admission), ended_at: expires_at };
+        true
+    }
+
+    /// Notes that its user was heard of at `heard_at`.
+    pub fn hear(&mut self, heard_at: Timestamp) {
+        self.heard_at = self.heard_at.max(heard_at);
+    }
+
+    /// Drops a waiting token that was not heard of for `idle_ttl_seconds`, of which only time
+    /// counts in which the service was up. Says whether it was dropped.
+    pub fn drop_idle(&mut self, idle_ttl_seconds: u32, uptime: &Uptime, now: Timestamp) -> bool {
+        let patience = TimeDelta::seconds(i64::from(idle_ttl_seconds));
+        let silent_since = self.heard_at.max(uptime.up_since);
+        if self.state != TokenState::Waiting || now - silent_since < patience {
+            return false;
+        }
+        self.state = TokenState::Expired { admission: None, ended_at: now };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn seconds(n: i64) -> TimeDelta {
+        TimeDelta::seconds(n)
+    }
+
+    fn token(state: TokenState) -> WaitingToken {
+        WaitingToken {
+            id: Uuid::from_u128(1).into(),
+            user_id: Uuid::from_u128(2).into(),
+            room_id: RoomId::SITE,
+            concert_id: None,
+            number: 1,
+            joined_at: START,
+            heard_at: START,
+            state,
+        }
+    }
+
+    fn active() -> WaitingToken {
+        let admission = Admission { at: START, capacity: 1 };
+        token(TokenState::Active { admission, expires_at: START + seconds(600) })
+    }
+
+    #[test]
+    fn only_an_active_token_of_that_room_admits() {
+        assert_eq!(active().ensure_admits(RoomId::SITE, START), Ok(()));
+        let other = Uuid::from_u128(9).into();
+        assert_eq!(active().ensure_admits(other, START), Err(Refusal::WrongRoom));
+        let waiting = token(TokenState::Waiting).ensure_admits(RoomId::SITE, START);
+        assert_eq!(waiting, Err(Refusal::NotAdmitted { position: None }));
+        let late = active().ensure_admits(RoomId::SITE, START + seconds(600));
+        assert_eq!(late, Err(Refusal::TokenExpired));
+        let mut done = active();
+        done.finish(START);
+        assert_eq!(done.ensure_admits(RoomId::SITE, START), Err(Refusal::TokenExpired));
+    }
+
+    #[test]
+    fn a_hold_keeps_a_token_alive_and_never_shortens_its_time() {
+        let mut token = active();
+        token.keep_until(START + seconds(300));
+        assert!(token.is_live(START + seconds(599)));
+        token.keep_until(START + seconds(700));
+        assert!(token.is_live(START + seconds(699)));
+    }
+
+    #[test]
+    fn a_place_can_be_given_up_once() {
+        for mut token in [token(TokenState::Waiting), active()] {
+            assert!(token.leave(START));
+            assert!(!token.leave(START));
+            assert_eq!(token.standing(START), Standing::Expired);
+        }
+    }
+
+    #[test]
+    fn a_token_that_ran_out_ended_when_it_ran_out() {
+        let mut token = active();
+        assert!(!token.run_out(START + seconds(599)));
+        assert!(token.run_out(START + seconds(900)));
+        assert!(matches!(token.state, TokenState::Expired { ended_at, .. }
+            if ended_at == START + seconds(600)));
+    }
+
+    #[test]
+    fn who_is_not_heard_of_is_dropped_but_an_outage_counts_for_nobody() {
+        let up = Uptime { heartbeat_at: START, up_since: START - seconds(10_000) };
+        let mut silent = token(TokenState::Waiting);
+        assert!(!silent.drop_idle(120, &up, START + seconds(119)));
+        assert!(silent.clone().drop_idle(120, &up, START + seconds(120)));
+        let just_back = Uptime { up_since: START + seconds(1_000), ..up.clone() };
+        assert!(!silent.drop_idle(120, &just_back, START + seconds(1_100)));
+        silent.hear(START + seconds(1_000));
+        assert!(!silent.drop_idle(120, &up, START + seconds(1_119)));
+        assert!(!active().drop_idle(120, &up, START + seconds(1_000_000)));
+    }
+
+    #[test]
+    fn an_outage_is_given_back_to_who_was_inside_when_it_began() {
+        let mut token = active();
+        token.forgive_outage(START + seconds(600), seconds(60));
+        assert!(!token.is_live(START + seconds(600)));
+        token.forgive_outage(START + seconds(599), seconds(60));
+        assert!(token.is_live(START + seconds(659)));
+    }
+}

@@ -1,0 +1,226 @@
+//! A store in memory, for tests of the rules: nothing but maps behind [`Source`].
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::audit::Books;
+use domain::cash::{CashAccount, CashEntry};
+use domain::concert::{Concert, ConcertDetails};
+use domain::idempotency::{IdempotencyKey, KeptAnswer};
+use domain::ids::{
+    ConcertId, EntryId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId,
+};
+use domain::money::Amount;
+use domain::payment::Payment;
+use domain::ports::Decide;
+use domain::records::{Entity, Group, Scope, Source, Table};
+use domain::reservation::{Reservation, ReservationState};
+use domain::seat::{Place, Seat};
+use domain::show::Show;
+use domain::uptime::Uptime;
+use domain::user::{Email, Role, User, UserName};
+use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
+use domain::waiting_token::{TokenState, WaitingToken};
+use uuid::Uuid;
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    now: Timestamp,
+    users: BTreeMap<UserId, User>,
+    concerts: BTreeMap<ConcertId, Concert>,
+    shows: BTreeMap<ShowId, Show>,
+    seats: BTreeMap<SeatId, Seat>,
+    reservations: BTreeMap<ReservationId, Reservation>,
+    payments: BTreeMap<PaymentId, Payment>,
+    accounts: BTreeMap<UserId, CashAccount>,
+    entries: BTreeMap<EntryId, CashEntry>,
+    rooms: BTreeMap<RoomId, WaitingRoom>,
+    tokens: BTreeMap<TokenId, WaitingToken>,
+}
+
+fn save<E: Entity>(rows: &mut BTreeMap<E::Id, E>, changes: &Table<E>) {
+    rows.extend(changes.changes().map(|(entity, _)| (entity.id(), entity.clone())));
+}
+
+impl Memory {
+    /// Users, and one show of one concert with `seats` seats of 100 each, behind the site's room,
+    /// which holds two.
+    pub(crate) fn with_one_show(users: u8, seats: u8, id: fn(u128, u8) -> Uuid) -> Self {
+        let start = Timestamp::UNIX_EPOCH;
+        let mut memory = Self { now: start, ..Self::default() };
+        for n in 0..users {
+            let id = UserId::from(id(1, n));
+            let user = User {
+                id,
+                email: Email::new(&format!("user{n}@example.com")).unwrap(),
+                name: UserName::new("user").unwrap(),
+                role: Role::Buyer,
+                password_hash: None,
+                created_at: start,
+            };
+            memory.users.insert(id, user);
+        }
+        let concert = Concert {
+            id: id(2, 1).into(),
+            details: ConcertDetails {
+                title: "concert".into(),
+                venue: "venue".into(),
+                time_zone: chrono_tz::Asia::Seoul,
+                currency: "KRW".parse().unwrap(),
+                sale_opens_at: None,
+                sale_closes_at: None,
+                max_seats_per_user: 4,
+            },
+            room_id: None,
+            created_at: start,
+        };
+        let starts_at = start + TimeDelta::days(2);
+        let show = Show {
+            id: id(2, 2).into(),
+            concert_id: concert.id,
+            starts_at,
+            date: Show::date_at_venue(starts_at, concert.details.time_zone),
+            seat_count: seats.into(),
+            room_id: None,
+        };
+        for n in 0..seats {
+            let place = Place {
+                number: format!("A-1-{n}"),
+                section: "A".into(),
+                row: "1".into(),
+                grade: "R".into(),
+                price: Amount::new(100).unwrap(),
+            };
+            let seat = Seat::new(id(4, n).into(), show.id, place);
+            memory.seats.insert(seat.id, seat);
+        }
+        memory.concerts.insert(concert.id, concert);
+        memory.shows.insert(show.id, show);
+        let policy = RoomPolicy {
+            capacity: 2,
+            admissions_per_minute: None,
+            active_ttl_seconds: 600,
+            idle_ttl_seconds: 120,
+            paused: false,
+        };
+        let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, start);
+        memory.rooms.insert(room.id, room);
+        memory
+    }
+
+    /// Runs one decision at `now`. Says whether it was accepted.
+    pub(crate) fn run(&mut self, now: Timestamp, scope: &Scope, decide: &Decide) -> bool {
+        self.now = now;
+        let mut group = Group::new(&mut *self, now);
+        let Ok(accepted) = group.run(scope, decide);
+        let accepted = accepted.is_ok();
+        let changes = group.into_changes();
+        save(&mut self.seats, &changes.seats);
+        save(&mut self.reservations, &changes.reservations);
+        save(&mut self.payments, &changes.payments);
+        save(&mut self.accounts, &changes.accounts);
+        save(&mut self.entries, &changes.entries);
+        save(&mut self.rooms, &changes.rooms);
+        save(&mut self.tokens, &changes.tokens);
+        accepted
+    }
+
+    pub(crate) fn books(&self) -> Books {
+        Books {
+            shows: self.shows.values().cloned().collect(),
+            seats: self.seats.values().cloned().collect(),
+            reservations: self.reservations.values().cloned().collect(),
+            payments: self.payments.values().cloned().collect(),
+            accounts: self.accounts.values().cloned().collect(),
+            entries: self.entries.values().cloned().collect(),
+            rooms: self.rooms.values().cloned().collect(),
+            tokens: self.tokens.values().cloned().collect(),
+        }
+    }
+}
+
+impl Source for &mut Memory {
+    type Error = Infallible;
+
+    fn user(&mut self, id: UserId) -> Result<Option<User>, Infallible> {
+        Ok(self.users.get(&id).cloned())
+    }
+
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Infallible> {
+        Ok(self.users.values().find(|user| user.email == *email).cloned())
+    }
+
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Infallible> {
+        Ok(self.concerts.get(&id).cloned())
+    }
+
+    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Infallible> {
+        Ok(self.shows.get(&id).cloned())
+    }
+
+    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Infallible> {
+        Ok(self.seats.get(&id).cloned())
+    }
+
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Infallible> {
+        Ok(self.reservations.get(&id).cloned())
+    }
+
+    fn reserved_by(
+        &mut self,
+        user_id: UserId,
+        concert_id: ConcertId,
+    ) -> Result<Vec<Reservation>, Infallible> {
+        let theirs = self.reservations.values().filter(|r| {
+            let has_its_seats =
+                matches!(r.state, ReservationState::Held | ReservationState::Confirmed { .. });
+            (r.user_id, r.concert_id) == (user_id, concert_id) && has_its_seats
+        });
+        Ok(theirs.cloned().collect())
+    }
+
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Infallible> {
+        Ok(self.payments.get(&id).cloned())
+    }
+
+    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Infallible> {
+        Ok(self.accounts.get(&user_id).cloned())
+    }
+
+    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Infallible> {
+        Ok(self.rooms.get(&id).cloned())
+    }
+
+    fn line(&mut self, id: RoomId) -> Result<Line, Infallible> {
+        let in_room = || self.tokens.values().filter(|token| token.room_id == id);
+        let active = in_room().filter(|token| token.ensure_active(self.now).is_ok()).count();
+        let anyone_waiting = in_room().any(|token| token.state == TokenState::Waiting);
+        Ok(Line { room_id: id, active_count: u32::try_from(active).unwrap(), anyone_waiting })
+    }
+
+    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
+        Ok(self.tokens.get(&id).cloned())
+    }
+
+    fn live_token(
+        &mut self,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Result<Option<WaitingToken>, Infallible> {
+        let live = self.tokens.values().find(|token| {
+            let is_live = matches!(token.state, TokenState::Waiting | TokenState::Active { .. });
+            (token.user_id, token.room_id) == (user_id, room_id) && is_live
+        });
+        Ok(live.cloned())
+    }
+
+    fn kept_answer(&mut self, _: &IdempotencyKey) -> Result<Option<KeptAnswer>, Infallible> {
+        Ok(None)
+    }
+
+    fn uptime(&mut self) -> Result<Option<Uptime>, Infallible> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,266 @@
+//! What holds after any sequence of commands, whatever they are, at whatever times they come.
+
+mod memory;
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::audit::audit;
+use domain::cash::{CashPolicy, charge};
+use domain::ids::{ReservationId, RoomId, SeatId, TokenId, UserId};
+use domain::money::Amount;
+use domain::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
+use domain::ports::Decide;
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::reservation::{BookingPolicy, HoldRequest, cancel, expire, hold};
+use domain::seat::SeatStatus;
+use memory::Memory;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const USERS: u8 = 4;
+const SEATS: u8 = 6;
+const BOOKING: BookingPolicy = BookingPolicy { hold_seconds: 300, seats_per_reservation: 3 };
+const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
+
+#[derive(Debug, Clone)]
+enum Command {
+    Join { user: u8 },
+    Leave { token: u8 },
+    Admit,
+    Hold { user: u8, token: u8, seats: Vec<u8> },
+    Cancel { user: u8, reservation: u8 },
+    Expire { reservation: u8 },
+    RunOut { token: u8 },
+    Charge { user: u8, amount: i64 },
+    Pay { user: u8, token: u8, reservation: u8 },
+    Refund { user: u8, payment: u8 },
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let (user, token, other) = (0..USERS, 0..12_u8, 0..12_u8);
+    prop_oneof![
+        user.clone().prop_map(|user| Command::Join { user }),
+        token.clone().prop_map(|token| Command::Leave { token }),
+        Just(Command::Admit),
+        (user.clone(), token.clone(), prop::collection::vec(0..SEATS, 1..4))
+            .prop_map(|(user, token, seats)| Command::Hold { user, token, seats }),
+        (user.clone(), other.clone())
+            .prop_map(|(user, reservation)| Command::Cancel { user, reservation }),
+        other.clone().prop_map(|reservation| Command::Expire { reservation }),
+        token.clone().prop_map(|token| Command::RunOut { token }),
+        (user.clone(), -10..400_i64).prop_map(|(user, amount)| Command::Charge { user, amount }),
+        (user.clone(), token, other.clone()).prop_map(|(user, token, reservation)| Command::Pay {
+            user,
+            token,
+            reservation
+        }),
+        (user, other).prop_map(|(user, payment)| Command::Refund { user, payment }),
+    ]
+}
+
+fn id<Id: From<Uuid>>(kind: u128, n: impl Into<u128>) -> Id {
+    Uuid::from_u128((kind << 64) | n.into()).into()
+}
+
+/// The world that commands are thrown at, and how many of each thing there were.
+struct World {
+    memory: Memory,
+    tokens: u8,
+    reservations: u8,
+    payments: u8,
+    entries: u128,
+}
+
+impl World {
+    fn new() -> Self {
+        let memory = Memory::with_one_show(USERS, SEATS, id);
+        Self { memory, tokens: 0, reservations: 0, payments: 0, entries: 0 }
+    }
+
+    /// The scope and the decision of a command. Each names things that may not be there, or be
+    /// somebody else's, as attackers do.
+    fn decision(&mut self, command: &Command) -> (Scope, Decide) {
+        let scope = Scope::new();
+        match command.clone() {
+            Command::Join { user } => {
+                let (token, user): (TokenId, UserId) = (id(5, self.tokens), id(1, user));
+                let scope = scope.user(user).line(RoomId::SITE).live_token(user, RoomId::SITE);
+                (scope, Box::new(move |records| join(records, token, user)))
+            }
+            Command::Leave { token } => {
+                let token: TokenId = id(5, token);
+                let leave = move |records: &mut Records| {
+                    let now = records.now;
+                    records.tokens.get_mut(&token).ok_or(Refusal::NotFound)?.leave(now);
+                    Ok(())
+                };
+                (scope.token(token), Box::new(leave))
+            }
+            Command::Admit => {
+                let tokens: Vec<TokenId> = (0..self.tokens).map(|n| id(5, n)).collect();
+                let scope = scope.line(RoomId::SITE).tokens(tokens.iter().copied());
+                (scope, Box::new(move |records| admit_all(records, &tokens)))
+            }
+            Command::Hold { user, token, seats } => {
+                let ask = HoldRequest {
+                    id: id(3, self.reservations),
+                    user_id: id(1, user),
+                    token_id: id(5, token),
+                    show_id: id(2, 2_u8),
+                    seat_ids: seats.into_iter().map(|seat| id(4, seat)).collect(),
+                };
+                let scope = scope
+                    .token(ask.token_id)
+                    .show(ask.show_id)
+                    .seats(ask.seat_ids.iter().copied())
+                    .reserved_by(ask.user_id, id(2, 1_u8));
+                (scope, Box::new(move |records| hold(records, &ask, BOOKING).map(drop)))
+            }
+            Command::Cancel { user, reservation } => {
+                let (user, reservation): (UserId, ReservationId) =
+                    (id(1, user), id(3, reservation));
+                let scope = scope.reservation(reservation);
+                (scope, Box::new(move |records| cancel(records, reservation, user)))
+            }
+            Command::Expire { reservation } => {
+                let reservation: ReservationId = id(3, reservation);
+                let expire = move |records: &mut Records| {
+                    expire(records, reservation);
+                    Ok(())
+                };
+                (scope.reservation(reservation), Box::new(expire))
+            }
+            Command::RunOut { token } => {
+                let token: TokenId = id(5, token);
+                let run_out = move |records: &mut Records| {
+                    let now = records.now;
+                    records.tokens.get_mut(&token).ok_or(Refusal::NotFound)?.run_out(now);
+                    Ok(())
+                };
+                (scope.token(token), Box::new(run_out))
+            }
+            Command::Charge { user, amount } => {
+                let (user, entry): (UserId, _) = (id(1, user), id(7, self.entries));
+                let amounts = |n| Amount::new(n).unwrap();
+                let policy = CashPolicy { charge_max: amounts(300), balance_max: amounts(500) };
+                let scope = scope.user(user).account(user);
+                let decide = move |records: &mut Records| {
+                    charge(records, user, entry, amount, policy).map(drop)
+                };
+                (scope, Box::new(decide))
+            }
+            Command::Pay { user, token, reservation } => {
+                let ask = PayRequest {
+                    id: id(6, self.payments),
+                    entry_id: id(7, self.entries),
+                    user_id: id(1, user),
+                    token_id: id(5, token),
+                    reservation_id: id(3, reservation),
+                };
+                let scope =
+                    scope.token(ask.token_id).reservation(ask.reservation_id).account(ask.user_id);
+                (scope, Box::new(move |records| pay(records, &ask).map(drop)))
+            }
+            Command::Refund { user, payment } => {
+                let ask = RefundRequest {
+                    payment_id: id(6, payment),
+                    entry_id: id(7, self.entries),
+                    user_id: id(1, user),
+                };
+                let scope = scope.payment(ask.payment_id).account(ask.user_id);
+                (scope, Box::new(move |records| refund(records, &ask, REFUND).map(drop)))
+            }
+        }
+    }
+
+    /// Runs a group of commands at one moment, and counts what came of it.
+    fn run(&mut self, now: Timestamp, commands: &[Command]) {
+        for command in commands {
+            let (scope, decide) = self.decision(command);
+            let accepted = self.memory.run(now, &scope, &decide);
+            let made = |is_one: bool| u8::from(accepted && is_one);
+            self.tokens += made(matches!(command, Command::Join { .. }));
+            self.reservations += made(matches!(command, Command::Hold { .. }));
+            self.payments += made(matches!(command, Command::Pay { .. }));
+            self.entries += 1;
+        }
+    }
+}
+
+fn join(records: &mut Records, token: TokenId, user: UserId) -> Result<(), Refusal> {
+    let now = records.now;
+    if let Some(live) = records.live_token_of(user, RoomId::SITE).cloned() {
+        if live.is_live(now) {
+            return Err(Refusal::TokenExists);
+        }
+        records.tokens.get_mut(&live.id).unwrap().run_out(now);
+    }
+    let (room, line) = records.room_and_line_mut(RoomId::SITE).unwrap();
+    let token = room.join(line, token, user, None, now);
+    records.tokens.insert(token);
+    Ok(())
+}
+
+/// Lets in whoever fits, lowest number first, as the tokens are numbered in order of their ids.
+fn admit_all(records: &mut Records, tokens: &[TokenId]) -> Result<(), Refusal> {
+    let now = records.now;
+    for id in tokens {
+        let mut token = records.tokens.get(id).cloned().ok_or(Refusal::NotFound)?;
+        let (room, line) = records.room_and_line_mut(RoomId::SITE).unwrap();
+        if room.admit(line, &mut token, now) {
+            records.tokens.put(token);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// No seat has two live holds or two owners, no balance is negative, entries add up to the
+    /// balance, nobody is passed in line: all that the audit knows.
+    #[test]
+    fn whatever_people_do_the_books_are_sound(
+        steps in prop::collection::vec((0..200_i64, prop::collection::vec(command(), 1..5)), 1..50)
+    ) {
+        let mut world = World::new();
+        let mut now = Timestamp::UNIX_EPOCH;
+        for (pause, commands) in steps {
+            now += TimeDelta::seconds(pause) + TimeDelta::microseconds(1);
+            world.run(now, &commands);
+        }
+        let broken: Vec<_> = audit(&world.memory.books())
+            .into_iter()
+            .filter(|finding| !finding.breaches.is_empty())
+            .collect();
+        prop_assert!(broken.is_empty(), "{broken:?}");
+    }
+
+    /// Whoever holds a seat holds it until the hold's end, and from then on anyone can have it,
+    /// though nobody sweeps.
+    #[test]
+    fn a_hold_past_its_time_is_nobodys(seats in prop::collection::btree_set(0..SEATS, 1..4), late in 0..600_i64) {
+        let mut world = World::new();
+        let start = Timestamp::UNIX_EPOCH;
+        let seats: Vec<u8> = seats.into_iter().collect();
+        let hold = |user: u8| Command::Hold { user, token: user, seats: seats.clone() };
+        world.run(start, &[Command::Join { user: 0 }, Command::Join { user: 1 }, hold(0)]);
+        prop_assert_eq!(world.reservations, 1);
+        let held_until = start + TimeDelta::seconds(300);
+        world.run(held_until - TimeDelta::microseconds(1), &[hold(1)]);
+        prop_assert_eq!(world.reservations, 1);
+        let later = held_until + TimeDelta::milliseconds(late / 2);
+        world.run(later, &[Command::Pay { user: 0, token: 0, reservation: 0 }, hold(1)]);
+        prop_assert_eq!((world.payments, world.reservations), (0, 2));
+        let books = world.memory.books();
+        let held: BTreeMap<SeatId, _> = books.seats.iter().map(|seat| (seat.id, seat)).collect();
+        for seat in seats {
+            let seat = held[&id(4, seat)];
+            prop_assert_eq!(seat.reservation_id(), Some(id(3, 1_u8)));
+            prop_assert_eq!(seat.status(later), SeatStatus::Held);
+        }
+    }
+}
