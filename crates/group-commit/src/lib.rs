@@ -1,0 +1,169 @@
+//! Gathers what many callers want written, so that one transaction can write it for all of them.
+//!
+//! A line with one end for callers and one for whoever commits. A caller puts a command in and
+//! waits for its answer; the committer takes all that wait, a group at a time. A lone command waits
+//! for nobody: a group is simply what came while the last one was committed. Nothing is timed.
+//!
+//! This crate knows nothing of what the commands are about.
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Makes a line in which at most `waiting_max` commands wait, taken at most `group_max` at a time.
+#[must_use]
+pub fn line<C, A>(waiting_max: usize, group_max: usize) -> (Callers<C, A>, Committer<C, A>) {
+    let (sender, receiver) = mpsc::channel(waiting_max.max(1));
+    (Callers { sender }, Committer { receiver, group_max: group_max.max(1) })
+}
+
+/// Where callers put their commands.
+#[derive(Debug)]
+pub struct Callers<C, A> {
+    sender: mpsc::Sender<Waiting<C, A>>,
+}
+
+/// Where a committer takes them, in order of arrival.
+#[derive(Debug)]
+pub struct Committer<C, A> {
+    receiver: mpsc::Receiver<Waiting<C, A>>,
+    group_max: usize,
+}
+
+/// A command and whoever waits for its answer.
+#[derive(Debug)]
+pub struct Waiting<C, A> {
+    /// What is asked for.
+    pub command: C,
+    answer: oneshot::Sender<A>,
+}
+
+impl<C, A> Waiting<C, A> {
+    /// Answers. To be called only after what the answer rests on was committed; the refused too
+    /// have to wait for that, since a refusal may rest on what a neighbour changed.
+    pub fn answer(self, answer: A) {
+        // A caller that went away does not want to know.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Why a command got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The line is full; the command was not taken.
+    Full,
+    /// Nobody commits any more; the command was not taken.
+    Closed,
+    /// The command was taken, and its committer ended without a word. What became of it is not
+    /// known.
+    Lost,
+}
+
+impl<C, A> Callers<C, A> {
+    /// Puts a command in and waits until it is answered. Never waits for a place in the line.
+    ///
+    /// # Errors
+    /// [`NoAnswer`], saying whether the command may have been carried out.
+    pub async fn call(&self, command: C) -> Result<A, NoAnswer> {
+        let (answer, answered) = oneshot::channel();
+        self.sender.try_send(Waiting { command, answer }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
+            mpsc::error::TrySendError::Closed(_) => NoAnswer::Closed,
+        })?;
+        answered.await.map_err(|_| NoAnswer::Lost)
+    }
+}
+
+impl<C, A> Committer<C, A> {
+    /// Waits for a command and takes it with all that wait behind it, or nothing once all callers
+    /// are gone. For committers that are tasks.
+    pub async fn next_group(&mut self) -> Option<Vec<Waiting<C, A>>> {
+        let first = self.receiver.recv().await?;
+        Some(self.with_all_behind(first))
+    }
+
+    /// The same for committers that are threads of their own.
+    pub fn next_group_blocking(&mut self) -> Option<Vec<Waiting<C, A>>> {
+        let first = self.receiver.blocking_recv()?;
+        Some(self.with_all_behind(first))
+    }
+
+    fn with_all_behind(&mut self, first: Waiting<C, A>) -> Vec<Waiting<C, A>> {
+        let mut group = vec![first];
+        while group.len() < self.group_max
+            && let Ok(next) = self.receiver.try_recv()
+        {
+            group.push(next);
+        }
+        group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_while_the_last_group_committed_is_one_group_in_order_of_arrival() {
+        let (callers, mut committer) = line::<u32, u32>(10, 3);
+        let callers = Arc::new(callers);
+        let calls: Vec<_> = (0..4)
+            .map(|n| {
+                let callers = Arc::clone(&callers);
+                tokio::spawn(async move { callers.call(n).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let mut sizes = Vec::new();
+        for _ in 0..2 {
+            let group = committer.next_group().await.unwrap();
+            sizes.push(group.iter().map(|waiting| waiting.command).collect::<Vec<_>>());
+            group.into_iter().for_each(|waiting| {
+                let n = waiting.command;
+                waiting.answer(n * 10);
+            });
+        }
+        assert_eq!(sizes, [vec![0, 1, 2], vec![3]]);
+        for (n, call) in (0..).zip(calls) {
+            assert_eq!(call.await.unwrap(), Ok(n * 10));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_line_says_so_at_once() {
+        let (callers, _committer) = line::<u32, u32>(1, 1);
+        let callers = Arc::new(callers);
+        let waiting = Arc::clone(&callers);
+        let first = tokio::spawn(async move { waiting.call(1).await });
+        tokio::task::yield_now().await;
+        assert_eq!(callers.call(2).await, Err(NoAnswer::Full));
+        first.abort();
+    }
+
+    #[tokio::test]
+    async fn a_committer_that_ends_tells_who_was_taken_from_who_was_not() {
+        let (callers, mut committer) = line::<u32, u32>(1, 1);
+        let callers = Arc::new(callers);
+        let waiting = Arc::clone(&callers);
+        let taken = tokio::spawn(async move { waiting.call(1).await });
+        tokio::task::yield_now().await;
+        drop(committer.next_group().await);
+        drop(committer);
+        assert_eq!(taken.await.unwrap(), Err(NoAnswer::Lost));
+        assert_eq!(callers.call(2).await, Err(NoAnswer::Closed));
+    }
+
+    #[test]
+    fn a_thread_gets_its_groups_too_and_hears_when_all_callers_are_gone() {
+        let (callers, mut committer) = line::<u32, u32>(1, 1);
+        let thread = std::thread::spawn(move || {
+            while let Some(group) = committer.next_group_blocking() {
+                group.into_iter().for_each(|waiting| waiting.answer(0));
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(callers.call(1)), Ok(0));
+        drop(callers);
+        thread.join().unwrap();
+    }
+}
