@@ -1,0 +1,333 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::concert::Concert;
+use domain::idempotency::{Answered, IdempotentRequest, once};
+use domain::ids::{ReservationId, SeatId, ShowId};
+use domain::ports::{Catalogue, Clock, Ids, QueueClaims, Store, UpdateError};
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
+use domain::show::Show;
+
+use crate::catalogue::{SeatMaps, ShowChoice, find_show};
+use crate::queue::Gate;
+
+/// Somebody who was let in holds seats.
+pub struct HoldSeats {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    catalogue: Arc<dyn Catalogue>,
+    seat_maps: Arc<SeatMaps>,
+    gate: Arc<Gate>,
+    clock: Arc<dyn Clock>,
+    policy: BookingPolicy,
+}
+
+/// Which seats are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeatChoice {
+    /// Those of these ids.
+    ByIds {
+        /// At which show.
+        show_id: ShowId,
+        /// Which ones.
+        seat_ids: Vec<SeatId>,
+    },
+    /// Those of these numbers, at the show that is meant.
+    ByNumbers {
+        /// At which show.
+        show: ShowChoice,
+        /// Which ones.
+        seat_numbers: Vec<String>,
+    },
+}
+
+impl HoldSeats {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        catalogue: Arc<dyn Catalogue>,
+        seat_maps: Arc<SeatMaps>,
+        gate: Arc<Gate>,
+        clock: Arc<dyn Clock>,
+        policy: BookingPolicy,
+    ) -> Self {
+        Self { store, ids, catalogue, seat_maps, gate, clock, policy }
+    }
+
+    /// All the seats or none.
+    ///
+    /// # Errors
+    /// What the gate refuses; what is not there, as [`ShowSeatMap`](crate::catalogue::ShowSeatMap)
+    /// says it; and what [`domain::reservation::hold`] refuses.
+    pub async fn execute(
+        &self,
+        claims: &QueueClaims,
+        choice: SeatChoice,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answered<Reservation>, UpdateError> {
+        let (show, concert, seat_ids) = match self.find(claims, choice).await {
+            Err(UpdateError::Refused(refusal)) => {
+                self.gate.admit_to_anything(claims).await?;
+                return Err(refusal.into());
+            }
+            found => found?,
+        };
+        let ask = HoldRequest {
+            id: ReservationId::from(self.ids.next()),
+            user_id: claims.user_id,
+            token_id: claims.token_id,
+            show_id: show.id,
+            seat_ids,
+        };
+        let scope = Scope::new()
+            .token(ask.token_id)
+            .show(ask.show_id)
+            .seats(ask.seat_ids.iter().copied())
+            .reserved_by(ask.user_id, concert.id)
+            .kept_answer(request.as_ref().map(|request| request.key.clone()));
+        let policy = self.policy;
+        let decide = move |records: &mut Records| {
+            once(records, request.as_ref(), |records| hold(records, &ask, policy))
+        };
+        let held = self.store.decide(scope, decide).await;
+        self.gate.with_position(claims, held).await
+    }
+
+    async fn find(
+        &self,
+        claims: &QueueClaims,
+        choice: SeatChoice,
+    ) -> Result<(Show, Concert, Vec<SeatId>), UpdateError> {
+        let (choice, seats) = match choice {
+            SeatChoice::ByIds { show_id, seat_ids } => (ShowChoice::ById(show_id), Ok(seat_ids)),
+            SeatChoice::ByNumbers { show, seat_numbers } => (show, Err(seat_numbers)),
+        };
+        let (show, concert) = find_show(self.catalogue.as_ref(), claims, choice).await?;
+        let seat_ids = match seats {
+            Ok(seat_ids) => seat_ids,
+            Err(numbers) => {
+                let found = self.numbered(show.id, &numbers).await;
+                if let Err(UpdateError::Refused(_)) = found {
+                    self.gate.admit(claims, &[show.room(&concert)]).await?;
+                }
+                found?
+            }
+        };
+        Ok((show, concert, seat_ids))
+    }
+
+    /// The seats of these numbers. A seat's number never changes.
+    async fn numbered(&self, show: ShowId, numbers: &[String]) -> Result<Vec<SeatId>, UpdateError> {
+        let map = self.seat_maps.of_show(show, self.clock.now()).await?;
+        let wanted: HashMap<_, _> = map
+            .seats
+            .iter()
+            .filter(|seat| numbers.contains(&seat.place.number))
+            .map(|seat| (seat.place.number.as_str(), seat.id))
+            .collect();
+        let find = |number: &String| wanted.get(number.as_str()).copied().ok_or(number.clone());
+        let (found, unknown): (Vec<_>, Vec<_>) = numbers.iter().map(find).partition(Result::is_ok);
+        let seat_numbers: Vec<_> = unknown.into_iter().filter_map(Result::err).collect();
+        if seat_numbers.is_empty() {
+            return Ok(found.into_iter().filter_map(Result::ok).collect());
+        }
+        Err(Refusal::InvalidSeat { seat_ids: Vec::new(), seat_numbers }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use domain::ports::MockStore;
+    use domain::waiting_token::WaitingToken;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn hold_seats(store: Arc<MockStore>, token: WaitingToken) -> HoldSeats {
+        let gate = Gate::new(lines(Some(token), 8), clock());
+        let seat_maps = Arc::new(SeatMaps::new(catalogue()));
+        HoldSeats::new(store, ids(), catalogue(), seat_maps, Arc::new(gate), clock(), BOOKING)
+    }
+
+    fn by_ids(ids: &[SeatId]) -> SeatChoice {
+        SeatChoice::ByIds { show_id: show().id, seat_ids: ids.to_vec() }
+    }
+
+    fn by_numbers(date: NaiveDate, numbers: &[&str]) -> SeatChoice {
+        SeatChoice::ByNumbers {
+            show: ShowChoice::ByDate { concert_id: None, date },
+            seat_numbers: numbers.iter().map(|number| (*number).to_owned()).collect(),
+        }
+    }
+
+    async fn ask(
+        records: Records,
+        choice: SeatChoice,
+    ) -> Result<Answered<Reservation>, UpdateError> {
+        let token = records.tokens.get(&claims().token_id).cloned().unwrap_or_else(active_token);
+        hold_seats(store_with(records), token).execute(&claims(), choice, None).await
+    }
+
+    fn with_token(token: WaitingToken) -> Records {
+        let mut records = world();
+        records.tokens = Default::default();
+        records.tokens.load(token);
+        records
+    }
+
+    #[tokio::test]
+    async fn free_seats_are_held_for_five_minutes_by_ids_or_by_numbers() {
+        for choice in
+            [by_ids(&[seat_id(1), seat_id(2)]), by_numbers(show().date, &["A-1-1", "A-1-2"])]
+        {
+            let held = ask(world(), choice).await.unwrap().value;
+            assert_eq!(held.held_until, now() + seconds(300));
+            assert_eq!(held.total_amount.minor_units(), 100_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hold_keeps_its_token_alive() {
+        let token = run_out_token();
+        let nearly_out = WaitingToken {
+            state: match token.state {
+                domain::waiting_token::TokenState::Active { admission, .. } => {
+                    domain::waiting_token::TokenState::Active {
+                        admission,
+                        expires_at: now() + seconds(1),
+                    }
+                }
+                other => other,
+            },
+            ..token
+        };
+        let store = store_checked(with_token(nearly_out.clone()), |records| {
+            let token = records.tokens.get(&claims().token_id).unwrap();
+            assert!(token.is_live(now() + seconds(299)));
+        });
+        let hold = hold_seats(store, nearly_out);
+        hold.execute(&claims(), by_ids(&[seat_id(1)]), None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_taken_seat_is_refused_and_named_and_nothing_else_is_held() {
+        let (records, _) = world_with_hold();
+        let taken = ask(records, by_ids(&[seat_id(1), seat_id(2)])).await;
+        assert_refused(taken, &Refusal::SeatAlreadyReserved { seat_numbers: vec!["A-1-1".into()] });
+    }
+
+    #[tokio::test]
+    async fn a_seat_whose_hold_is_over_is_held_by_the_next_and_the_old_hold_ends() {
+        let (mut records, old) = world_with_hold();
+        records.now = old.held_until;
+        if let Some(token) = records.tokens.get_mut(&claims().token_id) {
+            token.keep_until(old.held_until + seconds(600));
+        }
+        let store = store_checked(records, move |records| {
+            let old = records.reservations.get(&old.id).unwrap();
+            let expired = domain::reservation::ReservationState::Expired { ended_at: records.now };
+            assert_eq!(old.state, expired);
+        });
+        let hold = hold_seats(store, active_token());
+        assert!(hold.execute(&claims(), by_ids(&[seat_id(1)]), None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_refused() {
+        let unknown_show = SeatChoice::ByIds { show_id: unknown(), seat_ids: vec![seat_id(1)] };
+        let concert_id = Some(unknown());
+        let unknown_concert = SeatChoice::ByNumbers {
+            show: ShowChoice::ByDate { concert_id, date: show().date },
+            seat_numbers: vec!["A-1-1".into()],
+        };
+        let unknown_seat: SeatId = unknown();
+        for (choice, refusal) in [
+            (unknown_show, Refusal::InvalidShow),
+            (unknown_concert, Refusal::InvalidConcert),
+            (by_numbers(NaiveDate::MIN, &["A-1-1"]), Refusal::InvalidDate),
+            (
+                by_numbers(show().date, &["A-1-1", "Z-9"]),
+                Refusal::InvalidSeat { seat_ids: vec![], seat_numbers: vec!["Z-9".into()] },
+            ),
+            (
+                by_ids(&[seat_id(1), unknown_seat]),
+                Refusal::InvalidSeat { seat_ids: vec![unknown_seat], seat_numbers: vec![] },
+            ),
+        ] {
+            assert_refused(ask(world(), choice.clone()).await, &refusal);
+            let waits = Refusal::NotAdmitted { position: Some(9) };
+            assert_refused(ask(with_token(waiting_token()), choice).await, &waits);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_seats_and_the_same_seat_twice_are_no_request() {
+        for choice in [by_ids(&[]), by_ids(&[seat_id(1), seat_id(1)])] {
+            let refused = ask(world(), choice).await;
+            assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_seats_are_refused_with_the_limit_that_they_pass() {
+        let five: Vec<_> = (1..=5).map(seat_id).collect();
+        let mut records = world();
+        five.iter().skip(2).zip(3..).for_each(|(_, n)| records.seats.load(seat(n)));
+        let limit = |limit| Refusal::SeatLimitExceeded { limit };
+        assert_refused(ask(records, by_ids(&five)).await, &limit(4));
+
+        let (mut records, _) = world_with_hold();
+        records.concerts.get_mut(&concert().id).unwrap().details.max_seats_per_user = 1;
+        assert_refused(ask(records, by_ids(&[seat_id(2)])).await, &limit(1));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sold_before_the_sale_opens() {
+        let mut records = world();
+        let concert = records.concerts.get_mut(&concert().id).unwrap();
+        concert.details.sale_opens_at = Some(now() + seconds(1));
+        assert_refused(ask(records, by_ids(&[seat_id(1)])).await, &Refusal::NotOnSale);
+    }
+
+    #[tokio::test]
+    async fn only_an_active_token_of_the_room_holds_anything() {
+        let elsewhere = WaitingToken { room_id: other_room(), ..active_token() };
+        for (token, refusal) in [
+            (waiting_token(), Refusal::NotAdmitted { position: Some(9) }),
+            (run_out_token(), Refusal::TokenExpired),
+            (done_token(), Refusal::TokenExpired),
+            (elsewhere, Refusal::WrongRoom),
+        ] {
+            assert_refused(ask(with_token(token), by_ids(&[seat_id(1)])).await, &refusal);
+        }
+        let mut gone = world();
+        gone.tokens = Default::default();
+        assert_refused(ask(gone, by_ids(&[seat_id(1)])).await, &Refusal::InvalidToken);
+    }
+
+    #[tokio::test]
+    async fn the_same_key_gets_the_same_reservation_though_the_token_is_done_since() {
+        let records = std::sync::Mutex::new(world());
+        let mut store = MockStore::new();
+        store.expect_update().returning(move |_, decide| {
+            let mut records = records.lock().unwrap();
+            decide(&mut records)?;
+            records.tokens = Default::default();
+            records.tokens.load(done_token());
+            Ok(records.clone())
+        });
+        let hold = hold_seats(Arc::new(store), active_token());
+        let choice = || by_ids(&[seat_id(1)]);
+        let first = hold.execute(&claims(), choice(), request(1)).await.unwrap();
+        let again = hold.execute(&claims(), choice(), request(1)).await.unwrap();
+        assert_eq!((first.value, first.replayed), (again.value, false));
+        assert!(again.replayed);
+        let other = hold.execute(&claims(), choice(), request(2)).await;
+        assert_refused(other, &Refusal::IdempotencyKeyReused);
+    }
+}

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use domain::concert::Concert;
+use domain::ids::ConcertId;
+use domain::page::{Page, PageRequest};
+use domain::ports::{Catalogue, UpdateError};
+
+/// Anyone asks what is played.
+pub struct ListConcerts {
+    catalogue: Arc<dyn Catalogue>,
+}
+
+impl ListConcerts {
+    /// Over this port.
+    #[must_use]
+    pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
+        Self { catalogue }
+    }
+
+    /// # Errors
+    /// None but the store's.
+    pub async fn execute(
+        &self,
+        page: PageRequest<ConcertId>,
+    ) -> Result<Page<Concert, ConcertId>, UpdateError> {
+        Ok(self.catalogue.concerts(page).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::{MockCatalogue, Unavailable};
+
+    use super::*;
+    use crate::testing::*;
+
+    const PAGE: PageRequest<ConcertId> = PageRequest { limit: 1, after: None };
+
+    #[tokio::test]
+    async fn anyone_sees_what_is_played() {
+        let mut catalogue = MockCatalogue::new();
+        catalogue
+            .expect_concerts()
+            .returning(|_| Ok(Page { items: vec![concert()], next: Some(concert().id) }));
+        let page = ListConcerts::new(Arc::new(catalogue)).execute(PAGE).await.unwrap();
+        assert_eq!((page.items, page.next), (vec![concert()], Some(concert().id)));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_is_a_fault() {
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_concerts().returning(|_| Err(Unavailable::because("away")));
+        let away = ListConcerts::new(Arc::new(catalogue)).execute(PAGE).await;
+        assert!(matches!(away, Err(UpdateError::Unavailable(_))));
+    }
+}

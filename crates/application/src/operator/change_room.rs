@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use domain::ids::{RoomId, UserId};
+use domain::ports::{Clock, Lines, Store, UpdateError, Users};
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::waiting_room::PolicyChange;
+
+use super::{RoomReport, ensure_operator};
+
+/// An operator changes a room's policy while it runs.
+pub struct ChangeRoom {
+    store: Arc<dyn Store>,
+    lines: Arc<dyn Lines>,
+    users: Arc<dyn Users>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ChangeRoom {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        lines: Arc<dyn Lines>,
+        users: Arc<dyn Users>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, lines, users, clock }
+    }
+
+    /// # Errors
+    /// [`Refusal::Forbidden`] for who is no operator, [`Refusal::NotFound`], [`Refusal::Invalid`]
+    /// naming what is out of its limits.
+    pub async fn execute(
+        &self,
+        operator: UserId,
+        id: RoomId,
+        change: PolicyChange,
+    ) -> Result<RoomReport, UpdateError> {
+        ensure_operator(self.users.as_ref(), operator).await?;
+        let decide = move |records: &mut Records| {
+            let now = records.now;
+            let room = records.rooms.get_mut(&id).ok_or(Refusal::NotFound)?;
+            room.change(&change, now)?;
+            Ok(room.clone())
+        };
+        let room = self.store.decide(Scope::new().room(id), decide).await?;
+        let head_count = self.lines.head_count(id, self.clock.now()).await?;
+        Ok(RoomReport { room, head_count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn change_room() -> ChangeRoom {
+        let users = users(vec![buyer(), operator()]);
+        ChangeRoom::new(store_with(world()), lines(None, 0), users, clock())
+    }
+
+    fn pause() -> PolicyChange {
+        PolicyChange { paused: Some(true), ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn an_operator_pauses_a_room() {
+        let report = change_room().execute(operator_id(), RoomId::SITE, pause()).await.unwrap();
+        assert!(report.room.policy.paused);
+    }
+
+    #[tokio::test]
+    async fn a_buyer_an_unknown_room_and_an_impossible_policy_are_refused() {
+        let change = change_room();
+        assert_refused(
+            change.execute(buyer_id(), RoomId::SITE, pause()).await,
+            &Refusal::Forbidden,
+        );
+        assert_refused(change.execute(operator_id(), unknown(), pause()).await, &Refusal::NotFound);
+        let endless = PolicyChange { idle_ttl_seconds: Some(0), ..Default::default() };
+        let refused = change.execute(operator_id(), RoomId::SITE, endless).await;
+        assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
+    }
+}

@@ -1,0 +1,115 @@
+use std::sync::Arc;
+
+use domain::concert::{Concert, ConcertDetails};
+use domain::ids::{ConcertId, RoomId, UserId};
+use domain::money::Currency;
+use domain::ports::{Ids, Store, UpdateError, Users};
+use domain::records::{Records, Scope};
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy, WaitingRoom};
+
+use super::ensure_operator;
+
+/// An operator enters a concert.
+pub struct CreateConcert {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    users: Arc<dyn Users>,
+    new_rooms: RoomPolicy,
+    currency: Currency,
+}
+
+impl CreateConcert {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        users: Arc<dyn Users>,
+        new_rooms: RoomPolicy,
+        currency: Currency,
+    ) -> Self {
+        Self { store, ids, users, new_rooms, currency }
+    }
+
+    /// With `room`, the concert gets a room of its own.
+    ///
+    /// # Errors
+    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator,
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) naming what is out of its limits.
+    pub async fn execute(
+        &self,
+        operator: UserId,
+        details: ConcertDetails,
+        room: Option<PolicyChange>,
+    ) -> Result<Concert, UpdateError> {
+        ensure_operator(self.users.as_ref(), operator).await?;
+        details.check(self.currency)?;
+        let policy = room.map(|change| self.new_rooms.changed(&change)).transpose()?;
+        let id = ConcertId::from(self.ids.next());
+        let room = policy.map(|policy| (RoomId::from(self.ids.next()), policy));
+        let create = move |records: &mut Records| {
+            let now = records.now;
+            if let Some((room_id, policy)) = room.clone() {
+                records.rooms.insert(WaitingRoom::new(room_id, Door::Concert(id), policy, now));
+            }
+            let room_id = room.as_ref().map(|(room_id, _)| *room_id);
+            let concert = Concert { id, details: details.clone(), room_id, created_at: now };
+            records.concerts.insert(concert.clone());
+            Ok(concert)
+        };
+        self.store.decide(Scope::new(), create).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::MockStore;
+    use domain::refusal::Refusal;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn create(store: Arc<MockStore>) -> CreateConcert {
+        let users = users(vec![buyer(), operator()]);
+        CreateConcert::new(store, ids(), users, room().policy, "KRW".parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_concert_can_have_a_room_of_its_own() {
+        let store = store_checked(empty(), |records| {
+            let room = records.rooms.iter().next().unwrap();
+            assert_eq!((room.policy.capacity, room.policy.idle_ttl_seconds), (3, 120));
+        });
+        let change = PolicyChange { capacity: Some(3), ..Default::default() };
+        let made = create(store).execute(operator_id(), concert().details, Some(change)).await;
+        assert!(made.unwrap().room_id.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_concert_without_one_is_behind_the_sites() {
+        let made =
+            create(store_with(empty())).execute(operator_id(), concert().details, None).await;
+        assert_eq!(made.unwrap().room(), RoomId::SITE);
+    }
+
+    #[tokio::test]
+    async fn only_an_operator_enters_concerts() {
+        let create = create(store_with(empty()));
+        let buyers = create.execute(buyer_id(), concert().details, None).await;
+        assert_refused(buyers, &Refusal::Forbidden);
+        let nobodys = create.execute(unknown(), concert().details, None).await;
+        assert_refused(nobodys, &Refusal::InvalidToken);
+    }
+
+    #[tokio::test]
+    async fn another_currency_and_an_impossible_room_are_refused() {
+        let create = create(store_with(empty()));
+        let details = concert().details;
+        let euros = ConcertDetails { currency: "EUR".parse().unwrap(), ..details.clone() };
+        let refused = create.execute(operator_id(), euros, None).await;
+        assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
+        let endless = PolicyChange { active_ttl_seconds: Some(0), ..Default::default() };
+        let refused = create.execute(operator_id(), details, Some(endless)).await;
+        assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
+    }
+}

@@ -1,0 +1,124 @@
+use std::sync::Arc;
+
+use domain::Timestamp;
+use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
+use domain::ports::{Ids, Store, UpdateError, Users};
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::seat::Seat;
+use domain::seat_plan::SeatPlan;
+use domain::show::Show;
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy, WaitingRoom};
+
+use super::ensure_operator;
+
+/// An operator enters a show and its seats.
+pub struct CreateShow {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    users: Arc<dyn Users>,
+    new_rooms: RoomPolicy,
+}
+
+/// What the show is to be.
+#[derive(Debug, Clone)]
+pub struct NewShow {
+    /// Of which concert.
+    pub concert_id: ConcertId,
+    /// When it begins.
+    pub starts_at: Timestamp,
+    /// Which seats it has.
+    pub plan: SeatPlan,
+    /// A room of its own, if it is to have one.
+    pub room: Option<PolicyChange>,
+}
+
+impl CreateShow {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        users: Arc<dyn Users>,
+        new_rooms: RoomPolicy,
+    ) -> Self {
+        Self { store, ids, users, new_rooms }
+    }
+
+    /// # Errors
+    /// [`Refusal::Forbidden`] for who is no operator, [`Refusal::InvalidConcert`],
+    /// [`Refusal::Invalid`] naming what is out of its limits.
+    pub async fn execute(&self, operator: UserId, ask: NewShow) -> Result<Show, UpdateError> {
+        ensure_operator(self.users.as_ref(), operator).await?;
+        let policy = ask.room.as_ref().map(|change| self.new_rooms.changed(change)).transpose()?;
+        let id = ShowId::from(self.ids.next());
+        let room = policy.map(|policy| (RoomId::from(self.ids.next()), policy));
+        let seats: Vec<_> = ask
+            .plan
+            .places()
+            .iter()
+            .map(|place| Seat::new(SeatId::from(self.ids.next()), id, place.clone()))
+            .collect();
+        let scope = Scope::new().concert(ask.concert_id);
+        let create = move |records: &mut Records| {
+            let now = records.now;
+            let concert = records.concerts.get(&ask.concert_id).ok_or(Refusal::InvalidConcert)?;
+            let show = Show {
+                id,
+                concert_id: ask.concert_id,
+                starts_at: ask.starts_at,
+                date: Show::date_at_venue(ask.starts_at, concert.details.time_zone),
+                seat_count: u32::try_from(seats.len()).unwrap_or(u32::MAX),
+                room_id: room.as_ref().map(|(room_id, _)| *room_id),
+            };
+            if let Some((room_id, policy)) = room.clone() {
+                records.rooms.insert(WaitingRoom::new(room_id, Door::Show(id), policy, now));
+            }
+            records.shows.insert(show.clone());
+            seats.iter().cloned().for_each(|seat| records.seats.insert(seat));
+            Ok(show)
+        };
+        self.store.decide(scope, create).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::MockStore;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn create(store: Arc<MockStore>) -> CreateShow {
+        CreateShow::new(store, ids(), users(vec![buyer(), operator()]), room().policy)
+    }
+
+    fn ask(concert_id: ConcertId) -> NewShow {
+        let places = vec![seat(1).place, seat(2).place, seat(3).place];
+        NewShow {
+            concert_id,
+            starts_at: "2026-12-24T20:00:00Z".parse().unwrap(),
+            plan: SeatPlan::of_seats(places, 10).unwrap(),
+            room: Some(PolicyChange::default()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_show_is_entered_with_its_seats_and_its_date_at_the_venue() {
+        let mut records = empty();
+        records.concerts.load(concert());
+        let store = store_checked(records, |records| assert_eq!(records.seats.iter().count(), 3));
+        let show = create(store).execute(operator_id(), ask(concert().id)).await.unwrap();
+        assert_eq!((show.seat_count, show.date.to_string().as_str()), (3, "2026-12-25"));
+        assert!(show.room_id.is_some());
+    }
+
+    #[tokio::test]
+    async fn only_an_operator_enters_shows_and_only_of_concerts_that_there_are() {
+        let create = create(store_with(world()));
+        let refused = create.execute(buyer_id(), ask(concert().id)).await;
+        assert_refused(refused, &Refusal::Forbidden);
+        let refused = create.execute(operator_id(), ask(unknown())).await;
+        assert_refused(refused, &Refusal::InvalidConcert);
+    }
+}

@@ -1,0 +1,15 @@
+//! The waiting room: taking a place in it, seeing how far it got, giving it up.
+
+mod gate;
+mod hearing;
+mod leave;
+mod show_ticket;
+mod take_place;
+mod ticket;
+
+pub use gate::*;
+pub use hearing::*;
+pub use leave::*;
+pub use show_ticket::*;
+pub use take_place::*;
+pub use ticket::*;

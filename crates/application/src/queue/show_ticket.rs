@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use domain::ports::{Clock, QueueClaims, UpdateError};
+use domain::refusal::Refusal;
+use domain::waiting_token::Standing;
+
+use super::{Hearing, Ticket, TicketDesk};
+
+/// Somebody asks how far a place got, which is also a sign of life.
+pub struct ShowTicket {
+    desk: Arc<TicketDesk>,
+    hearing: Arc<Hearing>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ShowTicket {
+    /// Over these.
+    #[must_use]
+    pub fn new(desk: Arc<TicketDesk>, hearing: Arc<Hearing>, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, hearing, clock }
+    }
+
+    /// # Errors
+    /// [`Refusal::NotFound`] when the place's record is gone.
+    pub async fn execute(&self, claims: &QueueClaims) -> Result<Ticket, UpdateError> {
+        let ticket = self.desk.ticket(claims.token_id).await?.ok_or(Refusal::NotFound)?;
+        if ticket.standing == Standing::Waiting {
+            self.hearing.note(claims.token_id, self.clock.now());
+        }
+        Ok(ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::waiting_token::WaitingToken;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn show(token: Option<WaitingToken>) -> (ShowTicket, Arc<Hearing>) {
+        let hearing = Arc::new(Hearing::default());
+        let desk = TicketDesk::new(lines(token, 0), catalogue(), clock());
+        (ShowTicket::new(Arc::new(desk), Arc::clone(&hearing), clock()), hearing)
+    }
+
+    #[tokio::test]
+    async fn who_waits_sees_the_ticket_and_is_heard_of() {
+        let (show, hearing) = show(Some(waiting_token()));
+        assert_eq!(show.execute(&claims()).await.unwrap().position, Some(1));
+        assert_eq!(hearing.take(10), [(claims().token_id, now())]);
+    }
+
+    #[tokio::test]
+    async fn who_is_out_sees_so_and_needs_no_hearing() {
+        let (show, hearing) = show(Some(run_out_token()));
+        assert_eq!(show.execute(&claims()).await.unwrap().standing, Standing::Expired);
+        assert_eq!(hearing.take(10), []);
+    }
+
+    #[tokio::test]
+    async fn a_place_whose_record_is_gone_is_not_found() {
+        assert_refused(show(None).0.execute(&claims()).await, &Refusal::NotFound);
+    }
+}

@@ -1,0 +1,226 @@
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use domain::ids::{ConcertId, RoomId, TokenId, UserId};
+use domain::ports::{Catalogue, Ids, QueueClaims, QueueTokens, Store, UpdateError, Users};
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::waiting_token::WaitingToken;
+
+use super::{Ticket, TicketDesk};
+
+/// Somebody takes a place in a waiting room, or gets the one that is theirs already.
+pub struct TakePlace {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    users: Arc<dyn Users>,
+    catalogue: Arc<dyn Catalogue>,
+    queue_tokens: Arc<dyn QueueTokens>,
+    desk: Arc<TicketDesk>,
+}
+
+/// Which line somebody wants to stand in.
+#[derive(Debug, Clone)]
+pub struct PlaceRequest {
+    /// Who.
+    pub user_id: UserId,
+    /// For which concert; for none in particular: the site-wide room.
+    pub concert_id: Option<ConcertId>,
+    /// For its show on which date.
+    pub date: Option<NaiveDate>,
+    /// Whether to be told of a place that is there already instead of being given it.
+    pub if_exists: IfExists,
+}
+
+/// What to do for somebody who has a place already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfExists {
+    /// Give that place.
+    Return,
+    /// Refuse.
+    Conflict,
+}
+
+/// A place that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Whether it is a new one.
+    pub issued: bool,
+    /// The queue token, signed.
+    pub token: String,
+    /// How far it got.
+    pub ticket: Ticket,
+}
+
+impl TakePlace {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        users: Arc<dyn Users>,
+        catalogue: Arc<dyn Catalogue>,
+        queue_tokens: Arc<dyn QueueTokens>,
+        desk: Arc<TicketDesk>,
+    ) -> Self {
+        Self { store, ids, users, catalogue, queue_tokens, desk }
+    }
+
+    /// # Errors
+    /// [`Refusal::InvalidUser`], [`Refusal::InvalidConcert`], [`Refusal::InvalidDatetime`],
+    /// [`Refusal::TokenExists`].
+    pub async fn execute(&self, ask: PlaceRequest) -> Result<Place, UpdateError> {
+        let room_id = match self.room(&ask).await {
+            Err(UpdateError::Refused(refusal)) => {
+                self.users.user(ask.user_id).await?.ok_or(Refusal::InvalidUser)?;
+                return Err(refusal.into());
+            }
+            found => found?,
+        };
+        let id = TokenId::from(self.ids.next());
+        let scope = Scope::new().user(ask.user_id).line(room_id).live_token(ask.user_id, room_id);
+        let join = move |records: &mut Records| join(records, id, &ask, room_id);
+        let token = self.store.decide(scope, join).await?;
+        let ticket = self.desk.ticket(token.id).await?.ok_or(Refusal::NotFound)?;
+        Ok(Place {
+            issued: token.id == id,
+            token: self.queue_tokens.sign(&QueueClaims::from(&token)),
+            ticket,
+        })
+    }
+
+    /// The room in front of what is asked for. Which room that is never changes.
+    async fn room(&self, ask: &PlaceRequest) -> Result<RoomId, UpdateError> {
+        let Some(concert_id) = ask.concert_id else {
+            return match ask.date {
+                None => Ok(RoomId::SITE),
+                Some(_) => Err(Refusal::invalid("date", "needs a concert_id").into()),
+            };
+        };
+        let concert = self.catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
+        if ask.date.is_none() {
+            return Ok(concert.room());
+        }
+        let shows = self.catalogue.shows(concert_id, ask.date).await?;
+        let show = shows.first().ok_or(Refusal::InvalidDatetime)?;
+        Ok(show.room(&concert))
+    }
+}
+
+fn join(
+    records: &mut Records,
+    id: TokenId,
+    ask: &PlaceRequest,
+    room_id: RoomId,
+) -> Result<WaitingToken, Refusal> {
+    let now = records.now;
+    records.users.get(&ask.user_id).ok_or(Refusal::InvalidUser)?;
+    if let Some(existing) = records.live_token_of(ask.user_id, room_id).cloned() {
+        if existing.is_live(now) {
+            return match ask.if_exists {
+                IfExists::Return => Ok(existing),
+                IfExists::Conflict => Err(Refusal::TokenExists),
+            };
+        }
+        if let Some(run_out) = records.tokens.get_mut(&existing.id) {
+            run_out.run_out(now);
+        }
+    }
+    let (room, line) = records.room_and_line_mut(room_id).ok_or(Refusal::NotFound)?;
+    let token = room.join(line, id, ask.user_id, ask.concert_id, now);
+    records.tokens.insert(token.clone());
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::{MockLines, MockQueueTokens, MockStore};
+    use domain::waiting_token::Standing;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn take_place(store: Arc<MockStore>) -> TakePlace {
+        let mut queue_tokens = MockQueueTokens::new();
+        queue_tokens.expect_sign().returning(|claims| format!("signed {}", claims.number));
+        let mut lines = MockLines::new();
+        lines.expect_place().returning(|id| Ok(Some((WaitingToken { id, ..waiting_token() }, 0))));
+        lines.expect_room().returning(|_| Ok(Some(room())));
+        lines.expect_head_count().returning(|_, _| Ok(Default::default()));
+        let desk = TicketDesk::new(Arc::new(lines), catalogue(), clock());
+        TakePlace::new(
+            store,
+            ids(),
+            users(vec![buyer()]),
+            catalogue(),
+            Arc::new(queue_tokens),
+            Arc::new(desk),
+        )
+    }
+
+    fn ask() -> PlaceRequest {
+        PlaceRequest {
+            user_id: buyer_id(),
+            concert_id: Some(concert().id),
+            date: Some(show().date),
+            if_exists: IfExists::Return,
+        }
+    }
+
+    fn without_token() -> Records {
+        let mut records = world();
+        records.tokens = Default::default();
+        records
+    }
+
+    #[tokio::test]
+    async fn a_new_place_has_the_next_number() {
+        let place = take_place(store_with(without_token())).execute(ask()).await.unwrap();
+        assert!(place.issued);
+        assert_eq!((place.token.as_str(), place.ticket.standing), ("signed 2", Standing::Waiting));
+    }
+
+    #[tokio::test]
+    async fn who_has_a_place_gets_it_again_or_is_told_so() {
+        let place = take_place(store_with(world())).execute(ask()).await.unwrap();
+        assert!(!place.issued);
+        let conflict = PlaceRequest { if_exists: IfExists::Conflict, ..ask() };
+        let told = take_place(store_with(world())).execute(conflict).await;
+        assert_refused(told, &Refusal::TokenExists);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_ran_out_does_not_stand_in_the_way() {
+        let mut records = world();
+        records.tokens = Default::default();
+        records.tokens.load(run_out_token());
+        let store = store_checked(records, |records| {
+            let written_live = records.live_token_of(buyer_id(), RoomId::SITE).unwrap();
+            assert_eq!(written_live.number, 2);
+        });
+        assert!(take_place(store).execute(ask()).await.unwrap().issued);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_cannot_be_waited_for() {
+        let take = take_place(store_with(world()));
+        let concert_id = Some(unknown());
+        let unknown_concert = PlaceRequest { concert_id, ..ask() };
+        assert_refused(take.execute(unknown_concert.clone()).await, &Refusal::InvalidConcert);
+        let no_show_then = PlaceRequest { date: Some(NaiveDate::MIN), ..ask() };
+        assert_refused(take.execute(no_show_then).await, &Refusal::InvalidDatetime);
+        let date_of_nothing = PlaceRequest { concert_id: None, ..ask() };
+        let needs_concert = Refusal::invalid("date", "needs a concert_id");
+        assert_refused(take.execute(date_of_nothing).await, &needs_concert);
+        let nobody = PlaceRequest { user_id: unknown(), ..unknown_concert };
+        assert_refused(take.execute(nobody).await, &Refusal::InvalidUser);
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_gone_gets_no_place() {
+        let mut records = world();
+        records.users = Default::default();
+        let gone = take_place(store_with(records)).execute(ask()).await;
+        assert_refused(gone, &Refusal::InvalidUser);
+    }
+}

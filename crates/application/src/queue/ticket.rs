@@ -1,0 +1,169 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::ids::{RoomId, TokenId};
+use domain::ports::{Catalogue, Clock, Lines, Unavailable};
+use domain::waiting_token::{Standing, WaitingToken};
+
+/// What the bearer of a queue token sees of the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// The place's id.
+    pub token_id: TokenId,
+    /// In which room.
+    pub room_id: RoomId,
+    /// Its number in the room, from 1.
+    pub number: u64,
+    /// How far it got.
+    pub standing: Standing,
+    /// How many wait before it, plus one; none unless it waits.
+    pub position: Option<u64>,
+    /// In how many seconds it should be let in, at the pace of the last minute; none unless it
+    /// waits and people are being let in.
+    pub eta_seconds: Option<u64>,
+    /// When to ask again, in seconds.
+    pub poll_after_seconds: u32,
+    /// How many seats are free in all that the room sells; none in the site-wide room.
+    pub seats_left: Option<u64>,
+}
+
+/// How often a client that polls should ask, in seconds.
+const POLL_AFTER_SECONDS: u32 = 5;
+/// How old what is told of a room may be.
+const PULSE_KEPT_FOR: TimeDelta = TimeDelta::seconds(2);
+
+/// Writes tickets.
+pub struct TicketDesk {
+    lines: Arc<dyn Lines>,
+    catalogue: Arc<dyn Catalogue>,
+    clock: Arc<dyn Clock>,
+    pulses: Mutex<HashMap<RoomId, Pulse>>,
+}
+
+/// What is the same for everybody in a room, read once in a while.
+#[derive(Debug, Clone, Copy)]
+struct Pulse {
+    read_at: Timestamp,
+    seats_left: Option<u64>,
+    admitted_last_minute: u64,
+}
+
+impl TicketDesk {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        lines: Arc<dyn Lines>,
+        catalogue: Arc<dyn Catalogue>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { lines, catalogue, clock, pulses: Mutex::default() }
+    }
+
+    /// The ticket of a token, which is looked up; none where its record is gone.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    pub async fn ticket(&self, id: TokenId) -> Result<Option<Ticket>, Unavailable> {
+        match self.lines.place(id).await? {
+            None => Ok(None),
+            Some((token, ahead)) => Ok(Some(self.write(&token, ahead).await?)),
+        }
+    }
+
+    /// The ticket of a token that `ahead` others wait before.
+    async fn write(&self, token: &WaitingToken, ahead: u64) -> Result<Ticket, Unavailable> {
+        let pulse = self.pulse(token.room_id).await?;
+        let standing = token.standing(self.clock.now());
+        let position = (standing == Standing::Waiting).then_some(ahead + 1);
+        let admitted = Some(pulse.admitted_last_minute).filter(|admitted| *admitted > 0);
+        let eta_seconds = position
+            .zip(admitted)
+            .map(|(position, admitted)| position.saturating_mul(60).div_ceil(admitted));
+        Ok(Ticket {
+            token_id: token.id,
+            room_id: token.room_id,
+            number: token.number,
+            standing,
+            position,
+            eta_seconds,
+            poll_after_seconds: POLL_AFTER_SECONDS,
+            seats_left: pulse.seats_left,
+        })
+    }
+
+    async fn pulse(&self, room_id: RoomId) -> Result<Pulse, Unavailable> {
+        let now = self.clock.now();
+        let known =
+            self.pulses.lock().unwrap_or_else(PoisonError::into_inner).get(&room_id).copied();
+        if let Some(pulse) = known.filter(|pulse| now < pulse.read_at + PULSE_KEPT_FOR) {
+            return Ok(pulse);
+        }
+        let seats_left = match room_id {
+            RoomId::SITE => None,
+            room_id => Some(self.catalogue.seats_left(room_id, now).await?),
+        };
+        let paused = self.lines.room(room_id).await?.is_none_or(|room| room.policy.paused);
+        let admitted = self.lines.head_count(room_id, now).await?.admitted_last_minute;
+        let admitted_last_minute = if paused { 0 } else { admitted };
+        let pulse = Pulse { read_at: now, seats_left, admitted_last_minute };
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner).insert(room_id, pulse);
+        Ok(pulse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::{HeadCount, MockCatalogue, MockLines};
+    use domain::waiting_room::WaitingRoom;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn desk(token: WaitingToken, room: WaitingRoom, admitted: u64) -> TicketDesk {
+        let mut lines = MockLines::new();
+        lines.expect_place().returning(move |_| Ok(Some((token.clone(), 29))));
+        lines.expect_room().returning(move |_| Ok(Some(room.clone())));
+        let count = HeadCount { waiting: 30, active: 1, admitted_last_minute: admitted };
+        lines.expect_head_count().times(1).returning(move |_, _| Ok(count));
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_seats_left().returning(|_, _| Ok(7));
+        TicketDesk::new(Arc::new(lines), Arc::new(catalogue), clock())
+    }
+
+    async fn ticket(desk: &TicketDesk) -> Ticket {
+        desk.ticket(claims().token_id).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_waits_sees_a_position_and_an_estimate_and_the_room_is_read_once() {
+        let desk = desk(waiting_token(), room(), 60);
+        for _ in 0..3 {
+            let ticket = ticket(&desk).await;
+            assert_eq!((ticket.position, ticket.eta_seconds), (Some(30), Some(30)));
+            assert_eq!(ticket.seats_left, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_inside_has_no_position() {
+        let ticket = ticket(&desk(active_token(), room(), 60)).await;
+        assert_eq!((ticket.position, ticket.eta_seconds), (None, None));
+        assert!(matches!(ticket.standing, Standing::Active { .. }));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_an_estimate_while_nobody_is_let_in() {
+        let mut paused = room();
+        paused.policy.paused = true;
+        assert_eq!(ticket(&desk(waiting_token(), paused, 60)).await.eta_seconds, None);
+        assert_eq!(ticket(&desk(waiting_token(), room(), 0)).await.eta_seconds, None);
+    }
+
+    #[tokio::test]
+    async fn a_room_of_a_concert_tells_how_many_seats_are_left() {
+        let token = WaitingToken { room_id: other_room(), ..waiting_token() };
+        assert_eq!(ticket(&desk(token, room(), 1)).await.seats_left, Some(7));
+    }
+}

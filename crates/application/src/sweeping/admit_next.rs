@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use domain::ids::{RoomId, TokenId};
+use domain::ports::{DueWork, Lines, Store, UpdateError};
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+
+use super::{BATCH, was_full};
+
+/// Lets the next in, lowest number first, in every room.
+pub struct AdmitNext {
+    store: Arc<dyn Store>,
+    due_work: Arc<dyn DueWork>,
+    lines: Arc<dyn Lines>,
+}
+
+impl AdmitNext {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, lines: Arc<dyn Lines>) -> Self {
+        Self { store, due_work, lines }
+    }
+
+    /// Returns how many were let in.
+    ///
+    /// # Errors
+    /// None but the store's.
+    pub async fn execute(&self) -> Result<usize, UpdateError> {
+        let mut admitted = 0;
+        for room in self.lines.rooms().await? {
+            loop {
+                let next = self.due_work.next_in_line(room.id, BATCH).await?;
+                if room.policy.paused || next.is_empty() {
+                    break;
+                }
+                let let_in = self.admit(room.id, next).await?;
+                admitted += let_in;
+                if !was_full(let_in) {
+                    break;
+                }
+            }
+        }
+        Ok(admitted)
+    }
+
+    async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
+        let scope = Scope::new().line(room_id).tokens(next.iter().copied());
+        let admit = move |records: &mut Records| {
+            let now = records.now;
+            let room = records.rooms.get_mut(&room_id).ok_or(Refusal::NotFound)?;
+            let line = records.lines.get_mut(&room_id).ok_or(Refusal::NotFound)?;
+            let mut admitted = 0;
+            for id in &next {
+                let Some(mut token) = records.tokens.get(id).cloned() else { continue };
+                if room.admit(line, &mut token, now) {
+                    records.tokens.put(token);
+                    admitted += 1;
+                }
+            }
+            Ok(admitted)
+        };
+        self.store.decide(scope, admit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::{MockDueWork, MockLines};
+    use domain::waiting_room::WaitingRoom;
+    use domain::waiting_token::WaitingToken;
+
+    use super::*;
+    use crate::testing::*;
+
+    fn id(n: u128) -> TokenId {
+        uuid::Uuid::from_u128(n).into()
+    }
+
+    /// Five in line, of whom the first has left since the line was looked up.
+    async fn admit(room: WaitingRoom, check: impl Fn(&Records) + Send + Sync + 'static) -> usize {
+        let mut records = world();
+        records.rooms = Default::default();
+        records.rooms.load(room.clone());
+        records.tokens = Default::default();
+        for n in 1..=5_u32 {
+            let id = id(n.into());
+            let mut token = WaitingToken { id, number: n.into(), ..waiting_token() };
+            if n == 1 {
+                token.leave(now());
+            }
+            records.tokens.load(token);
+        }
+        let mut due_work = MockDueWork::new();
+        due_work.expect_next_in_line().returning(|_, _| Ok((1..=5).map(id).collect()));
+        let mut lines = MockLines::new();
+        lines.expect_rooms().returning(move || Ok(vec![room.clone()]));
+        let store = store_checked(records, check);
+        AdmitNext::new(store, Arc::new(due_work), Arc::new(lines)).execute().await.unwrap()
+    }
+
+    fn with_capacity(capacity: u32) -> WaitingRoom {
+        let mut room = room();
+        room.policy.capacity = capacity;
+        room
+    }
+
+    #[tokio::test]
+    async fn the_lowest_numbers_are_let_in_up_to_capacity() {
+        let admitted = admit(with_capacity(3), |records| {
+            let live = |n| records.tokens.get(&id(n)).unwrap().ensure_active(now()).is_ok();
+            assert_eq!([2, 3, 4, 5].map(live), [true, true, false, false]);
+        });
+        assert_eq!(admitted.await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_full_or_paused_room_lets_nobody_in() {
+        assert_eq!(admit(with_capacity(1), |_| ()).await, 0);
+        let mut paused = with_capacity(3);
+        paused.policy.paused = true;
+        assert_eq!(admit(paused, |_| ()).await, 0);
+    }
+}

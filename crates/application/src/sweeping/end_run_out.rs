@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use domain::ports::{Clock, DueWork, Store, UpdateError};
+use domain::records::{Records, Scope};
+
+use super::{BATCH, was_full};
+
+/// Writes down which active tokens ran out.
+pub struct EndRunOut {
+    store: Arc<dyn Store>,
+    due_work: Arc<dyn DueWork>,
+    clock: Arc<dyn Clock>,
+}
+
+impl EndRunOut {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, due_work, clock }
+    }
+
+    /// Returns how many did.
+    ///
+    /// # Errors
+    /// None but the store's.
+    pub async fn execute(&self) -> Result<usize, UpdateError> {
+        let mut ended = 0;
+        loop {
+            let ids = self.due_work.run_out_tokens(self.clock.now(), BATCH).await?;
+            let full = was_full(ids.len());
+            let scope = Scope::new().tokens(ids.iter().copied());
+            let end = move |records: &mut Records| {
+                let now = records.now;
+                let ran_out = |id: &_| records.tokens.get_mut(id).is_some_and(|t| t.run_out(now));
+                Ok(ids.iter().map(ran_out).filter(|ran_out| *ran_out).count())
+            };
+            if !scope.tokens.is_empty() {
+                ended += self.store.decide(scope, end).await?;
+            }
+            if !full {
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::MockDueWork;
+    use domain::waiting_token::WaitingToken;
+
+    use super::*;
+    use crate::testing::*;
+
+    async fn sweep(token: WaitingToken) -> usize {
+        let mut records = empty();
+        records.tokens.load(token);
+        let mut due_work = MockDueWork::new();
+        due_work.expect_run_out_tokens().returning(|_, _| Ok(vec![claims().token_id]));
+        let end = EndRunOut::new(store_with(records), Arc::new(due_work), clock());
+        end.execute().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_that_ran_out_is_ended_and_one_that_a_hold_kept_alive_is_not() {
+        assert_eq!(sweep(run_out_token()).await, 1);
+        assert_eq!(sweep(active_token()).await, 0);
+    }
+}

@@ -1,0 +1,232 @@
+//! All use cases over all ports.
+
+use std::sync::Arc;
+
+use domain::cash::CashPolicy;
+use domain::money::Currency;
+use domain::payment::RefundPolicy;
+use domain::ports::{
+    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DueWork, Ids, Ledger, Lines, Orders,
+    Passwords, QueueTokens, Store, Users,
+};
+use domain::reservation::BookingPolicy;
+use domain::waiting_room::RoomPolicy;
+
+use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
+use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
+use crate::cash::{ChargeCash, ListEntries, ShowBalance};
+use crate::catalogue::{ListAvailableDates, ListConcerts, SeatMaps, ShowConcert, ShowSeatMap};
+use crate::operator::{
+    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, OpenSiteRoom, ShowRoom,
+};
+use crate::payment::{ListPayments, Pay, Refund, ShowPayment};
+use crate::queue::{Gate, Hearing, Leave, ShowTicket, TakePlace, TicketDesk};
+use crate::sweeping::{
+    AdmitNext, DropIdle, EndRunOut, ExpireHolds, ForgetAnswers, KeepTime, WriteHeard,
+};
+
+/// What stands behind each port.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is named for its port")]
+pub struct Ports {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub users: Arc<dyn Users>,
+    pub catalogue: Arc<dyn Catalogue>,
+    pub lines: Arc<dyn Lines>,
+    pub orders: Arc<dyn Orders>,
+    pub cash_book: Arc<dyn CashBook>,
+    pub due_work: Arc<dyn DueWork>,
+    pub ledger: Arc<dyn Ledger>,
+    pub passwords: Arc<dyn Passwords>,
+    pub access_tokens: Arc<dyn AccessTokens>,
+    pub queue_tokens: Arc<dyn QueueTokens>,
+}
+
+/// What an installation decides for itself.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    /// How seats are held.
+    pub booking: BookingPolicy,
+    /// How much cash may come in.
+    pub cash: CashPolicy,
+    /// Until when a payment can be given back.
+    pub refund: RefundPolicy,
+    /// The policy of rooms that an operator says nothing about.
+    pub new_rooms: RoomPolicy,
+    /// What everything is paid in.
+    pub currency: Currency,
+    /// How many seats a show may have.
+    pub seats_per_show_max: u32,
+}
+
+/// Everything that can be done, ready to be done.
+#[expect(missing_docs, reason = "each field is named for its use case")]
+pub struct Application {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub policies: Policies,
+    pub seat_maps: Arc<SeatMaps>,
+
+    pub authenticate: Authenticate,
+    pub sign_up: SignUp,
+    pub sign_in: SignIn,
+    pub show_me: ShowMe,
+    pub create_load_users: CreateLoadUsers,
+
+    pub take_place: TakePlace,
+    pub show_ticket: ShowTicket,
+    pub leave: Leave,
+
+    pub list_concerts: ListConcerts,
+    pub show_concert: ShowConcert,
+    pub list_available_dates: ListAvailableDates,
+    pub show_seat_map: ShowSeatMap,
+
+    pub hold_seats: HoldSeats,
+    pub list_reservations: ListReservations,
+    pub show_reservation: ShowReservation,
+    pub cancel_reservation: CancelReservation,
+
+    pub charge_cash: ChargeCash,
+    pub show_balance: ShowBalance,
+    pub list_entries: ListEntries,
+
+    pub pay: Pay,
+    pub refund: Refund,
+    pub list_payments: ListPayments,
+    pub show_payment: ShowPayment,
+
+    pub create_concert: CreateConcert,
+    pub create_show: CreateShow,
+    pub list_rooms: ListRooms,
+    pub show_room: ShowRoom,
+    pub change_room: ChangeRoom,
+    pub open_site_room: OpenSiteRoom,
+    pub audit: Audit,
+
+    pub admit_next: AdmitNext,
+    pub end_run_out: EndRunOut,
+    pub drop_idle: DropIdle,
+    pub expire_holds: ExpireHolds,
+    pub forget_answers: ForgetAnswers,
+    pub keep_time: KeepTime,
+    pub write_heard: WriteHeard,
+}
+
+impl Application {
+    /// Wires every use case to the ports it needs.
+    #[must_use]
+    pub fn new(ports: Ports, policies: Policies) -> Self {
+        let Ports {
+            store,
+            clock,
+            ids,
+            users,
+            catalogue,
+            lines,
+            orders,
+            cash_book,
+            due_work,
+            ledger,
+            passwords,
+            access_tokens,
+            queue_tokens,
+        } = ports;
+        let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
+        let hearing = Arc::new(Hearing::default());
+        let gate = Arc::new(Gate::new(lines.clone(), clock.clone()));
+        let desk = Arc::new(TicketDesk::new(lines.clone(), catalogue.clone(), clock.clone()));
+        let new_rooms = || policies.new_rooms.clone();
+        Self {
+            authenticate: Authenticate::new(
+                access_tokens.clone(),
+                queue_tokens.clone(),
+                lines.clone(),
+                clock.clone(),
+            ),
+            sign_up: SignUp::new(store.clone(), ids.clone(), passwords.clone()),
+            sign_in: SignIn::new(users.clone(), passwords, access_tokens.clone(), clock.clone()),
+            show_me: ShowMe::new(users.clone()),
+            create_load_users: CreateLoadUsers::new(
+                store.clone(),
+                ids.clone(),
+                access_tokens,
+                clock.clone(),
+            ),
+            take_place: TakePlace::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                catalogue.clone(),
+                queue_tokens,
+                desk.clone(),
+            ),
+            show_ticket: ShowTicket::new(desk, hearing.clone(), clock.clone()),
+            leave: Leave::new(store.clone()),
+            list_concerts: ListConcerts::new(catalogue.clone()),
+            show_concert: ShowConcert::new(catalogue.clone()),
+            list_available_dates: ListAvailableDates::new(
+                gate.clone(),
+                catalogue.clone(),
+                clock.clone(),
+            ),
+            show_seat_map: ShowSeatMap::new(
+                gate.clone(),
+                catalogue.clone(),
+                seat_maps.clone(),
+                clock.clone(),
+            ),
+            hold_seats: HoldSeats::new(
+                store.clone(),
+                ids.clone(),
+                catalogue,
+                seat_maps.clone(),
+                gate.clone(),
+                clock.clone(),
+                policies.booking,
+            ),
+            list_reservations: ListReservations::new(orders.clone()),
+            show_reservation: ShowReservation::new(orders.clone()),
+            cancel_reservation: CancelReservation::new(store.clone()),
+            charge_cash: ChargeCash::new(store.clone(), ids.clone(), policies.cash),
+            show_balance: ShowBalance::new(cash_book.clone()),
+            list_entries: ListEntries::new(cash_book),
+            pay: Pay::new(store.clone(), ids.clone(), gate),
+            refund: Refund::new(store.clone(), ids.clone(), policies.refund),
+            list_payments: ListPayments::new(orders.clone()),
+            show_payment: ShowPayment::new(orders),
+            create_concert: CreateConcert::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                new_rooms(),
+                policies.currency,
+            ),
+            create_show: CreateShow::new(store.clone(), ids, users.clone(), new_rooms()),
+            list_rooms: ListRooms::new(lines.clone(), users.clone(), clock.clone()),
+            show_room: ShowRoom::new(lines.clone(), users.clone(), clock.clone()),
+            change_room: ChangeRoom::new(store.clone(), lines.clone(), users, clock.clone()),
+            open_site_room: OpenSiteRoom::new(store.clone(), new_rooms()),
+            audit: Audit::new(ledger),
+            admit_next: AdmitNext::new(store.clone(), due_work.clone(), lines.clone()),
+            end_run_out: EndRunOut::new(store.clone(), due_work.clone(), clock.clone()),
+            drop_idle: DropIdle::new(store.clone(), due_work.clone(), lines, clock.clone()),
+            expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
+            forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
+            keep_time: KeepTime::new(store.clone(), due_work),
+            write_heard: WriteHeard::new(store.clone(), hearing),
+            seat_maps,
+            policies,
+            store,
+            clock,
+        }
+    }
+
+    /// Who must hear of every commit of this server.
+    #[must_use]
+    pub fn commit_observer(&self) -> Arc<dyn CommitObserver> {
+        self.seat_maps.clone()
+    }
+}
