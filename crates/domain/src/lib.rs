@@ -10,6 +10,7 @@ pub mod cash;
 pub mod concert;
 pub mod idempotency;
 pub mod ids;
+pub mod line;
 pub mod money;
 pub mod page;
 pub mod payment;

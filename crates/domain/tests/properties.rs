@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashPolicy, charge};
 use domain::ids::{ReservationId, RoomId, SeatId, TokenId, UserId};
+use domain::line::{IfExists, JoinRequest, admit, join};
 use domain::money::Amount;
 use domain::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
 use domain::ports::Decide;
@@ -88,7 +89,14 @@ impl World {
             Command::Join { user } => {
                 let (token, user): (TokenId, UserId) = (id(5, self.tokens), id(1, user));
                 let scope = scope.user(user).line(RoomId::SITE).live_token(user, RoomId::SITE);
-                (scope, Box::new(move |records| join(records, token, user)))
+                let ask = JoinRequest {
+                    id: token,
+                    user_id: user,
+                    room_id: RoomId::SITE,
+                    concert_id: None,
+                    if_exists: IfExists::Conflict,
+                };
+                (scope, Box::new(move |records| join(records, &ask).map(drop)))
             }
             Command::Leave { token } => {
                 let token: TokenId = id(5, token);
@@ -102,7 +110,7 @@ impl World {
             Command::Admit => {
                 let tokens: Vec<TokenId> = (0..self.tokens).map(|n| id(5, n)).collect();
                 let scope = scope.line(RoomId::SITE).tokens(tokens.iter().copied());
-                (scope, Box::new(move |records| admit_all(records, &tokens)))
+                (scope, Box::new(move |records| admit(records, RoomId::SITE, &tokens).map(drop)))
             }
             Command::Hold { user, token, seats } => {
                 let ask = HoldRequest {
@@ -188,33 +196,6 @@ impl World {
             self.entries += 1;
         }
     }
-}
-
-fn join(records: &mut Records, token: TokenId, user: UserId) -> Result<(), Refusal> {
-    let now = records.now;
-    if let Some(live) = records.live_token_of(user, RoomId::SITE).cloned() {
-        if live.is_live(now) {
-            return Err(Refusal::TokenExists);
-        }
-        records.tokens.get_mut(&live.id).unwrap().run_out(now);
-    }
-    let (room, line) = records.room_and_line_mut(RoomId::SITE).unwrap();
-    let token = room.join(line, token, user, None, now);
-    records.tokens.insert(token);
-    Ok(())
-}
-
-/// Lets in whoever fits, lowest number first, as the tokens are numbered in order of their ids.
-fn admit_all(records: &mut Records, tokens: &[TokenId]) -> Result<(), Refusal> {
-    let now = records.now;
-    for id in tokens {
-        let mut token = records.tokens.get(id).cloned().ok_or(Refusal::NotFound)?;
-        let (room, line) = records.room_and_line_mut(RoomId::SITE).unwrap();
-        if room.admit(line, &mut token, now) {
-            records.tokens.put(token);
-        }
-    }
-    Ok(())
 }
 
 proptest! {

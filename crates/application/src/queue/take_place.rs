@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use domain::ids::{ConcertId, RoomId, TokenId, UserId};
+use domain::line::{IfExists, JoinRequest, join};
 use domain::ports::{Catalogue, Ids, QueueClaims, QueueTokens, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
-use domain::waiting_token::WaitingToken;
 
 use super::{Ticket, TicketDesk};
 
@@ -30,15 +30,6 @@ pub struct PlaceRequest {
     pub date: Option<NaiveDate>,
     /// Whether to be told of a place that is there already instead of being given it.
     pub if_exists: IfExists,
-}
-
-/// What to do for somebody who has a place already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfExists {
-    /// Give that place.
-    Return,
-    /// Refuse.
-    Conflict,
 }
 
 /// A place that was taken.
@@ -79,7 +70,14 @@ impl TakePlace {
         };
         let id = TokenId::from(self.ids.next());
         let scope = Scope::new().user(ask.user_id).line(room_id).live_token(ask.user_id, room_id);
-        let join = move |records: &mut Records| join(records, id, &ask, room_id);
+        let join_request = JoinRequest {
+            id,
+            user_id: ask.user_id,
+            room_id,
+            concert_id: ask.concert_id,
+            if_exists: ask.if_exists,
+        };
+        let join = move |records: &mut Records| join(records, &join_request);
         let token = self.store.decide(scope, join).await?;
         let ticket = self.desk.ticket(token.id).await?.ok_or(Refusal::NotFound)?;
         Ok(Place {
@@ -107,35 +105,10 @@ impl TakePlace {
     }
 }
 
-fn join(
-    records: &mut Records,
-    id: TokenId,
-    ask: &PlaceRequest,
-    room_id: RoomId,
-) -> Result<WaitingToken, Refusal> {
-    let now = records.now;
-    records.users.get(&ask.user_id).ok_or(Refusal::InvalidUser)?;
-    if let Some(existing) = records.live_token_of(ask.user_id, room_id).cloned() {
-        if existing.is_live(now) {
-            return match ask.if_exists {
-                IfExists::Return => Ok(existing),
-                IfExists::Conflict => Err(Refusal::TokenExists),
-            };
-        }
-        if let Some(run_out) = records.tokens.get_mut(&existing.id) {
-            run_out.run_out(now);
-        }
-    }
-    let (room, line) = records.room_and_line_mut(room_id).ok_or(Refusal::NotFound)?;
-    let token = room.join(line, id, ask.user_id, ask.concert_id, now);
-    records.tokens.insert(token.clone());
-    Ok(token)
-}
-
 #[cfg(test)]
 mod tests {
     use domain::ports::{MockLines, MockQueueTokens, MockStore};
-    use domain::waiting_token::Standing;
+    use domain::waiting_token::{Standing, WaitingToken};
 
     use super::*;
     use crate::testing::*;

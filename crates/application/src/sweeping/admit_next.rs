@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use domain::ids::{RoomId, TokenId};
+use domain::line::admit;
 use domain::ports::{DueWork, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::refusal::Refusal;
 
 use super::{BATCH, was_full};
 
@@ -45,20 +45,7 @@ impl AdmitNext {
 
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
         let scope = Scope::new().line(room_id).tokens(next.iter().copied());
-        let admit = move |records: &mut Records| {
-            let now = records.now;
-            let room = records.rooms.get_mut(&room_id).ok_or(Refusal::NotFound)?;
-            let line = records.lines.get_mut(&room_id).ok_or(Refusal::NotFound)?;
-            let mut admitted = 0;
-            for id in &next {
-                let Some(mut token) = records.tokens.get(id).cloned() else { continue };
-                if room.admit(line, &mut token, now) {
-                    records.tokens.put(token);
-                    admitted += 1;
-                }
-            }
-            Ok(admitted)
-        };
+        let admit = move |records: &mut Records| admit(records, room_id, &next);
         self.store.decide(scope, admit).await
     }
 }
