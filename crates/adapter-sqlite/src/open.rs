@@ -1,0 +1,145 @@
+//! Opening a database file: telling apart what can be wrong with it, and bringing its schema up to
+//! date.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Why a database file cannot be used. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its folder cannot be made, or the file cannot be opened or made.
+    #[error("cannot open {}: {reason}", path.display())]
+    Unreachable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A server has it open.
+    #[error("{} is in use by another server", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no database, or a damaged one.
+    #[error("{} is damaged or no SQLite database: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// A newer version of this program made it.
+    #[error("{} was made by a newer version of stagedoor (migration {version})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The migration that this program does not know.
+        version: String,
+    },
+    /// Its schema cannot be brought up to date.
+    #[error("cannot bring {} up to date: {reason}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+#[derive(QueryableByName)]
+struct CheckRow {
+    #[diesel(sql_type = Text)]
+    quick_check: String,
+}
+
+/// Brings the schema of the file up to date, making the file where there is none.
+///
+/// # Errors
+/// [`OpenError`], saying what is wrong with the file.
+pub fn migrate(path: &Path) -> Result<(), OpenError> {
+    make_folder(path)?;
+    let mut conn = connect(path)?;
+    let damaged = |reason: String| OpenError::Damaged { path: path.to_owned(), reason };
+    let check: CheckRow = diesel::sql_query("PRAGMA quick_check(1)")
+        .get_result(&mut conn)
+        .map_err(|error| damaged(error.to_string()))?;
+    if check.quick_check != "ok" {
+        return Err(damaged(check.quick_check));
+    }
+    let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
+    let known: Vec<String> = all_migrations().map_err(failed)?;
+    let applied = conn.applied_migrations().map_err(|error| failed(error.to_string()))?;
+    let unknown = applied.iter().map(ToString::to_string).find(|version| !known.contains(version));
+    if let Some(version) = unknown {
+        return Err(OpenError::Newer { path: path.to_owned(), version });
+    }
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| failed(error.to_string()))?;
+    Ok(())
+}
+
+/// Makes the folder that the file is to be in.
+pub(crate) fn make_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|error| unreachable_file(path, &error))
+}
+
+fn all_migrations() -> Result<Vec<String>, String> {
+    let all = diesel::migration::MigrationSource::<Sqlite>::migrations(&MIGRATIONS);
+    let all = all.map_err(|error| error.to_string())?;
+    Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+/// Opens a connection that writes.
+pub(crate) fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let url = path.to_str().ok_or_else(|| OpenError::Unreachable {
+        path: path.to_owned(),
+        reason: "its name is not UTF-8".to_owned(),
+    })?;
+    let mut conn =
+        SqliteConnection::establish(url).map_err(|error| unreachable_file(path, &error))?;
+    prepare(&mut conn).map_err(|error| match error {
+        diesel::result::Error::DatabaseError(_, said) if said.message().contains("locked") => {
+            OpenError::InUse { path: path.to_owned() }
+        }
+        error => OpenError::Damaged { path: path.to_owned(), reason: error.to_string() },
+    })?;
+    Ok(conn)
+}
+
+/// Every acknowledged commit is on disk (`synchronous=FULL`), readers never wait (`WAL`).
+pub(crate) fn prepare(conn: &mut SqliteConnection) -> QueryResult<()> {
+    conn.batch_execute(
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+         PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; \
+         PRAGMA wal_autocheckpoint=4000;",
+    )
+}
+
+/// Takes the file for one server alone, until the lock is dropped. Servers keep in memory what
+/// they read, so a second one beside would show what is long gone.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&lock_path);
+    let file = file.map_err(|error| unreachable_file(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(unreachable_file(path, &error)),
+    }
+}
+
+fn unreachable_file(path: &Path, error: &dyn std::error::Error) -> OpenError {
+    OpenError::Unreachable { path: path.to_owned(), reason: error.to_string() }
+}

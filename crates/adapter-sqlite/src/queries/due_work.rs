@@ -1,0 +1,119 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use domain::Timestamp;
+use domain::idempotency::IdempotencyKey;
+use domain::ids::{ReservationId, RoomId, TokenId};
+use domain::ports::{DueWork, Unavailable};
+
+use crate::columns::{Key, key, micros};
+use crate::schema::{kept_answers, reservations, waiting_tokens};
+use crate::store::SqliteStore;
+
+fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
+    keys.into_iter().map(Key::id).collect()
+}
+
+#[async_trait]
+impl DueWork for SqliteStore {
+    async fn lapsed_holds(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read(move |conn| {
+            let lapsed = reservations::table
+                .filter(reservations::state.eq("held"))
+                .filter(reservations::held_until.le(micros(now)))
+                .order(reservations::held_until)
+                .limit(limit.into());
+            Ok(ids(lapsed.select(reservations::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn run_out_tokens(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let run_out = waiting_tokens::table
+                .filter(waiting_tokens::state.eq("active"))
+                .filter(waiting_tokens::ends_at.le(micros(now)))
+                .order(waiting_tokens::ends_at)
+                .limit(limit.into());
+            Ok(ids(run_out.select(waiting_tokens::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn active_tokens(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let mut active = waiting_tokens::table
+                .filter(waiting_tokens::state.eq("active"))
+                .order(waiting_tokens::id)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .into_boxed();
+            if let Some(after) = after {
+                active = active.filter(waiting_tokens::id.gt(key(after)));
+            }
+            Ok(ids(active.load(conn)?))
+        })
+        .await
+    }
+
+    async fn silent_tokens(
+        &self,
+        room_id: RoomId,
+        heard_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let silent = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(room_id)))
+                .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::heard_at.le(micros(heard_before)))
+                .order(waiting_tokens::number)
+                .limit(limit.into());
+            Ok(ids(silent.select(waiting_tokens::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let next = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(room_id)))
+                .filter(waiting_tokens::state.eq("waiting"))
+                .order(waiting_tokens::number)
+                .limit(limit.into());
+            Ok(ids(next.select(waiting_tokens::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn old_answers(
+        &self,
+        kept_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IdempotencyKey>, Unavailable> {
+        self.read(move |conn| {
+            let old: Vec<(Key, String, String)> = kept_answers::table
+                .filter(kept_answers::created_at.le(micros(kept_before)))
+                .order(kept_answers::created_at)
+                .limit(limit.into())
+                .select((kept_answers::user_id, kept_answers::call, kept_answers::key))
+                .load(conn)?;
+            let keys = old.into_iter();
+            Ok(keys
+                .map(|(user, call, key)| IdempotencyKey { user_id: user.id(), call, key })
+                .collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,81 @@
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use domain::Timestamp;
+use domain::ids::{RoomId, TokenId};
+use domain::ports::{HeadCount, Lines, Unavailable};
+use domain::records::Source;
+use domain::waiting_room::WaitingRoom;
+use domain::waiting_token::{TokenState, WaitingToken};
+
+use crate::columns::{key, micros, number, read};
+use crate::loading::decode_all;
+use crate::rows::RoomRow;
+use crate::schema::{waiting_rooms, waiting_tokens};
+use crate::source::Database;
+use crate::store::SqliteStore;
+
+#[async_trait]
+impl Lines for SqliteStore {
+    async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
+        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.token(id)).await
+    }
+
+    async fn place(&self, id: TokenId) -> Result<Option<(WaitingToken, u64)>, Unavailable> {
+        self.read(move |conn| {
+            let token = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.token(id)?;
+            let Some(token) = token else { return Ok(None) };
+            if token.state != TokenState::Waiting {
+                return Ok(Some((token, 0)));
+            }
+            let before: i64 = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(token.room_id)))
+                .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::number.lt(number(token.number)))
+                .select(count_star())
+                .first(conn)?;
+            Ok(Some((token, read(before, "number of tokens")?)))
+        })
+        .await
+    }
+
+    async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
+        self.read(move |conn| {
+            let all = waiting_rooms::table.order(waiting_rooms::id);
+            decode_all(all.select(RoomRow::as_select()).load(conn)?)
+        })
+        .await
+    }
+
+    async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable> {
+        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.room(id)).await
+    }
+
+    async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
+        self.read(move |conn| {
+            let in_room = || {
+                waiting_tokens::table
+                    .filter(waiting_tokens::room_id.eq(key(id)))
+                    .select(count_star())
+            };
+            let waiting: i64 = in_room().filter(waiting_tokens::state.eq("waiting")).first(conn)?;
+            let active: i64 = in_room()
+                .filter(waiting_tokens::state.eq("active"))
+                .filter(waiting_tokens::ends_at.gt(micros(now)))
+                .first(conn)?;
+            let minute_ago = micros(now - TimeDelta::seconds(60));
+            let admitted: i64 = in_room()
+                .filter(waiting_tokens::admitted_at.is_not_null())
+                .filter(waiting_tokens::admitted_at.gt(minute_ago))
+                .first(conn)?;
+            let count = |found| read(found, "number of tokens");
+            Ok(HeadCount {
+                waiting: count(waiting)?,
+                active: count(active)?,
+                admitted_last_minute: count(admitted)?,
+            })
+        })
+        .await
+    }
+}

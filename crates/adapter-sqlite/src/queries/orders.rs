@@ -1,0 +1,74 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use domain::ids::{PaymentId, ReservationId, UserId};
+use domain::page::{Page, PageRequest};
+use domain::payment::Receipt;
+use domain::ports::{Orders, Unavailable};
+use domain::reservation::Reservation;
+
+use super::one_more;
+use crate::columns::key;
+use crate::loading::{self, receipt, with_seats};
+use crate::rows::{PaymentRow, ReservationRow};
+use crate::schema::{payments, reservations};
+use crate::store::SqliteStore;
+
+#[async_trait]
+impl Orders for SqliteStore {
+    async fn reservation(&self, id: ReservationId) -> Result<Option<Reservation>, Unavailable> {
+        self.read(move |conn| loading::reservation(conn, key(id))).await
+    }
+
+    async fn reservations(
+        &self,
+        user_id: UserId,
+        page: PageRequest<ReservationId>,
+    ) -> Result<Page<Reservation, ReservationId>, Unavailable> {
+        self.read(move |conn| {
+            let mut query = reservations::table
+                .filter(reservations::user_id.eq(key(user_id)))
+                .order(reservations::id.desc())
+                .limit(one_more(page.limit))
+                .select(ReservationRow::as_select())
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(reservations::id.lt(key(after)));
+            }
+            let rows = query.load(conn)?;
+            let found: Result<Vec<_>, _> =
+                rows.into_iter().map(|row| with_seats(conn, row)).collect();
+            Ok(Page::from_one_more(found?, page.limit, |reservation| reservation.id))
+        })
+        .await
+    }
+
+    async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, Unavailable> {
+        self.read(move |conn| {
+            let row = payments::table.find(key(id)).select(PaymentRow::as_select()).first(conn);
+            row.optional()?.map(|row| receipt(conn, row)).transpose()
+        })
+        .await
+    }
+
+    async fn payments(
+        &self,
+        user_id: UserId,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.read(move |conn| {
+            let mut query = payments::table
+                .filter(payments::user_id.eq(key(user_id)))
+                .order(payments::id.desc())
+                .limit(one_more(page.limit))
+                .select(PaymentRow::as_select())
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(payments::id.lt(key(after)));
+            }
+            let rows = query.load(conn)?;
+            let found: Result<Vec<_>, _> = rows.into_iter().map(|row| receipt(conn, row)).collect();
+            Ok(Page::from_one_more(found?, page.limit, |receipt| receipt.payment.id))
+        })
+        .await
+    }
+}

@@ -1,0 +1,13 @@
+//! One struct a table, and the way from it to the domain's type and back.
+
+mod booking;
+mod money;
+mod people;
+mod selling;
+mod waiting;
+
+pub(crate) use booking::*;
+pub(crate) use money::*;
+pub(crate) use people::*;
+pub(crate) use selling::*;
+pub(crate) use waiting::*;

@@ -1,0 +1,122 @@
+use diesel::prelude::*;
+use domain::reservation::{Reservation, ReservationState, ReservedSeat};
+
+use super::selling::{SeatRow, date};
+use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
+use crate::schema::{reservation_seats, reservations};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = reservations, treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct ReservationRow {
+    pub(crate) id: Key,
+    user_id: Key,
+    concert_id: Key,
+    show_id: Key,
+    date: String,
+    total_amount: i64,
+    created_at: i64,
+    held_until: i64,
+    state: String,
+    payment_id: Option<Key>,
+    confirmed_at: Option<i64>,
+    ended_at: Option<i64>,
+}
+
+impl From<&Reservation> for ReservationRow {
+    fn from(reservation: &Reservation) -> Self {
+        let (state, payment_id, confirmed_at, ended_at) = match reservation.state {
+            ReservationState::Held => ("held", None, None, None),
+            ReservationState::Confirmed { payment_id, confirmed_at } => {
+                ("confirmed", Some(payment_id), Some(confirmed_at), None)
+            }
+            ReservationState::Expired { ended_at } => ("expired", None, None, Some(ended_at)),
+            ReservationState::Cancelled { ended_at } => ("cancelled", None, None, Some(ended_at)),
+            ReservationState::Refunded { payment_id, confirmed_at, refunded_at } => {
+                ("refunded", Some(payment_id), Some(confirmed_at), Some(refunded_at))
+            }
+        };
+        Self {
+            id: key(reservation.id),
+            user_id: key(reservation.user_id),
+            concert_id: key(reservation.concert_id),
+            show_id: key(reservation.show_id),
+            date: reservation.date.to_string(),
+            total_amount: reservation.total_amount.into(),
+            created_at: micros(reservation.created_at),
+            held_until: micros(reservation.held_until),
+            state: state.to_owned(),
+            payment_id: payment_id.map(key),
+            confirmed_at: confirmed_at.map(micros),
+            ended_at: ended_at.map(micros),
+        }
+    }
+}
+
+impl ReservationRow {
+    /// The reservation of this row and its seats.
+    pub(crate) fn with_seats(self, seats: Vec<ReservedSeat>) -> Result<Reservation, Unreadable> {
+        let payment_id = || present(self.payment_id, "payment of a reservation").map(Key::id);
+        let confirmed_at = || time(present(self.confirmed_at, "time of a payment")?);
+        let ended_at = || time(present(self.ended_at, "end of a reservation")?);
+        let state = match self.state.as_str() {
+            "held" => ReservationState::Held,
+            "confirmed" => ReservationState::Confirmed {
+                payment_id: payment_id()?,
+                confirmed_at: confirmed_at()?,
+            },
+            "expired" => ReservationState::Expired { ended_at: ended_at()? },
+            "cancelled" => ReservationState::Cancelled { ended_at: ended_at()? },
+            "refunded" => ReservationState::Refunded {
+                payment_id: payment_id()?,
+                confirmed_at: confirmed_at()?,
+                refunded_at: ended_at()?,
+            },
+            _ => return Err(Unreadable("reservation state")),
+        };
+        Ok(Reservation {
+            id: self.id.id(),
+            user_id: self.user_id.id(),
+            concert_id: self.concert_id.id(),
+            show_id: self.show_id.id(),
+            date: date(&self.date)?,
+            seats,
+            total_amount: read(self.total_amount, "amount")?,
+            created_at: time(self.created_at)?,
+            held_until: time(self.held_until)?,
+            state,
+        })
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = reservation_seats)]
+pub(crate) struct ReservationSeatRow {
+    reservation_id: Key,
+    position: i64,
+    seat_id: Key,
+    price: i64,
+    live: bool,
+}
+
+/// The rows that say which seats a reservation has.
+pub(crate) fn seat_rows(reservation: &Reservation) -> impl Iterator<Item = ReservationSeatRow> {
+    (0..).zip(&reservation.seats).map(|(position, seat): (u32, _)| ReservationSeatRow {
+        reservation_id: key(reservation.id),
+        position: number(position),
+        seat_id: key(seat.id),
+        price: seat.place.price.into(),
+        live: has_its_seats(reservation),
+    })
+}
+
+/// Whether the reservation still has its seats.
+pub(crate) const fn has_its_seats(reservation: &Reservation) -> bool {
+    matches!(reservation.state, ReservationState::Held | ReservationState::Confirmed { .. })
+}
+
+/// A seat of a reservation, at the price it had when it was held.
+pub(crate) fn reserved_seat(seat: SeatRow, price: i64) -> Result<ReservedSeat, Unreadable> {
+    let seat = domain::seat::Seat::try_from(seat)?;
+    let price = read(price, "price")?;
+    Ok(ReservedSeat { id: seat.id, place: domain::seat::Place { price, ..seat.place } })
+}

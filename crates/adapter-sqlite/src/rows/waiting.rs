@@ -1,0 +1,151 @@
+use diesel::prelude::*;
+use domain::ids::RoomId;
+use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_token::{Admission, TokenState, WaitingToken};
+
+use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
+use crate::schema::{waiting_rooms, waiting_tokens};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = waiting_rooms, treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct RoomRow {
+    id: Key,
+    concert_id: Option<Key>,
+    show_id: Option<Key>,
+    capacity: i64,
+    admissions_per_minute: Option<i64>,
+    active_ttl_seconds: i64,
+    idle_ttl_seconds: i64,
+    paused: bool,
+    last_number: i64,
+    rate_used_until: i64,
+    created_at: i64,
+}
+
+impl From<&WaitingRoom> for RoomRow {
+    fn from(room: &WaitingRoom) -> Self {
+        let (concert_id, show_id) = match room.door {
+            Door::Site => (None, None),
+            Door::Concert(id) => (Some(key(id)), None),
+            Door::Show(id) => (None, Some(key(id))),
+        };
+        Self {
+            id: key(room.id),
+            concert_id,
+            show_id,
+            capacity: room.policy.capacity.into(),
+            admissions_per_minute: room.policy.admissions_per_minute.map(i64::from),
+            active_ttl_seconds: room.policy.active_ttl_seconds.into(),
+            idle_ttl_seconds: room.policy.idle_ttl_seconds.into(),
+            paused: room.policy.paused,
+            last_number: number(room.last_number),
+            rate_used_until: micros(room.rate_used_until),
+            created_at: micros(room.created_at),
+        }
+    }
+}
+
+impl TryFrom<RoomRow> for WaitingRoom {
+    type Error = Unreadable;
+
+    fn try_from(row: RoomRow) -> Result<Self, Unreadable> {
+        let id: RoomId = row.id.id();
+        let door = match (row.concert_id, row.show_id) {
+            (Some(concert), None) => Door::Concert(concert.id()),
+            (None, Some(show)) => Door::Show(show.id()),
+            (None, None) if id == RoomId::SITE => Door::Site,
+            _ => return Err(Unreadable("door of a room")),
+        };
+        let rate = row.admissions_per_minute.map(|rate| read(rate, "rate")).transpose()?;
+        let policy = RoomPolicy {
+            capacity: read(row.capacity, "capacity")?,
+            admissions_per_minute: rate,
+            active_ttl_seconds: read(row.active_ttl_seconds, "active time")?,
+            idle_ttl_seconds: read(row.idle_ttl_seconds, "idle time")?,
+            paused: row.paused,
+        };
+        Ok(Self {
+            id,
+            door,
+            policy,
+            last_number: read(row.last_number, "number")?,
+            rate_used_until: time(row.rate_used_until)?,
+            created_at: time(row.created_at)?,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = waiting_tokens, treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct TokenRow {
+    id: Key,
+    user_id: Key,
+    room_id: Key,
+    concert_id: Option<Key>,
+    number: i64,
+    joined_at: i64,
+    heard_at: i64,
+    state: String,
+    admitted_at: Option<i64>,
+    admitted_capacity: Option<i64>,
+    ends_at: Option<i64>,
+}
+
+impl From<&WaitingToken> for TokenRow {
+    fn from(token: &WaitingToken) -> Self {
+        let (state, admission, ends_at) = match token.state {
+            TokenState::Waiting => ("waiting", None, None),
+            TokenState::Active { admission, expires_at } => {
+                ("active", Some(admission), Some(expires_at))
+            }
+            TokenState::Done { admission, ended_at } => ("done", Some(admission), Some(ended_at)),
+            TokenState::Expired { admission, ended_at } => ("expired", admission, Some(ended_at)),
+        };
+        Self {
+            id: key(token.id),
+            user_id: key(token.user_id),
+            room_id: key(token.room_id),
+            concert_id: token.concert_id.map(key),
+            number: number(token.number),
+            joined_at: micros(token.joined_at),
+            heard_at: micros(token.heard_at),
+            state: state.to_owned(),
+            admitted_at: admission.map(|admission| micros(admission.at)),
+            admitted_capacity: admission.map(|admission| admission.capacity.into()),
+            ends_at: ends_at.map(micros),
+        }
+    }
+}
+
+impl TryFrom<TokenRow> for WaitingToken {
+    type Error = Unreadable;
+
+    fn try_from(row: TokenRow) -> Result<Self, Unreadable> {
+        let admission = match (row.admitted_at, row.admitted_capacity) {
+            (Some(at), Some(capacity)) => {
+                Some(Admission { at: time(at)?, capacity: read(capacity, "capacity")? })
+            }
+            _ => None,
+        };
+        let ends_at = row.ends_at.map(time).transpose()?;
+        let admitted = || present(admission, "admission");
+        let ends = || present(ends_at, "end of a token");
+        let state = match row.state.as_str() {
+            "waiting" => TokenState::Waiting,
+            "active" => TokenState::Active { admission: admitted()?, expires_at: ends()? },
+            "done" => TokenState::Done { admission: admitted()?, ended_at: ends()? },
+            "expired" => TokenState::Expired { admission, ended_at: ends()? },
+            _ => return Err(Unreadable("token state")),
+        };
+        Ok(Self {
+            id: row.id.id(),
+            user_id: row.user_id.id(),
+            room_id: row.room_id.id(),
+            concert_id: row.concert_id.map(Key::id),
+            number: read(row.number, "number")?,
+            joined_at: time(row.joined_at)?,
+            heard_at: time(row.heard_at)?,
+            state,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Writes down what a group of decisions changed, within the writer's transaction.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use domain::records::{Fate, Records};
+
+use crate::SqlError;
+use crate::columns::{key, micros};
+use crate::rows::{
+    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
+    ShowRow, TokenRow, UserRow, has_its_seats, seat_rows,
+};
+use crate::schema::{
+    cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
+    seats, service, shows, users, waiting_rooms, waiting_tokens,
+};
+
+/// Saves a table's rows: those that were changed first, since they may make room for new ones.
+macro_rules! save {
+    ($conn:ident, $changes:expr, $table:ident by $id:expr, $row:ty) => {
+        for fate in [Fate::Changed, Fate::New] {
+            for (entity, _) in $changes.changes().filter(|(_, found)| *found == fate) {
+                let row = <$row>::from(entity);
+                if fate == Fate::New {
+                    diesel::insert_into($table::table).values(&row).execute($conn)?;
+                    continue;
+                }
+                let changed =
+                    diesel::update($table::table.find($id(entity))).set(&row).execute($conn)?;
+                if changed != 1 {
+                    return Err(SqlError::Lost(stringify!($table)));
+                }
+            }
+        }
+    };
+}
+
+/// Saves `changes`. Parents go before children, so that every reference finds its row.
+pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
+    save!(conn, changes.users, users by |user: &domain::user::User| key(user.id), UserRow);
+    save!(conn, changes.rooms, waiting_rooms by |room: &domain::waiting_room::WaitingRoom| key(room.id), RoomRow);
+    save!(conn, changes.concerts, concerts by |concert: &domain::concert::Concert| key(concert.id), ConcertRow);
+    save!(conn, changes.shows, shows by |show: &domain::show::Show| key(show.id), ShowRow);
+    save!(conn, changes.seats, seats by |seat: &domain::seat::Seat| key(seat.id), SeatRow);
+    save!(conn, changes.tokens, waiting_tokens by |token: &domain::waiting_token::WaitingToken| key(token.id), TokenRow);
+    save!(conn, changes.reservations, reservations by |r: &domain::reservation::Reservation| key(r.id), ReservationRow);
+    save_reserved_seats(conn, changes)?;
+    save!(conn, changes.payments, payments by |payment: &domain::payment::Payment| key(payment.id), PaymentRow);
+    save!(conn, changes.accounts, cash_accounts by |account: &domain::cash::CashAccount| key(account.user_id), AccountRow);
+    for (entry, _) in changes.entries.changes() {
+        diesel::insert_into(cash_entries::table).values(EntryRow::from(entry)).execute(conn)?;
+    }
+    save_kept_answers(conn, changes)?;
+    save_service(conn, changes)
+}
+
+fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
+    let of_fate = |wanted| {
+        let all = changes.reservations.changes();
+        all.filter(move |(_, fate)| *fate == wanted).map(|(reservation, _)| reservation)
+    };
+    for ended in of_fate(Fate::Changed).filter(|reservation| !has_its_seats(reservation)) {
+        let theirs = reservation_seats::reservation_id.eq(key(ended.id));
+        diesel::update(reservation_seats::table.filter(theirs))
+            .set(reservation_seats::live.eq(false))
+            .execute(conn)?;
+    }
+    for row in of_fate(Fate::New).flat_map(seat_rows) {
+        diesel::insert_into(reservation_seats::table).values(&row).execute(conn)?;
+    }
+    Ok(())
+}
+
+fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
+    for old in changes.kept_answers.removals() {
+        let row = kept_answers::table.find((key(old.user_id), &old.call, &old.key));
+        diesel::delete(row).execute(conn)?;
+    }
+    for (kept, _) in changes.kept_answers.changes() {
+        // An answer that is a day old makes room for another one of the same key.
+        diesel::replace_into(kept_answers::table)
+            .values(KeptAnswerRow::from(kept))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+fn save_service(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
+    let row = service::table.find(1);
+    diesel::update(row).set(service::last_commit_at.eq(micros(changes.now))).execute(conn)?;
+    if let Some(uptime) = &changes.uptime {
+        let beat = service::heartbeat_at.eq(micros(uptime.heartbeat_at));
+        let since = service::up_since.eq(micros(uptime.up_since));
+        diesel::update(row).set((beat, since)).execute(conn)?;
+    }
+    Ok(())
+}

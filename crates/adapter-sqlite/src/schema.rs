@@ -1,0 +1,182 @@
+//! The tables, as `migrations/sqlite` makes them.
+
+diesel::table! {
+    users (id) {
+        id -> Binary,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    waiting_rooms (id) {
+        id -> Binary,
+        concert_id -> Nullable<Binary>,
+        show_id -> Nullable<Binary>,
+        capacity -> BigInt,
+        admissions_per_minute -> Nullable<BigInt>,
+        active_ttl_seconds -> BigInt,
+        idle_ttl_seconds -> BigInt,
+        paused -> Bool,
+        last_number -> BigInt,
+        rate_used_until -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    concerts (id) {
+        id -> Binary,
+        title -> Text,
+        venue -> Text,
+        time_zone -> Text,
+        currency -> Text,
+        sale_opens_at -> Nullable<BigInt>,
+        sale_closes_at -> Nullable<BigInt>,
+        max_seats_per_user -> BigInt,
+        room_id -> Nullable<Binary>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    shows (id) {
+        id -> Binary,
+        concert_id -> Binary,
+        starts_at -> BigInt,
+        date -> Text,
+        seat_count -> BigInt,
+        room_id -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    waiting_tokens (id) {
+        id -> Binary,
+        user_id -> Binary,
+        room_id -> Binary,
+        concert_id -> Nullable<Binary>,
+        number -> BigInt,
+        joined_at -> BigInt,
+        heard_at -> BigInt,
+        state -> Text,
+        admitted_at -> Nullable<BigInt>,
+        admitted_capacity -> Nullable<BigInt>,
+        ends_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    seats (id) {
+        id -> Binary,
+        show_id -> Binary,
+        number -> Text,
+        section -> Text,
+        row -> Text,
+        grade -> Text,
+        price -> BigInt,
+        version -> BigInt,
+        state -> Text,
+        reservation_id -> Nullable<Binary>,
+        held_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reservations (id) {
+        id -> Binary,
+        user_id -> Binary,
+        concert_id -> Binary,
+        show_id -> Binary,
+        date -> Text,
+        total_amount -> BigInt,
+        created_at -> BigInt,
+        held_until -> BigInt,
+        state -> Text,
+        payment_id -> Nullable<Binary>,
+        confirmed_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reservation_seats (reservation_id, position) {
+        reservation_id -> Binary,
+        position -> BigInt,
+        seat_id -> Binary,
+        price -> BigInt,
+        live -> Bool,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Binary,
+        reservation_id -> Binary,
+        user_id -> Binary,
+        amount -> BigInt,
+        balance_before -> BigInt,
+        balance_after -> BigInt,
+        paid_at -> BigInt,
+        state -> Text,
+        refunded_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    cash_accounts (user_id) {
+        user_id -> Binary,
+        balance -> BigInt,
+        entry_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    cash_entries (id) {
+        id -> Binary,
+        user_id -> Binary,
+        number -> BigInt,
+        kind -> Text,
+        payment_id -> Nullable<Binary>,
+        amount -> BigInt,
+        balance_after -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    kept_answers (user_id, call, key) {
+        user_id -> Binary,
+        call -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        answer -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    service (id) {
+        id -> Integer,
+        last_commit_at -> BigInt,
+        heartbeat_at -> Nullable<BigInt>,
+        up_since -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(reservation_seats -> seats (seat_id));
+diesel::joinable!(payments -> reservations (reservation_id));
+diesel::joinable!(seats -> shows (show_id));
+diesel::joinable!(shows -> concerts (concert_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    concerts,
+    payments,
+    reservation_seats,
+    reservations,
+    seats,
+    shows,
+    waiting_tokens,
+);

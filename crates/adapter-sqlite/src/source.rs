@@ -1,0 +1,139 @@
+//! Loads what decisions need, within the writer's transaction, which shuts out every other writer.
+
+use diesel::dsl::{count_star, exists, select};
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use domain::Timestamp;
+use domain::cash::CashAccount;
+use domain::concert::Concert;
+use domain::idempotency::{IdempotencyKey, KeptAnswer};
+use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::payment::Payment;
+use domain::records::Source;
+use domain::reservation::Reservation;
+use domain::seat::Seat;
+use domain::show::Show;
+use domain::uptime::Uptime;
+use domain::user::{Email, User};
+use domain::waiting_room::{Line, WaitingRoom};
+use domain::waiting_token::WaitingToken;
+
+use crate::SqlError;
+use crate::columns::{key, micros, read, time};
+use crate::loading::{self, decode};
+use crate::rows::{
+    AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow,
+    TokenRow, UserRow,
+};
+use crate::schema::{
+    cash_accounts, concerts, kept_answers, payments, reservations, seats, service, shows, users,
+    waiting_rooms, waiting_tokens,
+};
+
+/// The database as it is at `now`, within a transaction.
+pub(crate) struct Database<'a> {
+    pub(crate) conn: &'a mut SqliteConnection,
+    pub(crate) now: Timestamp,
+}
+
+macro_rules! find {
+    ($db:ident, $table:ident, $row:ty, $key:expr) => {
+        decode($table::table.find($key).select(<$row>::as_select()).first($db.conn).optional()?)
+    };
+}
+
+impl Source for Database<'_> {
+    type Error = SqlError;
+
+    fn user(&mut self, id: UserId) -> Result<Option<User>, SqlError> {
+        find!(self, users, UserRow, key(id))
+    }
+
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, SqlError> {
+        let of_email = users::table.filter(users::email.eq(email.as_str()));
+        decode(of_email.select(UserRow::as_select()).first(self.conn).optional()?)
+    }
+
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, SqlError> {
+        find!(self, concerts, ConcertRow, key(id))
+    }
+
+    fn show(&mut self, id: ShowId) -> Result<Option<Show>, SqlError> {
+        find!(self, shows, ShowRow, key(id))
+    }
+
+    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, SqlError> {
+        find!(self, seats, SeatRow, key(id))
+    }
+
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, SqlError> {
+        loading::reservation(self.conn, key(id))
+    }
+
+    fn reserved_by(
+        &mut self,
+        user_id: UserId,
+        concert_id: ConcertId,
+    ) -> Result<Vec<Reservation>, SqlError> {
+        let rows: Vec<ReservationRow> = reservations::table
+            .filter(reservations::user_id.eq(key(user_id)))
+            .filter(reservations::concert_id.eq(key(concert_id)))
+            .filter(reservations::state.eq("held").or(reservations::state.eq("confirmed")))
+            .select(ReservationRow::as_select())
+            .load(self.conn)?;
+        rows.into_iter().map(|row| loading::with_seats(self.conn, row)).collect()
+    }
+
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, SqlError> {
+        find!(self, payments, PaymentRow, key(id))
+    }
+
+    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, SqlError> {
+        find!(self, cash_accounts, AccountRow, key(user_id))
+    }
+
+    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, SqlError> {
+        find!(self, waiting_rooms, RoomRow, key(id))
+    }
+
+    fn line(&mut self, id: RoomId) -> Result<Line, SqlError> {
+        let in_room = || waiting_tokens::table.filter(waiting_tokens::room_id.eq(key(id)));
+        let active: i64 = in_room()
+            .filter(waiting_tokens::state.eq("active"))
+            .filter(waiting_tokens::ends_at.gt(micros(self.now)))
+            .select(count_star())
+            .first(self.conn)?;
+        let waiting = in_room().filter(waiting_tokens::state.eq("waiting"));
+        let anyone_waiting = select(exists(waiting)).get_result(self.conn)?;
+        Ok(Line { room_id: id, active_count: read(active, "number of tokens")?, anyone_waiting })
+    }
+
+    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, SqlError> {
+        find!(self, waiting_tokens, TokenRow, key(id))
+    }
+
+    fn live_token(
+        &mut self,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Result<Option<WaitingToken>, SqlError> {
+        let live = waiting_tokens::table
+            .filter(waiting_tokens::user_id.eq(key(user_id)))
+            .filter(waiting_tokens::room_id.eq(key(room_id)))
+            .filter(waiting_tokens::state.eq("waiting").or(waiting_tokens::state.eq("active")));
+        decode(live.select(TokenRow::as_select()).first(self.conn).optional()?)
+    }
+
+    fn kept_answer(&mut self, kept: &IdempotencyKey) -> Result<Option<KeptAnswer>, SqlError> {
+        find!(self, kept_answers, KeptAnswerRow, (key(kept.user_id), &kept.call, &kept.key))
+    }
+
+    fn uptime(&mut self) -> Result<Option<Uptime>, SqlError> {
+        let (heartbeat_at, up_since): (Option<i64>, Option<i64>) =
+            service::table.select((service::heartbeat_at, service::up_since)).first(self.conn)?;
+        let pulse = heartbeat_at.zip(up_since).map(|(beat, since)| {
+            Ok::<_, SqlError>(Uptime { heartbeat_at: time(beat)?, up_since: time(since)? })
+        });
+        pulse.transpose()
+    }
+}

@@ -1,0 +1,152 @@
+//! The one writer: takes what waits, decides it all in one transaction, commits, and only then
+//! answers everyone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sqlite::SqliteConnection;
+use domain::Timestamp;
+use domain::ports::{Clock, CommitObserver, Decide, Unavailable, UpdateError};
+use domain::records::{Group, Records, Scope};
+use group_commit::{Committer, Waiting};
+
+use crate::SqlError;
+use crate::clock::StoreClock;
+use crate::saving::save;
+use crate::source::Database;
+
+/// What a caller wants decided.
+pub(crate) struct Command {
+    pub(crate) scope: Scope,
+    pub(crate) decide: Decide,
+}
+
+/// What a caller is told.
+pub(crate) type Answer = Result<Records, UpdateError>;
+
+/// Hears of commits, once there is somebody to hear.
+pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
+
+/// Owns the connection that writes.
+pub(crate) struct Writer {
+    pub(crate) conn: SqliteConnection,
+    pub(crate) clock: StoreClock,
+    pub(crate) observer: Observer,
+    /// When the last group decided; the next one does later.
+    pub(crate) last_now: Timestamp,
+}
+
+/// Why a group was not committed.
+enum Failure {
+    /// It was rolled back for certain.
+    RolledBack(Unavailable),
+    /// COMMIT failed in a way that may have left it on disk.
+    Unknown(Unavailable),
+}
+
+impl Writer {
+    /// Commits groups until all callers are gone.
+    pub(crate) fn run(mut self, mut committer: Committer<Command, Answer>) {
+        while let Some(group) = committer.next_group_blocking() {
+            self.commit_and_answer(group);
+        }
+    }
+
+    fn commit_and_answer(&mut self, group: Vec<Waiting<Command, Answer>>) {
+        let commands: Vec<_> = group.iter().map(|waiting| &waiting.command).collect();
+        match self.commit(&commands) {
+            Ok(answers) => {
+                for (waiting, answer) in group.into_iter().zip(answers) {
+                    waiting.answer(answer);
+                }
+            }
+            // One of them spoilt it for the others, or the disk is full: each for itself.
+            Err(Failure::RolledBack(_)) if group.len() > 1 => {
+                for waiting in group {
+                    self.commit_and_answer(vec![waiting]);
+                }
+            }
+            Err(Failure::RolledBack(fault)) => {
+                tracing::error!(error = %fault, source = source_of(&fault), "a group was rolled back");
+                for waiting in group {
+                    waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
+                }
+            }
+            Err(Failure::Unknown(fault)) => {
+                tracing::error!(error = %fault, source = source_of(&fault), "a commit has no answer");
+                for waiting in group {
+                    waiting.answer(Err(UpdateError::Unknown(fault.clone())));
+                }
+            }
+        }
+    }
+
+    /// Decides `commands` in one transaction and commits it. Answers are in the same order.
+    fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
+        let begun = self.conn.batch_execute("BEGIN IMMEDIATE");
+        begun.map_err(|error| Failure::RolledBack(fault("cannot begin to write", error.into())))?;
+        let now = self.clock.now().max(self.last_now + TimeDelta::microseconds(1));
+        self.last_now = now;
+        let (answers, changes) = match self.decide_and_save(commands, now) {
+            Ok(decided) => decided,
+            Err(error) => {
+                self.roll_back();
+                return Err(Failure::RolledBack(fault("cannot write", error)));
+            }
+        };
+        if let Err(error) = self.conn.batch_execute("COMMIT") {
+            let may_be_on_disk = is_io_error(&error);
+            self.roll_back();
+            let fault = fault("cannot commit", error.into());
+            return Err(if may_be_on_disk { Failure::Unknown } else { Failure::RolledBack }(fault));
+        }
+        if let Some(observer) = self.observer.get() {
+            observer.committed(&changes);
+        }
+        Ok(answers)
+    }
+
+    fn decide_and_save(
+        &mut self,
+        commands: &[&Command],
+        now: Timestamp,
+    ) -> Result<(Vec<Answer>, Records), SqlError> {
+        let mut group = Group::new(Database { conn: &mut self.conn, now }, now);
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            let decided =
+                catch_unwind(AssertUnwindSafe(|| group.run(&command.scope, &command.decide)));
+            answers.push(match decided {
+                Ok(decided) => decided?.map_err(UpdateError::Refused),
+                Err(_) => Err(Unavailable::because("a decision panicked").into()),
+            });
+        }
+        let changes = group.into_changes();
+        save(&mut self.conn, &changes)?;
+        Ok((answers, changes))
+    }
+
+    /// Ends a transaction that failed. SQLite may have ended it already, and says so; that is fine.
+    fn roll_back(&mut self) {
+        if let Err(error) = self.conn.batch_execute("ROLLBACK") {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+    }
+}
+
+/// A failed fsync is the one failure of COMMIT after which the change may be found on disk later.
+fn is_io_error(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, said)
+        if said.message().contains("disk I/O error"))
+}
+
+fn fault(what: &str, error: SqlError) -> Unavailable {
+    Unavailable::from_source(format!("the database: {what}: {error}"), error)
+}
+
+fn source_of(fault: &Unavailable) -> Option<tracing::field::DisplayValue<String>> {
+    std::error::Error::source(fault).map(|source| tracing::field::display(source.to_string()))
+}

@@ -1,0 +1,117 @@
+//! What can be wrong with a file is told clearly, and loses nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adapter_sqlite::{OpenError, SqliteStore, StoreOptions};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use domain::ports::{Clock, Store};
+use store_contract::Stage;
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stagedoor.db");
+    (folder, path)
+}
+
+fn open(path: &Path) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(&StoreOptions { exclusive: true, ..StoreOptions::at(path) })
+}
+
+async fn set(store: SqliteStore) -> Stage {
+    let clock = Arc::new(store.clock());
+    Stage::set(Arc::new(store), clock).await
+}
+
+fn run_sql(path: &Path, sql: &str) {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute(sql).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+    let (_folder, path) = place();
+    let stage = set(open(&path).unwrap()).await;
+    let buyer = stage.buyer().await;
+    let held = stage.hold(buyer, &[3], 300).await.unwrap();
+    drop(stage);
+    let again = open(&path).unwrap();
+    let found = domain::ports::Orders::reservation(&again, held.id).await.unwrap();
+    assert_eq!(found, Some(held));
+}
+
+#[tokio::test]
+async fn time_goes_on_from_the_last_commit_when_the_file_is_opened_again() {
+    let (_folder, path) = place();
+    drop(set(open(&path).unwrap()).await);
+    run_sql(&path, "UPDATE service SET last_commit_at = 9000000000000000");
+    let far_ahead = domain::Timestamp::from_timestamp_micros(9_000_000_000_000_000).unwrap();
+    let store = open(&path).unwrap();
+    assert!(store.clock().now() > far_ahead);
+    let store: Arc<dyn Store> = Arc::new(store);
+    let decided = store.decide(domain::records::Scope::new(), |records| Ok(records.now)).await;
+    assert!(decided.unwrap() > far_ahead);
+}
+
+#[tokio::test]
+async fn a_second_server_is_turned_away() {
+    let (_folder, path) = place();
+    let first = open(&path).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::InUse { .. })));
+    drop(first);
+    assert!(open(&path).is_ok());
+}
+
+#[test]
+fn a_file_that_is_no_database_is_told_of_and_left_alone() {
+    let (_folder, path) = place();
+    std::fs::write(&path, "these are my memoirs, not a database ".repeat(100)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::Damaged { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told_of() {
+    let (_folder, path) = place();
+    drop(set(open(&path).unwrap()).await);
+    run_sql(&path, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = open(&path).err().expect("opened a damaged file");
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_told_of_and_left_alone() {
+    let (_folder, path) = place();
+    drop(open(&path).unwrap());
+    run_sql(&path, "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+    let error = open(&path).err().expect("opened a newer file");
+    assert!(matches!(&error, OpenError::Newer { version, .. } if version == "99990101000000"));
+}
+
+#[test]
+fn a_place_where_no_file_can_be_is_told_of() {
+    let (_folder, path) = place();
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(open(&path.join("below/a/file.db")), Err(OpenError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_has_locked_is_unavailable_and_comes_back() {
+    let (_folder, path) = place();
+    let stage = set(open(&path).unwrap()).await;
+    let user_id = stage.user().await;
+    let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    assert!(stage.charge(user_id, 1).await.is_err());
+    assert_eq!(stage.balance(user_id).await, 0, "readers go on");
+    other.batch_execute("ROLLBACK").unwrap();
+    stage.charge(user_id, 2).await.unwrap();
+    assert_eq!(stage.balance(user_id).await, 2);
+}

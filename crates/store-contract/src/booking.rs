@@ -1,0 +1,167 @@
+//! Promises about seats and money.
+
+use chrono::TimeDelta;
+use domain::ids::{PaymentId, ReservationId, UserId};
+use domain::page::PageRequest;
+use domain::payment::{RefundPolicy, RefundRequest, refund};
+use domain::ports::UpdateError;
+use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
+use domain::reservation::{ReservationStatus, expire};
+use tokio::task::JoinSet;
+
+use crate::Stage;
+
+pub async fn one_of_200_gets_the_seat_and_199_are_told_who_lost(stage: &Stage) {
+    let mut buyers = Vec::new();
+    for _ in 0..200 {
+        buyers.push(stage.buyer().await);
+    }
+    let mut holds = JoinSet::new();
+    for buyer in buyers {
+        let stage = stage.clone();
+        holds.spawn(async move { stage.hold(buyer, &[0], 300).await });
+    }
+    let (mut won, mut lost) = (0, 0);
+    for held in holds.join_all().await {
+        match held {
+            Ok(_) => won += 1,
+            Err(UpdateError::Refused(Refusal::SeatAlreadyReserved { seat_numbers })) => {
+                assert_eq!(seat_numbers, ["나-1-0"]);
+                lost += 1;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((won, lost), (1, 199));
+}
+
+pub async fn holds_that_overlap_in_opposite_order_are_all_or_nothing(stage: &Stage) {
+    let mut holds = JoinSet::new();
+    for round in 0..10 {
+        let first = round * 4;
+        let (one, other) = (stage.buyer().await, stage.buyer().await);
+        for (buyer, seats) in
+            [(one, [first, first + 1, first + 2]), (other, [first + 3, first + 2, first + 1])]
+        {
+            let stage = stage.clone();
+            holds.spawn(async move { stage.hold(buyer, &seats, 300).await.is_ok() });
+        }
+    }
+    let won = holds.join_all().await.into_iter().filter(|held| *held).count();
+    assert_eq!(won, 10, "of each pair one wins");
+    let books = stage.ledger.books().await.unwrap();
+    let held = books.seats.iter().filter(|seat| seat.reservation_id().is_some()).count();
+    assert_eq!(held, 30, "who lost holds nothing");
+}
+
+pub async fn a_lapsed_hold_ends_in_the_commit_that_gives_its_seat_away(stage: &Stage) {
+    let (slow, quick) = (stage.buyer().await, stage.buyer().await);
+    let lapsed = stage.hold(slow, &[0, 1], 1).await.unwrap();
+    assert!(stage.hold(quick, &[1], 300).await.is_err());
+    stage.wait_until(lapsed.held_until).await;
+    stage.hold(quick, &[1], 300).await.unwrap();
+    let books = stage.ledger.books().await.unwrap();
+    let seat = |n| books.seats.iter().find(|seat| seat.id == stage.seat(n)).unwrap();
+    assert_eq!(seat(0).reservation_id(), None, "the whole hold is over");
+    let late = stage.pay(slow, lapsed.id).await;
+    assert!(matches!(late, Err(UpdateError::Refused(Refusal::HoldExpired))), "{late:?}");
+}
+
+pub async fn a_payment_and_the_sweeper_at_the_very_end_of_a_hold_agree(stage: &Stage) {
+    let mut races = JoinSet::new();
+    for n in 0..20 {
+        let buyer = stage.buyer().await;
+        let held = stage.hold(buyer, &[n], 1).await.unwrap();
+        let paying = stage.clone();
+        races.spawn(async move {
+            let early = TimeDelta::milliseconds(i64::from(n) - 10);
+            paying.wait_until(held.held_until + early).await;
+            let sweep = sweep(&paying, held.id);
+            let (paid, swept) = tokio::join!(paying.pay(buyer, held.id), sweep);
+            (paid, swept, held.id)
+        });
+    }
+    for (paid, swept, id) in races.join_all().await {
+        let now = stage.orders.reservation(id).await.unwrap().unwrap();
+        let status = now.status(stage.clock.now());
+        match paid {
+            Ok(_) => assert_eq!((swept, status), (false, ReservationStatus::Confirmed)),
+            Err(UpdateError::Refused(Refusal::HoldExpired)) => {
+                assert_eq!(status, ReservationStatus::Expired);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn sweep(stage: &Stage, id: ReservationId) -> bool {
+    let decide = move |records: &mut Records| Ok(expire(records, id));
+    stage.store.decide(Scope::new().reservation(id), decide).await.unwrap()
+}
+
+pub async fn two_payments_of_one_reservation_take_the_cash_once(stage: &Stage) {
+    let mut races = JoinSet::new();
+    for n in 0..10 {
+        let buyer = stage.buyer().await;
+        let held = stage.hold(buyer, &[n], 300).await.unwrap();
+        let stage = stage.clone();
+        races.spawn(async move {
+            let both = tokio::join!(stage.pay(buyer, held.id), stage.pay(buyer, held.id));
+            let paid = [both.0, both.1].into_iter().filter(Result::is_ok).count();
+            (paid, stage.balance(buyer.user_id).await)
+        });
+    }
+    for (paid, balance) in races.join_all().await {
+        assert_eq!((paid, balance), (1, 9 * Stage::PRICE));
+    }
+}
+
+pub async fn two_charges_at_once_both_count(stage: &Stage) {
+    let user_id = stage.user().await;
+    let mut charges = JoinSet::new();
+    for _ in 0..100 {
+        let stage = stage.clone();
+        charges.spawn(async move { stage.charge(user_id, 7).await.unwrap().number });
+    }
+    let mut numbers = charges.join_all().await;
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(1..=100));
+    assert_eq!(stage.balance(user_id).await, 700);
+}
+
+pub async fn a_refund_gives_back_what_was_paid_once(stage: &Stage) {
+    let buyer = stage.buyer().await;
+    let held = stage.hold(buyer, &[0, 1], 300).await.unwrap();
+    let payment_id = stage.pay(buyer, held.id).await.unwrap().payment.id;
+    let both = tokio::join!(
+        give_back(stage, buyer.user_id, payment_id),
+        give_back(stage, buyer.user_id, payment_id)
+    );
+    assert_eq!([both.0, both.1].into_iter().filter(|given| *given).count(), 1);
+    assert_eq!(stage.balance(buyer.user_id).await, 10 * Stage::PRICE);
+    let next = stage.buyer().await;
+    stage.hold(next, &[0, 1], 300).await.unwrap();
+}
+
+async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) -> bool {
+    let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id };
+    let scope = Scope::new().payment(payment_id).account(user_id);
+    let policy = RefundPolicy { until_hours: 24 };
+    stage.store.decide(scope, move |records| refund(records, &ask, policy)).await.is_ok()
+}
+
+pub async fn lists_are_newest_first_and_each_users_own(stage: &Stage) {
+    let (one, other) = (stage.buyer().await, stage.buyer().await);
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(stage.hold(one, &[n], 300).await.unwrap().id);
+    }
+    stage.hold(other, &[9], 300).await.unwrap();
+    let page = |after| PageRequest { limit: 3, after };
+    let first = stage.orders.reservations(one.user_id, page(None)).await.unwrap();
+    let second = stage.orders.reservations(one.user_id, page(first.next)).await.unwrap();
+    let listed = first.items.iter().chain(&second.items).map(|reservation| reservation.id);
+    assert!(listed.eq(ids.into_iter().rev()));
+    assert_eq!(second.next, None);
+}

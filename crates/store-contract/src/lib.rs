@@ -1,0 +1,52 @@
+//! What every store promises, as tests that any store can run: public functions over the ports,
+//! races included. A store's own tests call [`every_promise!`] with a function that opens it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "these are tests: each function's name says what holds, and they fail by panicking"
+)]
+
+pub mod booking;
+pub mod groups;
+pub mod queue;
+mod stage;
+
+pub use stage::Stage;
+
+/// One test a promise, on a store opened anew for each by `$open`, an async function that returns
+/// a [`Stage`] and something to keep as long as the store is used.
+#[macro_export]
+macro_rules! every_promise {
+    ($open:path) => {
+        $crate::every_promise! { $open;
+            booking::one_of_200_gets_the_seat_and_199_are_told_who_lost
+            booking::holds_that_overlap_in_opposite_order_are_all_or_nothing
+            booking::a_lapsed_hold_ends_in_the_commit_that_gives_its_seat_away
+            booking::a_payment_and_the_sweeper_at_the_very_end_of_a_hold_agree
+            booking::two_payments_of_one_reservation_take_the_cash_once
+            booking::two_charges_at_once_both_count
+            booking::a_refund_gives_back_what_was_paid_once
+            booking::lists_are_newest_first_and_each_users_own
+            groups::a_refusal_in_the_middle_of_a_group_leaves_the_others_whole
+            groups::a_decision_that_panics_takes_nobody_along
+            groups::one_key_has_one_effect_within_a_group_and_later
+            groups::time_only_ever_goes_on
+            groups::an_email_is_taken_once
+            queue::numbers_have_no_gap_and_no_repeat_under_500_joins_at_once
+            queue::one_user_has_one_place_however_often_asked
+            queue::capacity_is_never_passed_while_people_come_and_go
+            queue::who_is_due_is_found
+        }
+    };
+    ($open:path; $($module:ident::$promise:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $promise() {
+            let (stage, _kept) = $open().await;
+            $crate::$module::$promise(&stage).await;
+            stage.assert_sound().await;
+        }
+    )*};
+}

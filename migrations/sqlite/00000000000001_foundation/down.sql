@@ -1,0 +1,13 @@
+DROP TABLE service;
+DROP TABLE kept_answers;
+DROP TABLE cash_entries;
+DROP TABLE cash_accounts;
+DROP TABLE payments;
+DROP TABLE reservation_seats;
+DROP TABLE reservations;
+DROP TABLE seats;
+DROP TABLE waiting_tokens;
+DROP TABLE shows;
+DROP TABLE concerts;
+DROP TABLE waiting_rooms;
+DROP TABLE users;
