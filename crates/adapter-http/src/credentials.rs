@@ -1,0 +1,53 @@
+//! The one credential header: `Authorization: Bearer <token>`.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest};
+use application::Application;
+use domain::ids::UserId;
+use domain::ports::QueueClaims;
+use domain::refusal::Refusal;
+
+use crate::problem::Problem;
+
+/// The token that a request came with, of whichever kind, or none. Reading it never fails: a
+/// handler says which kind it wants.
+pub(crate) struct Bearer(Option<String>);
+
+impl FromRequest for Bearer {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut headers = request.headers().get_all(AUTHORIZATION);
+        let only = headers.next().filter(|_| headers.next().is_none());
+        let token = only.and_then(|header| header.to_str().ok()).and_then(|header| {
+            let (scheme, token) = header.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
+        });
+        ready(Ok(Self(token)))
+    }
+}
+
+impl Bearer {
+    /// The user of an access token.
+    pub(crate) fn access(&self, app: &Application) -> Result<UserId, Problem> {
+        Ok(app.authenticate.by_access_token(self.token()?)?)
+    }
+
+    /// What a queue token says.
+    pub(crate) fn queue(&self, app: &Application) -> Result<QueueClaims, Problem> {
+        Ok(app.authenticate.by_queue_token(self.token()?)?)
+    }
+
+    /// The user of either.
+    pub(crate) async fn user(&self, app: &Application) -> Result<UserId, Problem> {
+        Ok(app.authenticate.by_either(self.token()?).await?)
+    }
+
+    fn token(&self) -> Result<&str, Refusal> {
+        self.0.as_deref().ok_or(Refusal::InvalidToken)
+    }
+}

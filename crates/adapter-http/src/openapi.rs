@@ -1,0 +1,30 @@
+//! The OpenAPI document.
+
+use utoipa::OpenApi;
+
+use crate::routes::ApiDoc;
+
+/// The document that `/openapi.json` shows, as indented JSON.
+///
+/// # Errors
+/// None that a document of ours can cause.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    ApiDoc::openapi().to_pretty_json()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_of_version_3_1_and_tells_of_every_call() {
+        let document: serde_json::Value = serde_json::from_str(&openapi_json().unwrap()).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let paths = document["paths"].as_object().unwrap();
+        let routes = include_str!("routes/mod.rs");
+        for line in routes.lines().filter(|line| line.contains("at(\"/")) {
+            let path = line.split('"').nth(1).unwrap();
+            assert!(paths.contains_key(path) || path == "/docs", "{path} is not told of");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Refusals and faults as RFC 9457 problem details.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use domain::ports::{Unavailable, UpdateError};
+use domain::refusal::{FieldError, Refusal};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::layers::current_request_id;
+
+/// Why a call was refused or failed (RFC 9457). Some codes come with fields of their own, which
+/// are told where the code is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// `/problems/<code>`.
+    #[schema(example = "/problems/seat_already_reserved")]
+    r#type: String,
+    /// The code in words.
+    title: String,
+    status: u16,
+    /// What happened, for a person.
+    detail: String,
+    /// What happened, for a program. Never changes.
+    #[schema(example = "seat_already_reserved")]
+    code: &'static str,
+    /// The answer's `X-Request-Id`, to be quoted in a complaint.
+    request_id: String,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
+}
+
+/// A call that was refused or failed, on its way out.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), more: Map::new(), retry_after_seconds: None }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Refusal::NotFound.into()
+    }
+
+    pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Refusal::invalid(field, message).into()
+    }
+
+    pub(crate) fn busy(detail: &str) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        Self { retry_after_seconds: Some(1), ..problem }
+    }
+
+    fn with(mut self, field: &str, value: Value) -> Self {
+        self.more.insert(field.to_owned(), value);
+        self
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// The one place that says how a refusal is answered. A new refusal does not compile without
+    /// its answer.
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        let problem = |status, code| Self::new(status, code, detail);
+        match refusal {
+            Refusal::Invalid(errors) => problem(StatusCode::BAD_REQUEST, "invalid_request")
+                .with("errors", errors.iter().map(field_error).collect()),
+            Refusal::InvalidCredentials => problem(StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            Refusal::EmailTaken => problem(StatusCode::CONFLICT, "email_taken"),
+            Refusal::InvalidUser => problem(StatusCode::UNAUTHORIZED, "invalid_user"),
+            Refusal::Forbidden => problem(StatusCode::FORBIDDEN, "forbidden"),
+            Refusal::InvalidToken => problem(StatusCode::UNAUTHORIZED, "invalid_token"),
+            Refusal::WrongRoom => problem(StatusCode::FORBIDDEN, "wrong_room"),
+            Refusal::NotAdmitted { position } => {
+                problem(StatusCode::FORBIDDEN, "not_admitted").with("position", json!(position))
+            }
+            Refusal::TokenExpired => problem(StatusCode::FORBIDDEN, "token_expired"),
+            Refusal::TokenExists => problem(StatusCode::CONFLICT, "token_exists"),
+            Refusal::NotFound => problem(StatusCode::NOT_FOUND, "not_found"),
+            Refusal::InvalidConcert => problem(StatusCode::NOT_FOUND, "invalid_concert"),
+            Refusal::InvalidShow => problem(StatusCode::NOT_FOUND, "invalid_show"),
+            Refusal::InvalidDate => problem(StatusCode::NOT_FOUND, "invalid_date"),
+            Refusal::InvalidDatetime => problem(StatusCode::NOT_FOUND, "invalid_datetime"),
+            Refusal::AmbiguousDate { shows } => {
+                let show = |(id, starts_at)| json!({ "show_id": id, "starts_at": starts_at });
+                let shows = shows.into_iter().map(show).collect();
+                problem(StatusCode::CONFLICT, "ambiguous_date").with("shows", shows)
+            }
+            Refusal::ConcertRequired => problem(StatusCode::BAD_REQUEST, "concert_required"),
+            Refusal::InvalidSeat { seat_ids, seat_numbers } => {
+                let problem = problem(StatusCode::NOT_FOUND, "invalid_seat");
+                if seat_numbers.is_empty() {
+                    problem.with("seat_ids", json!(seat_ids))
+                } else {
+                    problem.with("seat_numbers", json!(seat_numbers))
+                }
+            }
+            Refusal::SeatAlreadyReserved { seat_numbers } => {
+                problem(StatusCode::CONFLICT, "seat_already_reserved")
+                    .with("seat_numbers", json!(seat_numbers))
+            }
+            Refusal::SeatLimitExceeded { limit } => {
+                problem(StatusCode::CONFLICT, "seat_limit_exceeded").with("limit", json!(limit))
+            }
+            Refusal::NotOnSale => problem(StatusCode::CONFLICT, "not_on_sale"),
+            Refusal::NotHeld => problem(StatusCode::CONFLICT, "not_held"),
+            Refusal::InvalidAmount { max } => {
+                problem(StatusCode::BAD_REQUEST, "invalid_amount").with("max", json!(max))
+            }
+            Refusal::InsufficientBalance { balance, amount } => {
+                problem(StatusCode::PAYMENT_REQUIRED, "insufficient_balance")
+                    .with("balance", json!(balance))
+                    .with("amount", json!(amount))
+            }
+            Refusal::HoldExpired => problem(StatusCode::GONE, "hold_expired"),
+            Refusal::AlreadyPaid { payment_id } => {
+                problem(StatusCode::CONFLICT, "already_paid").with("payment_id", json!(payment_id))
+            }
+            Refusal::NotRefundable => problem(StatusCode::CONFLICT, "not_refundable"),
+            Refusal::IdempotencyKeyReused => {
+                problem(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
+            }
+        }
+    }
+}
+
+fn field_error(error: &FieldError) -> Value {
+    json!({ "field": error.field, "message": error.message })
+}
+
+impl From<Unavailable> for Problem {
+    fn from(fault: Unavailable) -> Self {
+        log(&fault);
+        Self::busy("this cannot be done just now; try again")
+    }
+}
+
+impl From<UpdateError> for Problem {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Refused(refusal) => refusal.into(),
+            UpdateError::Unavailable(fault) => fault.into(),
+            UpdateError::Unknown(fault) => {
+                log(&fault);
+                let detail = "whether this took effect is not known; ask again with the same \
+                              Idempotency-Key, or look before you repeat it";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let problem = Self::new(status, "outcome_unknown", detail);
+                Self { retry_after_seconds: Some(1), ..problem }
+            }
+        }
+    }
+}
+
+/// What is told to nobody outside: which part failed, and how.
+fn log(fault: &Unavailable) {
+    let source = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(request_id = current_request_id(), source, "{fault}");
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let body = ProblemBody {
+            r#type: format!("/problems/{}", self.code),
+            title: title(self.code),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code,
+            request_id: current_request_id(),
+            more: self.more.clone(),
+        };
+        let mut answer = HttpResponse::build(self.status);
+        answer.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            answer.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+/// `seat_already_reserved` as "Seat already reserved".
+fn title(code: &str) -> String {
+    let mut letters = code.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).map(|c| if c == '_' { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_code_in_words() {
+        assert_eq!(title("seat_already_reserved"), "Seat already reserved");
+    }
+
+    #[test]
+    fn a_fault_says_when_to_come_back_and_nothing_of_what_broke() {
+        let fault = Unavailable::because("password of the database is wrong");
+        let problem = Problem::from(UpdateError::Unavailable(fault));
+        let answer = problem.error_response();
+        assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), "1");
+        assert!(!problem.detail.contains("password"));
+    }
+
+    #[test]
+    fn who_is_not_known_is_told_how_to_be() {
+        let answer = Problem::from(Refusal::InvalidToken).error_response();
+        assert_eq!(answer.headers().get(WWW_AUTHENTICATE).unwrap(), "Bearer");
+    }
+}

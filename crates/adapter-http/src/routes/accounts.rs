@@ -1,0 +1,135 @@
+use actix_web::web::Data;
+use actix_web::{HttpResponse, Responder};
+use application::Application;
+use application::account::NewUser;
+use chrono::{DateTime, Utc};
+use domain::refusal::Refusal;
+use domain::user::{Email, Password, Role, User, UserName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::body::Body;
+use crate::credentials::Bearer;
+use crate::problem::{Problem, ProblemBody};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignUp {
+    #[schema(example = "mina@example.com")]
+    email: String,
+    /// 8 to 128 characters.
+    password: String,
+    /// 1 to 100 characters.
+    #[schema(example = "김미나")]
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub(crate) struct UserBody {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    /// `buyer` or `admin`.
+    role: &'static str,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            user_id: user.id.into(),
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            role: user.role.name(),
+        }
+    }
+}
+
+/// Make an account.
+#[utoipa::path(post, path = "/api/users", tag = "accounts", request_body = SignUp, responses(
+    (status = 201, body = UserBody),
+    (status = 400, description = "`invalid_request`", body = ProblemBody),
+    (status = 409, description = "`email_taken`", body = ProblemBody),
+))]
+pub(crate) async fn sign_up(app: Data<Application>, body: Body) -> Result<impl Responder, Problem> {
+    let ask: SignUp = body.json()?;
+    let new_user =
+        all_valid(Email::new(&ask.email), Password::new(&ask.password), UserName::new(&ask.name))?;
+    let user = app.sign_up.execute(new_user).await?;
+    Ok(HttpResponse::Created().json(UserBody::from(user)))
+}
+
+/// The account that was asked for, or all that is wrong with it at once.
+fn all_valid(
+    email: Result<Email, Refusal>,
+    password: Result<Password, Refusal>,
+    name: Result<UserName, Refusal>,
+) -> Result<NewUser, Refusal> {
+    match (email, password, name) {
+        (Ok(email), Ok(password), Ok(name)) => {
+            Ok(NewUser { email, password, name, role: Role::Buyer })
+        }
+        (email, password, name) => {
+            let refusals = [email.err(), password.err(), name.err()].into_iter().flatten();
+            let errors = refusals.flat_map(|refusal| match refusal {
+                Refusal::Invalid(errors) => errors,
+                _ => Vec::new(),
+            });
+            Err(Refusal::Invalid(errors.collect()))
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    #[schema(example = "mina@example.com")]
+    email: String,
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    /// Says who you are, in `Authorization: Bearer …`.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    expires_at: DateTime<Utc>,
+    user_id: Uuid,
+}
+
+/// Sign in.
+#[utoipa::path(post, path = "/api/sessions", tag = "accounts", request_body = SignIn, responses(
+    (status = 201, body = Session),
+    (status = 400, description = "`invalid_request`", body = ProblemBody),
+    (status = 401, description = "`invalid_credentials`", body = ProblemBody),
+))]
+pub(crate) async fn sign_in(app: Data<Application>, body: Body) -> Result<impl Responder, Problem> {
+    let ask: SignIn = body.json()?;
+    // What can be nobody's email or password is as wrong as what is nobody's.
+    let wrong = |_| Refusal::InvalidCredentials;
+    let email = Email::new(&ask.email).map_err(wrong)?;
+    let password = Password::new(&ask.password).map_err(wrong)?;
+    let signed_in = app.sign_in.execute(email, password).await?;
+    Ok(HttpResponse::Created().json(Session {
+        access_token: signed_in.access_token,
+        token_type: "Bearer",
+        expires_at: signed_in.expires_at,
+        user_id: signed_in.user_id.into(),
+    }))
+}
+
+/// Who you are.
+#[utoipa::path(get, path = "/api/users/me", tag = "accounts",
+    security(("access_token" = []), ("queue_token" = [])), responses(
+    (status = 200, body = UserBody),
+    (status = 401, description = "`invalid_token`", body = ProblemBody),
+))]
+pub(crate) async fn show_me(
+    app: Data<Application>,
+    bearer: Bearer,
+) -> Result<impl Responder, Problem> {
+    let user_id = bearer.user(&app).await?;
+    Ok(HttpResponse::Ok().json(UserBody::from(app.show_me.execute(user_id).await?)))
+}

@@ -1,0 +1,98 @@
+//! The route table. Each file holds some calls with their bodies.
+
+mod accounts;
+mod cash;
+mod concerts;
+mod operator;
+mod payments;
+mod queue_events;
+mod queue_tokens;
+mod reservations;
+mod running;
+mod seats;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
+use actix_web::{HttpRequest, Resource};
+
+pub(crate) use openapi_paths::ApiDoc;
+pub(crate) use seats::SeatMapBodies;
+
+use crate::problem::Problem;
+
+mod openapi_paths;
+
+/// Every call there is.
+pub(crate) fn configure(app: &mut ServiceConfig) {
+    let date_seats = "/api/concerts/{concert_id}/dates/{date}/seats";
+    let room = "/api/admin/rooms/{room_id}";
+    app.service(at("/api/users").route(post().to(accounts::sign_up)))
+        .service(at("/api/sessions").route(post().to(accounts::sign_in)))
+        .service(at("/api/users/me").route(get().to(accounts::show_me)))
+        .service(
+            at("/api/users/balance")
+                .route(get().to(cash::show_balance))
+                .route(post().to(cash::charge)),
+        )
+        .service(at("/api/users/balance/entries").route(get().to(cash::list_entries)))
+        .service(at("/api/queue_tokens").route(post().to(queue_tokens::take_place)))
+        .service(
+            at("/api/queue_tokens/current")
+                .route(get().to(queue_tokens::show_ticket))
+                .route(delete().to(queue_tokens::leave)),
+        )
+        .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
+        .service(at("/api/concerts").route(get().to(concerts::list)))
+        .service(at("/api/concerts/available_dates").route(get().to(concerts::own_dates)))
+        .service(at("/api/concerts/{concert_id}").route(get().to(concerts::show)))
+        .service(at("/api/concerts/{concert_id}/available_dates").route(get().to(concerts::dates)))
+        .service(at("/api/concerts/{date}/seats").route(get().to(seats::of_own_date)))
+        .service(at(date_seats).route(get().to(seats::of_date)))
+        .service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
+        .service(
+            at("/api/reservations")
+                .route(get().to(reservations::list))
+                .route(post().to(reservations::hold)),
+        )
+        .service(
+            at("/api/reservations/{reservation_id}")
+                .route(get().to(reservations::show))
+                .route(delete().to(reservations::cancel)),
+        )
+        .service(
+            at("/api/payments").route(get().to(payments::list)).route(post().to(payments::pay)),
+        )
+        .service(at("/api/payments/{payment_id}").route(get().to(payments::show)))
+        .service(at("/api/payments/{payment_id}/refund").route(post().to(payments::refund)))
+        .service(at("/api/admin/concerts").route(post().to(operator::create_concert)))
+        .service(
+            at("/api/admin/concerts/{concert_id}/shows").route(post().to(operator::create_show)),
+        )
+        .service(at("/api/admin/rooms").route(get().to(operator::list_rooms)))
+        .service(
+            at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)),
+        )
+        .service(at("/livez").route(get().to(running::livez)))
+        .service(at("/readyz").route(get().to(running::readyz)))
+        .service(at("/metrics").route(get().to(running::metrics)))
+        .service(at("/docs").route(get().to(running::docs)))
+        .service(running::browsable_docs())
+        .default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
+}
+
+/// A path whose other methods are told so.
+fn at(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(async |request: HttpRequest| {
+        let detail = format!("{} does not go here", request.method());
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
+    }))
+}
+
+/// An id from a path; what is no id names nothing.
+fn path_id<Id: From<uuid::Uuid>>(
+    segment: &str,
+    missing: impl Into<Problem>,
+) -> Result<Id, Problem> {
+    segment.parse::<uuid::Uuid>().map(Id::from).map_err(|_| missing.into())
+}

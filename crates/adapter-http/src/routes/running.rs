@@ -1,0 +1,58 @@
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpResponse, Responder};
+use application::Application;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::ApiDoc;
+use crate::problem::{Problem, ProblemBody};
+use crate::server::Shared;
+
+/// The process runs. Never asks the store.
+#[utoipa::path(get, path = "/livez", tag = "running it", responses((status = 200)))]
+pub(crate) async fn livez() -> impl Responder {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// The store answers and its migrations are in; 503 as soon as the server is about to stop.
+#[utoipa::path(get, path = "/readyz", tag = "running it", responses(
+    (status = 200),
+    (status = 503, description = "`unavailable`", body = ProblemBody),
+))]
+pub(crate) async fn readyz(
+    app: Data<Application>,
+    shared: Data<Shared>,
+) -> Result<impl Responder, Problem> {
+    if *shared.stopping.borrow() {
+        return Err(Problem::busy("the server is about to stop"));
+    }
+    app.store.check().await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n"))
+}
+
+/// The server's measurements, in Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "running it", responses(
+    (status = 200, content_type = "text/plain", body = String),
+))]
+pub(crate) async fn metrics(app: Data<Application>, shared: Data<Shared>) -> impl Responder {
+    // A store that is away must not take the other measurements along.
+    for report in app.list_rooms.reports().await.unwrap_or_default() {
+        let room = report.room.id.to_string();
+        shared.metrics.people(&room, "waiting", report.head_count.waiting);
+        shared.metrics.people(&room, "active", report.head_count.active);
+    }
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(shared.metrics.text())
+}
+
+/// The browsable documentation is one slash further.
+pub(crate) async fn docs() -> impl Responder {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
+}
+
+/// `/openapi.json`, and `/docs/` to browse it.
+pub(crate) fn browsable_docs() -> SwaggerUi {
+    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi())
+}

@@ -1,0 +1,278 @@
+//! Seat maps: written out once a version, in plain and compressed form, and shown to all who look.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY,
+};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use application::Application;
+use application::catalogue::{SeatsOfShow, ShowChoice};
+use bytes::Bytes;
+use chrono::NaiveDate;
+use domain::ids::ShowId;
+use domain::ports::Unavailable;
+use domain::refusal::Refusal;
+use domain::seat::{Seat, SeatStatus};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use lru::LruCache;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::path_id;
+use crate::credentials::Bearer;
+use crate::problem::{Problem, ProblemBody};
+use crate::server::Shared;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeatMap)]
+pub(crate) struct SeatMapBody {
+    show_id: Uuid,
+    /// The show's date at its venue.
+    date: NaiveDate,
+    /// Grows with every change of any seat's status.
+    version: u64,
+    /// Every seat of the show.
+    seats: Vec<SeatBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Seat)]
+pub(crate) struct SeatBody {
+    seat_id: Uuid,
+    #[schema(example = "A-3-12")]
+    seat_number: String,
+    section: String,
+    row: String,
+    grade: String,
+    /// In minor units of the concert's currency.
+    price: i64,
+    /// `available`, `held` or `sold`.
+    #[schema(value_type = String)]
+    status: SeatStatus,
+}
+
+/// The seats of a show.
+#[utoipa::path(get, path = "/api/shows/{show_id}/seats", tag = "concerts",
+    params(("show_id" = Uuid, Path), ("If-None-Match" = Option<String>, Header)),
+    security(("queue_token" = [])), responses(
+    (status = 200, body = SeatMapBody, headers(("ETag" = String))),
+    (status = 304, description = "Nothing changed since the `ETag` of `If-None-Match`"),
+    (status = 401, description = "`invalid_token`", body = ProblemBody),
+    (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
+    (status = 404, description = "`invalid_show`", body = ProblemBody),
+))]
+pub(crate) async fn of_show(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    bearer: Bearer,
+    request: HttpRequest,
+    path: Path<String>,
+) -> Result<impl Responder, Problem> {
+    let id = path_id(&path, Refusal::InvalidShow).unwrap_or(ShowId::from(Uuid::nil()));
+    seats(&app, &shared, &bearer, &request, ShowChoice::ById(id)).await
+}
+
+/// The seats of a concert's show on a date.
+#[utoipa::path(get, path = "/api/concerts/{concert_id}/dates/{date}/seats", tag = "concerts",
+    params(("concert_id" = Uuid, Path), ("date" = NaiveDate, Path), ("If-None-Match" = Option<String>, Header)),
+    security(("queue_token" = [])), responses(
+    (status = 200, body = SeatMapBody, headers(("ETag" = String))),
+    (status = 304, description = "Nothing changed since the `ETag` of `If-None-Match`"),
+    (status = 401, description = "`invalid_token`", body = ProblemBody),
+    (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
+    (status = 404, description = "`invalid_concert`, `invalid_date`", body = ProblemBody),
+    (status = 409, description = "`ambiguous_date` with `shows: [{show_id, starts_at}]`", body = ProblemBody),
+))]
+pub(crate) async fn of_date(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    bearer: Bearer,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+) -> Result<impl Responder, Problem> {
+    let (concert, date) = path.into_inner();
+    let id = path_id(&concert, Refusal::InvalidConcert).unwrap_or(Uuid::nil().into());
+    let choice = ShowChoice::ByDate { concert_id: Some(id), date: path_date(&date) };
+    seats(&app, &shared, &bearer, &request, choice).await
+}
+
+/// The seats of the show on a date, of the concert that your token was issued for.
+#[utoipa::path(get, path = "/api/concerts/{date}/seats", tag = "concerts",
+    params(("date" = NaiveDate, Path), ("If-None-Match" = Option<String>, Header)),
+    security(("queue_token" = [])), responses(
+    (status = 200, body = SeatMapBody, headers(("ETag" = String))),
+    (status = 304, description = "Nothing changed since the `ETag` of `If-None-Match`"),
+    (status = 400, description = "`concert_required`: the token names none", body = ProblemBody),
+    (status = 401, description = "`invalid_token`", body = ProblemBody),
+    (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
+    (status = 404, description = "`invalid_date`", body = ProblemBody),
+    (status = 409, description = "`ambiguous_date` with `shows: [{show_id, starts_at}]`", body = ProblemBody),
+))]
+pub(crate) async fn of_own_date(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    bearer: Bearer,
+    request: HttpRequest,
+    path: Path<String>,
+) -> Result<impl Responder, Problem> {
+    let choice = ShowChoice::ByDate { concert_id: None, date: path_date(&path) };
+    seats(&app, &shared, &bearer, &request, choice).await
+}
+
+/// A date from a path. What is no date is one on which nothing is ever played.
+fn path_date(segment: &str) -> NaiveDate {
+    NaiveDate::parse_from_str(segment, "%Y-%m-%d").unwrap_or(NaiveDate::MIN)
+}
+
+async fn seats(
+    app: &Application,
+    shared: &Shared,
+    bearer: &Bearer,
+    request: &HttpRequest,
+    choice: ShowChoice,
+) -> Result<HttpResponse, Problem> {
+    let claims = bearer.queue(app)?;
+    let seats = app.show_seat_map.execute(&claims, choice).await?;
+    let etag = format!("W/\"{}-{}\"", seats.show.id, seats.map.version);
+    let known = header(request, IF_NONE_MATCH.as_str()).is_some_and(|tags| names(tags, &etag));
+    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer
+        .insert_header((ETAG, etag))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((VARY, "Accept-Encoding, Authorization"));
+    if known {
+        return Ok(answer.finish());
+    }
+    let body = shared.seat_maps.body(seats).await?;
+    let takes_gzip = header(request, ACCEPT_ENCODING.as_str()).is_some_and(accepts_gzip);
+    answer.content_type("application/json");
+    if takes_gzip {
+        answer.insert_header((CONTENT_ENCODING, "gzip"));
+        return Ok(answer.body(body.gzip()));
+    }
+    Ok(answer.body(body.plain.clone()))
+}
+
+fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// Whether an `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2).
+fn names(header: &str, etag: &str) -> bool {
+    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    header.trim() == "*" || header.split(',').any(|tag| weak(tag) == weak(etag))
+}
+
+/// Whether an `Accept-Encoding` takes gzip.
+fn accepts_gzip(header: &str) -> bool {
+    header.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let refused = parts.any(|part| part.trim_start_matches("q=").parse() == Ok(0.0_f32));
+        is_gzip && !refused
+    })
+}
+
+/// How many shows' seat maps are kept written out.
+const BODIES_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// Seat maps, written out.
+pub(crate) struct SeatMapBodies(Mutex<LruCache<ShowId, Arc<Body>>>);
+
+impl Default for SeatMapBodies {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(BODIES_MAX)))
+    }
+}
+
+struct Body {
+    version: u64,
+    plain: Bytes,
+    gzip: OnceLock<Bytes>,
+}
+
+impl Body {
+    fn gzip(&self) -> Bytes {
+        let compress = || {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            // Writing to memory does not fail.
+            let _ = encoder.write_all(&self.plain);
+            encoder.finish().unwrap_or_default().into()
+        };
+        self.gzip.get_or_init(compress).clone()
+    }
+}
+
+impl SeatMapBodies {
+    /// The body of these seats, written out if nobody asked for this version yet. A large one is
+    /// written out beside the event loop.
+    async fn body(&self, seats: SeatsOfShow) -> Result<Arc<Body>, Problem> {
+        let id = seats.show.id;
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(body) = kept.filter(|body| body.version == seats.map.version) {
+            return Ok(body);
+        }
+        let written = tokio::task::spawn_blocking(move || {
+            let body = write(&seats);
+            body.gzip();
+            body
+        });
+        let failed = |error| Unavailable::from_source("a seat map was not written out", error);
+        let body = Arc::new(written.await.map_err(failed)?);
+        let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bodies.peek(&id).is_none_or(|kept| kept.version < body.version) {
+            bodies.put(id, Arc::clone(&body));
+        }
+        Ok(body)
+    }
+}
+
+fn write(seats: &SeatsOfShow) -> Body {
+    let body = |seat: &Seat| SeatBody {
+        seat_id: seat.id.into(),
+        seat_number: seat.place.number.clone(),
+        section: seat.place.section.clone(),
+        row: seat.place.row.clone(),
+        grade: seat.place.grade.clone(),
+        price: seat.place.price.into(),
+        status: seat.status(seats.as_of),
+    };
+    let map = SeatMapBody {
+        show_id: seats.show.id.into(),
+        date: seats.show.date,
+        version: seats.map.version,
+        seats: seats.map.seats.iter().map(body).collect(),
+    };
+    let plain = Bytes::from(serde_json::to_vec(&map).unwrap_or_default());
+    Body { version: map.version, plain, gzip: OnceLock::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_named_weakly_in_a_list_or_by_a_star() {
+        let etag = "W/\"s-7\"";
+        for header in ["W/\"s-7\"", "\"s-7\"", "\"s-6\", W/\"s-7\"", "*"] {
+            assert!(names(header, etag), "{header}");
+        }
+        for header in ["", "\"s-77\"", "s-7"] {
+            assert!(!names(header, etag), "{header}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        assert!(accepts_gzip("deflate, GZIP;q=0.5"));
+        for header in ["", "br", "gzip;q=0", "gzip; q=0.0"] {
+            assert!(!accepts_gzip(header), "{header}");
+        }
+    }
+}
