@@ -73,6 +73,8 @@ fn field(path: &str, message: &str) -> String {
     let is_about_name =
         message.starts_with("missing field") || message.starts_with("unknown field");
     let name = message.split('`').nth(1).filter(|_| is_about_name);
+    // serde has no path for what it cannot read at all.
+    let path = if path == "?" { "." } else { path };
     match (path, name) {
         (".", Some(name)) => shortened(name),
         (path, Some(name)) if path.ends_with(name) => shortened(path),

@@ -1,0 +1,124 @@
+//! The command line.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use domain::user::Role;
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{Settings, flags};
+use crate::{audit, serve, users};
+
+fn command() -> Command {
+    let text = |name: &'static str, about: &'static str| {
+        Arg::new(name).long(name).required(true).help(about)
+    };
+    let create = Command::new("create")
+        .about("Make a user; the password is read from standard input")
+        .arg(text("email", "Where the user signs in with"))
+        .arg(text("name", "What the user is called"))
+        .arg(
+            Arg::new("role")
+                .long("role")
+                .value_parser(PossibleValuesParser::new(["buyer", "admin"]))
+                .default_value("buyer")
+                .help("What the user may do"),
+        );
+    let create_many = Command::new("create-many")
+        .about("Make many users without a password, for load tests")
+        .arg(text("count", "How many").value_parser(value_parser!(u32).range(1..=10_000_000)))
+        .arg(text("prefix", "What their names begin with"))
+        .arg(text("tokens", "The file for their access tokens, a line each"));
+    let demo = Arg::new("demo")
+        .long("demo")
+        .action(ArgAction::SetTrue)
+        .help("Fill an empty store with concerts, an operator and two buyers");
+    Command::new("stagedoor")
+        .about("Concert ticketing for sales where far more people come than there are seats")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(flags())
+        .subcommand(Command::new("serve").about("Answer requests").arg(demo))
+        .subcommand(Command::new("migrate").about("Bring the store's schema up to date"))
+        .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
+        .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
+        .subcommand(
+            Command::new("user")
+                .about("Make users")
+                .subcommand_required(true)
+                .subcommand(create)
+                .subcommand(create_many),
+        )
+}
+
+/// Does what the command line says.
+pub(crate) fn run() -> Result<ExitCode> {
+    let matches = command().get_matches();
+    match matches.subcommand() {
+        Some(("openapi", _)) => {
+            writeln!(std::io::stdout(), "{}", adapter_http::openapi_json()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("serve", matches)) => {
+            let settings = Settings::read(matches)?;
+            log(&settings)?;
+            // The event loops live on threads of actix' own; this runtime is for all the rest.
+            actix_web::rt::System::with_tokio_rt(runtime)
+                .block_on(serve::serve(&settings, matches.get_flag("demo")))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("migrate", matches)) => {
+            let settings = Settings::read(matches)?;
+            adapter_sqlite::migrate(&settings.database)?;
+            println!("{} is up to date", settings.database.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),
+        Some(("user", matches)) => {
+            runtime().block_on(user(matches))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+async fn user(matches: &ArgMatches) -> Result<()> {
+    let text = |matches: &ArgMatches, name: &str| {
+        matches.get_one::<String>(name).cloned().with_context(|| format!("--{name} is missing"))
+    };
+    match matches.subcommand() {
+        Some(("create", matches)) => {
+            let role = Role::named(&text(matches, "role")?).context("--role is unknown")?;
+            let settings = Settings::read(matches)?;
+            users::create(&settings, &text(matches, "email")?, &text(matches, "name")?, role).await
+        }
+        Some(("create-many", matches)) => {
+            let count = *matches.get_one::<u32>("count").context("--count is missing")?;
+            let tokens = text(matches, "tokens")?;
+            let settings = Settings::read(matches)?;
+            users::create_many(&settings, count, &text(matches, "prefix")?, tokens.as_ref()).await
+        }
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "without threads there is nothing to go on with")]
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().build().expect("the system gives threads")
+}
+
+/// Logs go to standard error, so that standard output stays the program's own.
+fn log(settings: &Settings) -> Result<()> {
+    let filter: EnvFilter = settings.log.parse()?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let begun = if settings.log_as_json { log.json().try_init() } else { log.try_init() };
+    begun.map_err(|error| anyhow::anyhow!("cannot log: {error}"))
+}

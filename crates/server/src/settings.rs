@@ -1,0 +1,315 @@
+//! Settings: each by flag, by environment or in a TOML file, in this order; each with a default.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use adapter_auth::Secret;
+use anyhow::{Context, Result, anyhow, bail};
+use chrono::TimeDelta;
+use clap::{Arg, ArgMatches};
+use domain::money::{Amount, Currency};
+
+/// A setting as people know it.
+pub(crate) struct Setting {
+    /// `hold_seconds` in TOML, `--hold-seconds` as a flag, `STAGEDOOR_HOLD_SECONDS` in the
+    /// environment.
+    name: &'static str,
+    default: &'static str,
+    help: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, help }
+}
+
+/// Every setting there is.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("listen", "127.0.0.1:8080", "Address and port to listen on"),
+    setting("database_url", "sqlite:data/stagedoor.db", "Where everything is kept"),
+    setting(
+        "secret",
+        "",
+        "Signs tokens, 32 characters or more; none: made and kept beside the file",
+    ),
+    setting(
+        "secret_previous",
+        "",
+        "Secrets whose tokens are still taken, with commas between them",
+    ),
+    setting("access_token_hours", "12", "How long an access token is good for"),
+    setting("currency", "KRW", "What everything is paid in (ISO 4217)"),
+    setting("hold_seconds", "300", "How long seats are held"),
+    setting("seats_per_reservation", "4", "How many seats a reservation may have"),
+    setting("seats_per_show_max", "100000", "How many seats a show may have"),
+    setting("charge_max", "10000000", "The most that can be charged at once, in minor units"),
+    setting("balance_max", "100000000", "The most that an account can be charged up to"),
+    setting("refund_until_hours", "24", "Until how many hours before a show it can be refunded"),
+    setting("room_capacity", "1000", "New rooms: how many may be inside at once"),
+    setting("room_active_seconds", "600", "New rooms: how long somebody may stay inside"),
+    setting("room_idle_seconds", "120", "New rooms: who is silent this long loses the place"),
+    setting("sweep_interval_ms", "1000", "How often what is over is written down"),
+    setting("group_max", "256", "How many changes one transaction carries"),
+    setting("waiting_max", "4096", "How many changes may wait for a transaction"),
+    setting("readers", "4", "How many connections read from the store"),
+    setting("workers", "2", "How many threads answer requests"),
+    setting("connections_max", "25000", "How many connections there may be at once"),
+    setting("streams_max", "10000", "How many event streams there may be at once"),
+    setting("cors_origins", "", "Origins whose pages may call, with commas between them"),
+    setting("log_format", "text", "text or json"),
+    setting(
+        "log",
+        "info,actix_server=warn",
+        "What is logged, as tracing-subscriber's EnvFilter reads it",
+    ),
+];
+
+/// What an installation decided.
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    /// The SQLite file.
+    pub(crate) database: PathBuf,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) secret_previous: Vec<Secret>,
+    pub(crate) access_token_lifetime: TimeDelta,
+    pub(crate) currency: Currency,
+    pub(crate) hold_seconds: u32,
+    pub(crate) seats_per_reservation: u32,
+    pub(crate) seats_per_show_max: u32,
+    pub(crate) charge_max: Amount,
+    pub(crate) balance_max: Amount,
+    pub(crate) refund_until_hours: u32,
+    pub(crate) room_capacity: u32,
+    pub(crate) room_active_seconds: u32,
+    pub(crate) room_idle_seconds: u32,
+    pub(crate) sweep_interval_ms: u64,
+    pub(crate) group_max: usize,
+    pub(crate) waiting_max: usize,
+    pub(crate) readers: u32,
+    pub(crate) workers: usize,
+    pub(crate) connections_max: usize,
+    pub(crate) streams_max: usize,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) log_as_json: bool,
+    pub(crate) log: String,
+}
+
+/// The flags of all settings, and of the file.
+pub(crate) fn flags() -> impl Iterator<Item = Arg> {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .global(true)
+        .help("A TOML file with settings");
+    let settings = SETTINGS.iter().map(|setting| {
+        let shown = if setting.default.is_empty() { "none" } else { setting.default };
+        Arg::new(setting.name)
+            .long(setting.name.replace('_', "-"))
+            .value_name("VALUE")
+            .global(true)
+            .help(format!("{} [{}] [default: {shown}]", setting.help, variable(setting.name)))
+    });
+    std::iter::once(file).chain(settings)
+}
+
+fn variable(name: &str) -> String {
+    format!("STAGEDOOR_{}", name.to_uppercase())
+}
+
+/// A value as somebody gave it, and where.
+struct Given {
+    value: String,
+    place: String,
+}
+
+struct Source<'a> {
+    flags: &'a ArgMatches,
+    file: BTreeMap<String, String>,
+    file_name: String,
+}
+
+impl Source<'_> {
+    fn given(&self, name: &'static str) -> Given {
+        let default = SETTINGS.iter().find(|setting| setting.name == name);
+        if let Some(value) = self.flags.get_one::<String>(name) {
+            let place = format!("--{}", name.replace('_', "-"));
+            return Given { value: value.clone(), place };
+        }
+        if let Ok(value) = std::env::var(variable(name)) {
+            return Given { value, place: variable(name) };
+        }
+        if let Some(value) = self.file.get(name) {
+            return Given { value: value.clone(), place: format!("{name} in {}", self.file_name) };
+        }
+        let value = default.map(|setting| setting.default.to_owned()).unwrap_or_default();
+        Given { value, place: name.to_owned() }
+    }
+
+    fn read<T>(
+        &self,
+        name: &'static str,
+        wanted: impl Display,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T> {
+        let Given { value, place } = self.given(name);
+        let secret = name.starts_with("secret");
+        read(value.trim()).ok_or_else(|| {
+            let value = if secret { String::new() } else { format!("{value:?} ") };
+            anyhow!("{place}: {value}{}{wanted}", if secret { "" } else { "is not " })
+        })
+    }
+
+    fn number<T: TryFrom<i64>>(&self, name: &'static str, least: i64, most: i64) -> Result<T> {
+        self.read(name, format!("a whole number from {least} to {most}"), |value| {
+            let number = value.parse().ok().filter(|number| (least..=most).contains(number))?;
+            T::try_from(number).ok()
+        })
+    }
+
+    fn list(&self, name: &'static str) -> Vec<String> {
+        let value = self.given(name).value;
+        value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+impl Settings {
+    /// Reads all settings, and stops at the first wrong one.
+    pub(crate) fn read(flags: &ArgMatches) -> Result<Self> {
+        let path = flags.get_one::<String>("config").map(PathBuf::from);
+        let file_name = path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        let file = path.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let source = Source { flags, file, file_name };
+        const MOST: i64 = 1_000_000_000;
+        const MOST_MONEY: i64 = 1_000_000_000_000_000;
+        let secret_form = "a secret has at least 32 characters";
+        let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
+        Ok(Self {
+            listen: source
+                .read("listen", "an address and a port, as 127.0.0.1:8080", |v| v.parse().ok())?,
+            database: source.read("database_url", "sqlite: and the path of a file", sqlite_path)?,
+            secret: source.read("secret", secret_form, |value| match value {
+                "" => Some(None),
+                value => Secret::new(value).ok().map(Some),
+            })?,
+            secret_previous: source.read("secret_previous", secret_form, |value| {
+                let secrets = value.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+                secrets.map(|secret| Secret::new(secret).ok()).collect()
+            })?,
+            access_token_lifetime: TimeDelta::hours(hours),
+            currency: source
+                .read("currency", "an ISO 4217 code, as KRW", |value| value.parse().ok())?,
+            hold_seconds: source.number("hold_seconds", 1, 86_400)?,
+            seats_per_reservation: source.number("seats_per_reservation", 1, 100)?,
+            seats_per_show_max: source.number("seats_per_show_max", 1, 1_000_000)?,
+            charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
+            balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
+            refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
+            room_capacity: source.number("room_capacity", 0, 10_000_000)?,
+            room_active_seconds: source.number("room_active_seconds", 1, 86_400)?,
+            room_idle_seconds: source.number("room_idle_seconds", 1, 86_400)?,
+            sweep_interval_ms: source.number("sweep_interval_ms", 1, MOST)?,
+            group_max: source.number("group_max", 1, 4_096)?,
+            waiting_max: source.number("waiting_max", 1, 1_000_000)?,
+            readers: source.number("readers", 1, 64)?,
+            workers: source.number("workers", 1, 256)?,
+            connections_max: source.number("connections_max", 1, 1_000_000)?,
+            streams_max: source.number("streams_max", 0, 1_000_000)?,
+            cors_origins: source.list("cors_origins"),
+            log_as_json: source.read("log_format", "text or json", |value| match value {
+                "text" => Some(false),
+                "json" => Some(true),
+                _ => None,
+            })?,
+            log: source.read("log", "a filter, as info or stagedoor=debug", |value| {
+                value.parse::<tracing_subscriber::EnvFilter>().ok().map(|_| value.to_owned())
+            })?,
+        })
+    }
+}
+
+fn money(minor_units: i64) -> Amount {
+    Amount::new(minor_units).unwrap_or(Amount::MAX)
+}
+
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--config: cannot read {}", path.display()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        anyhow!("--config: {} is no TOML: {}", path.display(), error.message())
+    })?;
+    let mut values = BTreeMap::new();
+    for (name, value) in table {
+        if !SETTINGS.iter().any(|setting| setting.name == name) {
+            bail!("{name} in {}: there is no such setting", path.display());
+        }
+        let text = |value: &toml::Value| match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let value = match &value {
+            toml::Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(","),
+            value => text(value),
+        };
+        values.insert(name, value);
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &[&str]) -> Result<Settings> {
+        let command = clap::Command::new("stagedoor").args(flags());
+        let all = std::iter::once(&"stagedoor").chain(args);
+        Settings::read(&command.try_get_matches_from(all).unwrap())
+    }
+
+    #[test]
+    fn every_setting_has_a_default_that_is_right() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.hold_seconds, settings.seats_per_reservation), (300, 4));
+        assert_eq!(settings.database, PathBuf::from("data/stagedoor.db"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_in_one_line() {
+        for (flag, value) in [
+            ("--hold-seconds", "five"),
+            ("--listen", "8080"),
+            ("--database-url", "mysql://here"),
+            ("--currency", "won"),
+            ("--log-format", "xml"),
+        ] {
+            let said = format!("{:#}", read(&[flag, value]).err().unwrap());
+            assert!(said.starts_with(&format!("{flag}: \"{value}\" is not ")), "{said}");
+            assert_eq!(said.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_repeated() {
+        let said = format!("{:#}", read(&["--secret", "hush"]).err().unwrap());
+        assert_eq!(said, "--secret: a secret has at least 32 characters");
+    }
+
+    #[test]
+    fn a_flag_comes_before_the_file_and_an_unknown_name_in_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stagedoor.toml");
+        std::fs::write(&path, "hold_seconds = 7\ncharge_max = 5\n").unwrap();
+        let path_text = path.to_str().unwrap();
+        let settings = read(&["--config", path_text, "--hold-seconds", "8"]).unwrap();
+        assert_eq!((settings.hold_seconds, settings.charge_max.minor_units()), (8, 5));
+        std::fs::write(&path, "hold_second = 7\n").unwrap();
+        let said = format!("{:#}", read(&["--config", path_text]).err().unwrap());
+        assert!(said.starts_with("hold_second in ") && said.ends_with("there is no such setting"));
+    }
+}

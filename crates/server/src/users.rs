@@ -1,0 +1,68 @@
+//! `stagedoor user …`.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use adapter_auth::Secret;
+use anyhow::{Context, Result};
+use application::account::NewUser;
+use domain::ports::UpdateError;
+use domain::refusal::Refusal;
+use domain::user::{Email, Password, Role, UserName};
+
+use crate::secret::secret;
+use crate::settings::Settings;
+use crate::wiring::{Company, application};
+
+/// Makes a user whose password is the first line of standard input.
+pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: Role) -> Result<()> {
+    let mut password = String::new();
+    std::io::stdin().read_line(&mut password).context("cannot read the password")?;
+    let new_user = NewUser {
+        email: Email::new(email).map_err(told)?,
+        password: Password::new(password.trim_end_matches(['\r', '\n'])).map_err(told)?,
+        name: UserName::new(name).map_err(told)?,
+        role,
+    };
+    // Making a user signs nothing, so any secret will do.
+    let app = application(settings, &Secret::random(), Company::BesideOthers)?;
+    let user = app.sign_up.execute(new_user).await?;
+    println!("{} {} {}", user.id, user.email.as_str(), user.role.name());
+    Ok(())
+}
+
+/// A refusal with the fields that it names, in one line.
+fn told(refusal: Refusal) -> anyhow::Error {
+    match refusal {
+        Refusal::Invalid(errors) => {
+            let fields = errors.iter().map(|error| format!("{} {}", error.field, error.message));
+            anyhow::anyhow!(fields.collect::<Vec<_>>().join("; "))
+        }
+        other => other.into(),
+    }
+}
+
+/// Makes many users without a password and writes an access token for each, a line each.
+pub(crate) async fn create_many(
+    settings: &Settings,
+    count: u32,
+    prefix: &str,
+    tokens: &Path,
+) -> Result<()> {
+    let about = || format!("cannot write {}", tokens.display());
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(tokens);
+    let mut file = BufWriter::new(file.with_context(about)?);
+    let app = application(settings, &secret(settings)?, Company::BesideOthers)?;
+    let made = app.create_load_users.execute(count, prefix).await.map_err(|error| match error {
+        UpdateError::Refused(refusal) => told(refusal),
+        other => other.into(),
+    })?;
+    for token in &made {
+        writeln!(file, "{token}").with_context(about)?;
+    }
+    file.flush().with_context(about)?;
+    println!("{} users, a token each in {}", made.len(), tokens.display());
+    Ok(())
+}

@@ -1,0 +1,387 @@
+//! Starts the binary, and speaks to it as its clients do.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder with a database in it, on which servers can be started one after the other.
+pub(crate) struct Installation {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Installation {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() }
+    }
+
+    /// With a setting, as it is named in the environment after `STAGEDOOR_`.
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((format!("STAGEDOOR_{name}"), value.to_string()));
+        self
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("stagedoor.db")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary with these arguments, in an empty environment but for the settings.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        self.prepare(&mut command);
+        command.args(args);
+        command
+    }
+
+    pub(crate) fn prepare(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("STAGEDOOR_DATABASE_URL", format!("sqlite:{}", self.database().display()))
+            .env("STAGEDOOR_LISTEN", "127.0.0.1:0")
+            .envs(self.settings.iter().cloned())
+            .current_dir(self.folder.path());
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut command = self.command(args);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Makes an operator, whose password is `operator password`.
+    pub(crate) fn create_operator(&self) {
+        let args =
+            ["user", "create", "--email", "op@example.com", "--name", "운영자", "--role", "admin"];
+        let made = self.run(&args, "operator password\n");
+        assert!(made.status.success(), "{made:?}");
+    }
+
+    /// Has the books audited.
+    pub(crate) fn assert_sound(&self) {
+        let audit = self.run(&["audit"], "");
+        let said = String::from_utf8_lossy(&audit.stdout).into_owned();
+        assert!(audit.status.success(), "{said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 10, "{said}");
+    }
+
+    pub(crate) fn start(&self) -> Server {
+        self.start_as(self.command(&["serve"]))
+    }
+
+    /// Starts a server by `command`, and waits until it listens.
+    pub(crate) fn start_as(&self, mut command: Command) -> Server {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut told = String::new();
+        loop {
+            let mut line = String::new();
+            let length = said.read_line(&mut line).unwrap();
+            assert!(length > 0, "the server ended: {}", self.log());
+            if let Some(address) = line.trim().strip_prefix("listening on ") {
+                return Server { process, address: address.to_owned(), told };
+            }
+            told.push_str(&line);
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// A server that runs; killed when dropped.
+pub(crate) struct Server {
+    process: Child,
+    address: String,
+    /// What it printed before it listened.
+    pub(crate) told: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop, as service managers do.
+    pub(crate) fn terminate(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended, and says whether it did so in order.
+    pub(crate) fn ended_well(mut self) -> bool {
+        self.process.wait().unwrap().success()
+    }
+
+    pub(crate) fn anyone(&self) -> Caller {
+        Caller { client: Client::new(), address: self.address.clone(), token: None, key: None }
+    }
+
+    /// Signs somebody up and in.
+    pub(crate) async fn user(&self, name: &str) -> Caller {
+        let email = format!("{name}-{}@example.com", uuid::Uuid::now_v7());
+        let account = json!({ "email": email, "password": "password of mine", "name": name });
+        self.anyone().post("/api/users", account).await.expect(201);
+        self.sign_in(&email, "password of mine").await
+    }
+
+    pub(crate) async fn operator(&self) -> Caller {
+        self.sign_in("op@example.com", "operator password").await
+    }
+
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Caller {
+        let credentials = json!({ "email": email, "password": password });
+        let session = self.anyone().post("/api/sessions", credentials).await.expect(201);
+        self.anyone().with_token(text(&session, "access_token"))
+    }
+}
+
+/// Somebody who calls, with or without a token.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client,
+    address: String,
+    token: Option<String>,
+    key: Option<String>,
+}
+
+impl Caller {
+    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// With an idempotency key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let mut request = self.client.request(method, format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("Idempotency-Key", key);
+        }
+        request
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.try_post(path, body).await.unwrap()
+    }
+
+    /// Posts where the server may be gone before it answers.
+    pub(crate) async fn try_post(&self, path: &str, body: Value) -> reqwest::Result<Answer> {
+        let answer = self.request(Method::POST, path).json(&body).send().await?;
+        Ok(Answer::of(answer).await)
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).json(&body).send().await.unwrap()).await
+    }
+
+    /// Takes a place in line for a concert, and returns who holds the queue token, and the place.
+    pub(crate) async fn join(&self, concert: Option<&str>) -> (Self, Value) {
+        let place = self.post("/api/queue_tokens", json!({ "concert_id": concert })).await.body;
+        (self.with_token(text(&place, "token")), place)
+    }
+
+    /// Waits until the place in line has come to `state`.
+    pub(crate) async fn until(&self, state: &str) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let ticket = self.get("/api/queue_tokens/current").await.expect(200);
+            if ticket["state"] == state {
+                return ticket;
+            }
+            assert!(Instant::now() < end, "still {ticket}, not {state}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn charge(&self, amount: i64) -> Value {
+        self.post("/api/users/balance", json!({ "amount": amount })).await.expect(200)
+    }
+
+    pub(crate) async fn hold(&self, show: &str, seats: &[&str]) -> Answer {
+        self.post("/api/reservations", json!({ "show_id": show, "seat_ids": seats })).await
+    }
+
+    pub(crate) async fn pay(&self, reservation: &str) -> Answer {
+        self.post("/api/payments", json!({ "reservation_id": reservation })).await
+    }
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap_or_default();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, body }
+    }
+
+    /// The body of a success of that status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    /// The body of a refusal of that status and code.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
+        let told = (self.status.as_u16(), self.body["code"].as_str());
+        assert_eq!(told, (status, Some(code)), "{}", self.body);
+        assert_eq!(self.body["type"], format!("/problems/{code}"));
+        assert_eq!(self.body["status"], status);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.headers["x-request-id"], text(&self.body, "request_id"));
+        self.body
+    }
+}
+
+/// A text field of a body.
+#[track_caller]
+pub(crate) fn text(body: &Value, field: &str) -> String {
+    body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}")).to_owned()
+}
+
+/// A concert with one show, entered by an operator.
+pub(crate) struct Concert {
+    pub(crate) id: String,
+    pub(crate) show: String,
+    pub(crate) date: String,
+    /// The ids of its seats, `A-1-1` first, 50,000 each.
+    pub(crate) seats: Vec<String>,
+}
+
+/// What a concert is entered with, but for the room.
+pub(crate) fn new_concert() -> Value {
+    json!({
+        "title": "봄의 노래", "venue": "Seoul Arena", "time_zone": "Asia/Seoul",
+        "currency": "KRW", "sale_opens_at": null, "sale_closes_at": null,
+        "max_seats_per_user": 4, "room": null
+    })
+}
+
+/// What a show of `seats` seats in one row is entered with.
+pub(crate) fn new_show(seats: u32) -> Value {
+    let section =
+        json!({ "name": "A", "grade": "R", "price": 50_000, "rows": 1, "seats_per_row": seats });
+    json!({ "starts_at": "2035-05-01T11:00:00Z", "sections": [section] })
+}
+
+/// Enters a concert with a room of its own and a show.
+pub(crate) async fn enter(operator: &Caller, room: Value, seats: u32) -> Concert {
+    let mut details = new_concert();
+    details["room"] = room;
+    let concert = operator.post("/api/admin/concerts", details).await.expect(201);
+    let id = text(&concert, "concert_id");
+    let path = format!("/api/admin/concerts/{id}/shows");
+    let show = operator.post(&path, new_show(seats)).await.expect(201);
+    let (show, date) = (text(&show, "show_id"), text(&show, "date"));
+
+    let (looker, _) = operator.join(Some(&id)).await;
+    let seats = match looker.get(&format!("/api/shows/{show}/seats")).await {
+        map if map.status == 200 => {
+            let seats = map.body["seats"].as_array().unwrap().clone();
+            seats.iter().map(|seat| text(seat, "seat_id")).collect()
+        }
+        _ => Vec::new(),
+    };
+    looker.delete("/api/queue_tokens/current").await.expect(204);
+    Concert { id, show, date, seats }
+}
+
+/// A running server with an operator and a concert behind a room of `capacity`.
+pub(crate) struct Theatre {
+    pub(crate) installation: Installation,
+    pub(crate) server: Server,
+    pub(crate) operator: Caller,
+    pub(crate) concert: Concert,
+}
+
+impl Theatre {
+    pub(crate) async fn open(capacity: u32, seats: u32) -> Self {
+        Self::open_in(Installation::new(), capacity, seats).await
+    }
+
+    pub(crate) async fn open_in(installation: Installation, capacity: u32, seats: u32) -> Self {
+        installation.create_operator();
+        let server = installation.start();
+        let operator = server.operator().await;
+        let concert = enter(&operator, json!({ "capacity": capacity }), seats).await;
+        Self { installation, server, operator, concert }
+    }
+
+    /// Somebody new who is let in, with cash.
+    pub(crate) async fn buyer(&self, cash: i64) -> Caller {
+        let user = self.server.user("buyer").await;
+        let (queue, _) = user.join(Some(&self.concert.id)).await;
+        queue.until("active").await;
+        if cash > 0 {
+            user.charge(cash).await;
+        }
+        queue
+    }
+
+    pub(crate) fn seat(&self, n: usize) -> &str {
+        &self.concert.seats[n]
+    }
+
+    /// The status of each seat, as anyone who is let in sees it.
+    pub(crate) async fn statuses(&self, looker: &Caller) -> Vec<String> {
+        let path = format!("/api/shows/{}/seats", self.concert.show);
+        let map = looker.get(&path).await.expect(200);
+        map["seats"].as_array().unwrap().iter().map(|seat| text(seat, "status")).collect()
+    }
+}
