@@ -4,10 +4,12 @@ mod booking;
 mod money;
 mod people;
 mod selling;
+mod update;
 mod waiting;
 
 pub(crate) use booking::*;
 pub(crate) use money::*;
 pub(crate) use people::*;
 pub(crate) use selling::*;
+pub(crate) use update::Update;
 pub(crate) use waiting::*;

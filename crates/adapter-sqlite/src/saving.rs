@@ -8,7 +8,7 @@ use crate::SqlError;
 use crate::columns::{key, micros};
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, UserRow, has_its_seats, seat_rows,
+    ShowRow, TokenRow, Update, UserRow, has_its_seats, seat_rows,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
@@ -17,17 +17,15 @@ use crate::schema::{
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
 macro_rules! save {
-    ($conn:ident, $changes:expr, $table:ident by $id:expr, $row:ty) => {
+    ($conn:ident, $changes:expr, $table:ident of $row:ty) => {
         for fate in [Fate::Changed, Fate::New] {
             for (entity, _) in $changes.changes().filter(|(_, found)| *found == fate) {
                 let row = <$row>::from(entity);
-                if fate == Fate::New {
-                    diesel::insert_into($table::table).values(&row).execute($conn)?;
-                    continue;
-                }
-                let changed =
-                    diesel::update($table::table.find($id(entity))).set(&row).execute($conn)?;
-                if changed != 1 {
+                let rows = match fate {
+                    Fate::New => diesel::insert_into($table::table).values(&row).execute($conn)?,
+                    Fate::Changed | Fate::Kept => Update(&row).execute($conn)?,
+                };
+                if rows != 1 {
                     return Err(SqlError::Lost(stringify!($table)));
                 }
             }
@@ -35,21 +33,29 @@ macro_rules! save {
     };
 }
 
+/// Saves rows that never change once they are there.
+macro_rules! add {
+    ($conn:ident, $changes:expr, $table:ident of $row:ty) => {
+        for (entity, fate) in $changes.changes() {
+            debug_assert_eq!(fate, Fate::New, "such a row never changes");
+            diesel::insert_into($table::table).values(<$row>::from(entity)).execute($conn)?;
+        }
+    };
+}
+
 /// Saves `changes`. Parents go before children, so that every reference finds its row.
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
-    save!(conn, changes.users, users by |user: &domain::user::User| key(user.id), UserRow);
-    save!(conn, changes.rooms, waiting_rooms by |room: &domain::waiting_room::WaitingRoom| key(room.id), RoomRow);
-    save!(conn, changes.concerts, concerts by |concert: &domain::concert::Concert| key(concert.id), ConcertRow);
-    save!(conn, changes.shows, shows by |show: &domain::show::Show| key(show.id), ShowRow);
-    save!(conn, changes.seats, seats by |seat: &domain::seat::Seat| key(seat.id), SeatRow);
-    save!(conn, changes.tokens, waiting_tokens by |token: &domain::waiting_token::WaitingToken| key(token.id), TokenRow);
-    save!(conn, changes.reservations, reservations by |r: &domain::reservation::Reservation| key(r.id), ReservationRow);
+    add!(conn, changes.users, users of UserRow);
+    save!(conn, changes.rooms, waiting_rooms of RoomRow);
+    add!(conn, changes.concerts, concerts of ConcertRow);
+    add!(conn, changes.shows, shows of ShowRow);
+    save!(conn, changes.seats, seats of SeatRow);
+    save!(conn, changes.tokens, waiting_tokens of TokenRow);
+    save!(conn, changes.reservations, reservations of ReservationRow);
     save_reserved_seats(conn, changes)?;
-    save!(conn, changes.payments, payments by |payment: &domain::payment::Payment| key(payment.id), PaymentRow);
-    save!(conn, changes.accounts, cash_accounts by |account: &domain::cash::CashAccount| key(account.user_id), AccountRow);
-    for (entry, _) in changes.entries.changes() {
-        diesel::insert_into(cash_entries::table).values(EntryRow::from(entry)).execute(conn)?;
-    }
+    save!(conn, changes.payments, payments of PaymentRow);
+    save!(conn, changes.accounts, cash_accounts of AccountRow);
+    add!(conn, changes.entries, cash_entries of EntryRow);
     save_kept_answers(conn, changes)?;
     save_service(conn, changes)
 }

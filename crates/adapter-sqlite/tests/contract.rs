@@ -1,5 +1,7 @@
 //! The embedded store keeps every promise, in groups and one by one.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
+
 use std::sync::Arc;
 
 use adapter_sqlite::{SqliteStore, StoreOptions};

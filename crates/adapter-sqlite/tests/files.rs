@@ -1,5 +1,7 @@
 //! What can be wrong with a file is told clearly, and loses nothing.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

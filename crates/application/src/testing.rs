@@ -252,6 +252,7 @@ pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     lines.expect_place().returning(move |_| Ok(place.clone().map(|token| (token, ahead))));
     lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
     lines.expect_rooms().returning(|| Ok(vec![room()]));
+    lines.expect_admitted_last_minute().returning(|_, _| Ok(0));
     lines.expect_head_count().returning(|_, _| Ok(Default::default()));
     Arc::new(lines)
 }

@@ -15,7 +15,9 @@ use domain::waiting_room::RoomPolicy;
 use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
 use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
 use crate::cash::{ChargeCash, ListEntries, ShowBalance};
-use crate::catalogue::{ListAvailableDates, ListConcerts, SeatMaps, ShowConcert, ShowSeatMap};
+use crate::catalogue::{
+    ListAvailableDates, ListConcerts, Programme, SeatMaps, ShowConcert, ShowSeatMap,
+};
 use crate::operator::{
     Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, OpenSiteRoom, ShowRoom,
 };
@@ -135,6 +137,7 @@ impl Application {
             queue_tokens,
         } = ports;
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
+        let programme = Arc::new(Programme::new(catalogue.clone()));
         let hearing = Arc::new(Hearing::default());
         let gate = Arc::new(Gate::new(lines.clone(), clock.clone()));
         let desk = Arc::new(TicketDesk::new(lines.clone(), catalogue.clone(), clock.clone()));
@@ -174,14 +177,14 @@ impl Application {
             ),
             show_seat_map: ShowSeatMap::new(
                 gate.clone(),
-                catalogue.clone(),
+                programme.clone(),
                 seat_maps.clone(),
                 clock.clone(),
             ),
             hold_seats: HoldSeats::new(
                 store.clone(),
                 ids.clone(),
-                catalogue,
+                programme,
                 seat_maps.clone(),
                 gate.clone(),
                 clock.clone(),

@@ -1,5 +1,7 @@
 //! What holds after any sequence of commands, whatever they are, at whatever times they come.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
+
 mod memory;
 
 use std::collections::BTreeMap;

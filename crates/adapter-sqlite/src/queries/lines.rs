@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
 use domain::ports::{HeadCount, Lines, Unavailable};
@@ -9,6 +10,7 @@ use domain::records::Source;
 use domain::waiting_room::WaitingRoom;
 use domain::waiting_token::{TokenState, WaitingToken};
 
+use crate::SqlError;
 use crate::columns::{key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::RoomRow;
@@ -52,6 +54,10 @@ impl Lines for SqliteStore {
         self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.room(id)).await
     }
 
+    async fn admitted_last_minute(&self, id: RoomId, now: Timestamp) -> Result<u64, Unavailable> {
+        self.read(move |conn| admitted_last_minute(conn, id, now)).await
+    }
+
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
         self.read(move |conn| {
             let in_room = || {
@@ -64,18 +70,29 @@ impl Lines for SqliteStore {
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.gt(micros(now)))
                 .first(conn)?;
-            let minute_ago = micros(now - TimeDelta::seconds(60));
-            let admitted: i64 = in_room()
-                .filter(waiting_tokens::admitted_at.is_not_null())
-                .filter(waiting_tokens::admitted_at.gt(minute_ago))
-                .first(conn)?;
+            let admitted = admitted_last_minute(conn, id, now)?;
             let count = |found| read(found, "number of tokens");
             Ok(HeadCount {
                 waiting: count(waiting)?,
                 active: count(active)?,
-                admitted_last_minute: count(admitted)?,
+                admitted_last_minute: admitted,
             })
         })
         .await
     }
+}
+
+fn admitted_last_minute(
+    conn: &mut SqliteConnection,
+    id: RoomId,
+    now: Timestamp,
+) -> Result<u64, SqlError> {
+    let minute_ago = micros(now - TimeDelta::seconds(60));
+    let admitted: i64 = waiting_tokens::table
+        .filter(waiting_tokens::room_id.eq(key(id)))
+        .filter(waiting_tokens::admitted_at.is_not_null())
+        .filter(waiting_tokens::admitted_at.gt(minute_ago))
+        .select(count_star())
+        .first(conn)?;
+    Ok(read(admitted, "number of tokens")?)
 }

@@ -2,11 +2,12 @@ use diesel::prelude::*;
 use domain::reservation::{Reservation, ReservationState, ReservedSeat};
 
 use super::selling::{SeatRow, date};
+use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
 use crate::schema::{reservation_seats, reservations};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = reservations, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = reservations, treat_none_as_default_value = false)]
 pub(crate) struct ReservationRow {
     pub(crate) id: Key,
     user_id: Key,
@@ -20,6 +21,11 @@ pub(crate) struct ReservationRow {
     payment_id: Option<Key>,
     confirmed_at: Option<i64>,
     ended_at: Option<i64>,
+}
+
+update_by_key! { reservations by id in ReservationRow:
+    state: Text, payment_id: Nullable<Binary>, confirmed_at: Nullable<BigInt>,
+    ended_at: Nullable<BigInt>
 }
 
 impl From<&Reservation> for ReservationRow {
@@ -89,7 +95,7 @@ impl ReservationRow {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = reservation_seats)]
+#[diesel(table_name = reservation_seats, treat_none_as_default_value = false)]
 pub(crate) struct ReservationSeatRow {
     reservation_id: Key,
     position: i64,

@@ -2,11 +2,12 @@ use diesel::prelude::*;
 use domain::cash::{CashAccount, CashEntry, EntryKind};
 use domain::payment::{Payment, PaymentState};
 
+use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
 use crate::schema::{cash_accounts, cash_entries, payments};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = payments, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = payments, treat_none_as_default_value = false)]
 pub(crate) struct PaymentRow {
     id: Key,
     pub(crate) reservation_id: Key,
@@ -18,6 +19,8 @@ pub(crate) struct PaymentRow {
     state: String,
     refunded_at: Option<i64>,
 }
+
+update_by_key! { payments by id in PaymentRow: state: Text, refunded_at: Nullable<BigInt> }
 
 impl From<&Payment> for PaymentRow {
     fn from(payment: &Payment) -> Self {
@@ -63,13 +66,15 @@ impl TryFrom<PaymentRow> for Payment {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = cash_accounts, primary_key(user_id))]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = cash_accounts, treat_none_as_default_value = false)]
 pub(crate) struct AccountRow {
     user_id: Key,
     balance: i64,
     entry_count: i64,
 }
+
+update_by_key! { cash_accounts by user_id in AccountRow: balance: BigInt, entry_count: BigInt }
 
 impl From<&CashAccount> for AccountRow {
     fn from(account: &CashAccount) -> Self {

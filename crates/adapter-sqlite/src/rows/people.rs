@@ -5,8 +5,8 @@ use domain::user::{Email, PasswordHash, Role, User, UserName};
 use crate::columns::{Key, Unreadable, key, micros, read, time};
 use crate::schema::{kept_answers, users};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = users, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
 pub(crate) struct UserRow {
     id: Key,
     email: String,
@@ -44,8 +44,8 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = kept_answers)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = kept_answers, treat_none_as_default_value = false)]
 pub(crate) struct KeptAnswerRow {
     user_id: Key,
     call: String,

@@ -4,11 +4,12 @@ use domain::concert::{Concert, ConcertDetails};
 use domain::seat::{Place, Seat, SeatState};
 use domain::show::Show;
 
+use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
 use crate::schema::{concerts, seats, shows};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = concerts, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = concerts, treat_none_as_default_value = false)]
 pub(crate) struct ConcertRow {
     id: Key,
     title: String,
@@ -62,8 +63,8 @@ impl TryFrom<ConcertRow> for Concert {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = shows, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = shows, treat_none_as_default_value = false)]
 pub(crate) struct ShowRow {
     id: Key,
     concert_id: Key,
@@ -106,8 +107,8 @@ pub(super) fn date(date: &str) -> Result<NaiveDate, Unreadable> {
     date.parse().map_err(|_| Unreadable("date"))
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = seats, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = seats, treat_none_as_default_value = false)]
 pub(crate) struct SeatRow {
     id: Key,
     show_id: Key,
@@ -120,6 +121,10 @@ pub(crate) struct SeatRow {
     state: String,
     reservation_id: Option<Key>,
     held_until: Option<i64>,
+}
+
+update_by_key! { seats by id in SeatRow:
+    version: BigInt, state: Text, reservation_id: Nullable<Binary>, held_until: Nullable<BigInt>
 }
 
 impl From<&Seat> for SeatRow {

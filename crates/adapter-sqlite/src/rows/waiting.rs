@@ -3,11 +3,12 @@ use domain::ids::RoomId;
 use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 
+use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
 use crate::schema::{waiting_rooms, waiting_tokens};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = waiting_rooms, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = waiting_rooms, treat_none_as_default_value = false)]
 pub(crate) struct RoomRow {
     id: Key,
     concert_id: Option<Key>,
@@ -20,6 +21,11 @@ pub(crate) struct RoomRow {
     last_number: i64,
     rate_used_until: i64,
     created_at: i64,
+}
+
+update_by_key! { waiting_rooms by id in RoomRow:
+    capacity: BigInt, admissions_per_minute: Nullable<BigInt>, active_ttl_seconds: BigInt,
+    idle_ttl_seconds: BigInt, paused: Bool, last_number: BigInt, rate_used_until: BigInt
 }
 
 impl From<&WaitingRoom> for RoomRow {
@@ -75,8 +81,8 @@ impl TryFrom<RoomRow> for WaitingRoom {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = waiting_tokens, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = waiting_tokens, treat_none_as_default_value = false)]
 pub(crate) struct TokenRow {
     id: Key,
     user_id: Key,
@@ -89,6 +95,11 @@ pub(crate) struct TokenRow {
     admitted_at: Option<i64>,
     admitted_capacity: Option<i64>,
     ends_at: Option<i64>,
+}
+
+update_by_key! { waiting_tokens by id in TokenRow:
+    heard_at: BigInt, state: Text, admitted_at: Nullable<BigInt>,
+    admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>
 }
 
 impl From<&WaitingToken> for TokenRow {

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use domain::concert::Concert;
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ReservationId, SeatId, ShowId};
-use domain::ports::{Catalogue, Clock, Ids, QueueClaims, Store, UpdateError};
+use domain::ports::{Clock, Ids, QueueClaims, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
 use domain::show::Show;
 
-use crate::catalogue::{SeatMaps, ShowChoice, find_show};
+use crate::catalogue::{Programme, SeatMaps, ShowChoice, find_show};
 use crate::queue::Gate;
 
 /// Somebody who was let in holds seats.
 pub struct HoldSeats {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
-    catalogue: Arc<dyn Catalogue>,
+    programme: Arc<Programme>,
     seat_maps: Arc<SeatMaps>,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
@@ -49,13 +49,13 @@ impl HoldSeats {
     pub fn new(
         store: Arc<dyn Store>,
         ids: Arc<dyn Ids>,
-        catalogue: Arc<dyn Catalogue>,
+        programme: Arc<Programme>,
         seat_maps: Arc<SeatMaps>,
         gate: Arc<Gate>,
         clock: Arc<dyn Clock>,
         policy: BookingPolicy,
     ) -> Self {
-        Self { store, ids, catalogue, seat_maps, gate, clock, policy }
+        Self { store, ids, programme, seat_maps, gate, clock, policy }
     }
 
     /// All the seats or none.
@@ -106,7 +106,7 @@ impl HoldSeats {
             SeatChoice::ByIds { show_id, seat_ids } => (ShowChoice::ById(show_id), Ok(seat_ids)),
             SeatChoice::ByNumbers { show, seat_numbers } => (show, Err(seat_numbers)),
         };
-        let (show, concert) = find_show(self.catalogue.as_ref(), claims, choice).await?;
+        let (show, concert) = find_show(&self.programme, claims, choice).await?;
         let seat_ids = match seats {
             Ok(seat_ids) => seat_ids,
             Err(numbers) => {
@@ -151,7 +151,8 @@ mod tests {
     fn hold_seats(store: Arc<MockStore>, token: WaitingToken) -> HoldSeats {
         let gate = Gate::new(lines(Some(token), 8), clock());
         let seat_maps = Arc::new(SeatMaps::new(catalogue()));
-        HoldSeats::new(store, ids(), catalogue(), seat_maps, Arc::new(gate), clock(), BOOKING)
+        let programme = Arc::new(Programme::new(catalogue()));
+        HoldSeats::new(store, ids(), programme, seat_maps, Arc::new(gate), clock(), BOOKING)
     }
 
     fn by_ids(ids: &[SeatId]) -> SeatChoice {

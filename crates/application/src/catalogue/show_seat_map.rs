@@ -4,17 +4,17 @@ use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, ShowId};
-use domain::ports::{Catalogue, Clock, QueueClaims, UpdateError};
+use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
 use domain::show::{Show, the_only_one};
 
-use super::{SeatMap, SeatMaps};
+use super::{Programme, SeatMap, SeatMaps};
 use crate::queue::Gate;
 
 /// Somebody who was let in looks at the seats of a show.
 pub struct ShowSeatMap {
     gate: Arc<Gate>,
-    catalogue: Arc<dyn Catalogue>,
+    programme: Arc<Programme>,
     seat_maps: Arc<SeatMaps>,
     clock: Arc<dyn Clock>,
 }
@@ -49,11 +49,11 @@ impl ShowSeatMap {
     #[must_use]
     pub fn new(
         gate: Arc<Gate>,
-        catalogue: Arc<dyn Catalogue>,
+        programme: Arc<Programme>,
         seat_maps: Arc<SeatMaps>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { gate, catalogue, seat_maps, clock }
+        Self { gate, programme, seat_maps, clock }
     }
 
     /// # Errors
@@ -63,7 +63,7 @@ impl ShowSeatMap {
         claims: &QueueClaims,
         choice: ShowChoice,
     ) -> Result<SeatsOfShow, UpdateError> {
-        let found = find_show(self.catalogue.as_ref(), claims, choice).await;
+        let found = find_show(&self.programme, claims, choice).await;
         let (show, concert) = match found {
             Err(UpdateError::Refused(refusal)) => {
                 self.gate.admit_to_anything(claims).await?;
@@ -84,16 +84,16 @@ impl ShowSeatMap {
 /// [`Refusal::InvalidShow`]; or [`Refusal::ConcertRequired`], [`Refusal::InvalidConcert`],
 /// [`Refusal::InvalidDate`], [`Refusal::AmbiguousDate`].
 pub(crate) async fn find_show(
-    catalogue: &dyn Catalogue,
+    programme: &Programme,
     claims: &QueueClaims,
     choice: ShowChoice,
 ) -> Result<(Show, Concert), UpdateError> {
     match choice {
-        ShowChoice::ById(id) => Ok(catalogue.show(id).await?.ok_or(Refusal::InvalidShow)?),
+        ShowChoice::ById(id) => Ok(programme.show(id).await?.ok_or(Refusal::InvalidShow)?),
         ShowChoice::ByDate { concert_id, date } => {
             let concert_id = concert_id.or(claims.concert_id).ok_or(Refusal::ConcertRequired)?;
-            let concert = catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
-            let shows = catalogue.shows(concert_id, Some(date)).await?;
+            let concert = programme.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
+            let shows = programme.shows(concert_id, date).await?;
             Ok((the_only_one(&shows)?.clone(), concert))
         }
     }
@@ -110,7 +110,7 @@ mod tests {
     fn show_seat_map(catalogue: Arc<MockCatalogue>, token: WaitingToken) -> ShowSeatMap {
         let gate = Arc::new(Gate::new(lines(Some(token), 6), clock()));
         let maps = Arc::new(SeatMaps::new(catalogue.clone()));
-        ShowSeatMap::new(gate, catalogue, maps, clock())
+        ShowSeatMap::new(gate, Arc::new(Programme::new(catalogue)), maps, clock())
     }
 
     async fn ask(token: WaitingToken, choice: ShowChoice) -> Result<SeatsOfShow, UpdateError> {

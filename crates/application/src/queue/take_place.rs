@@ -119,6 +119,7 @@ mod tests {
         let mut lines = MockLines::new();
         lines.expect_place().returning(|id| Ok(Some((WaitingToken { id, ..waiting_token() }, 0))));
         lines.expect_room().returning(|_| Ok(Some(room())));
+        lines.expect_admitted_last_minute().returning(|_, _| Ok(0));
         lines.expect_head_count().returning(|_, _| Ok(Default::default()));
         let desk = TicketDesk::new(Arc::new(lines), catalogue(), clock());
         TakePlace::new(

@@ -39,7 +39,14 @@ pub struct TicketDesk {
     lines: Arc<dyn Lines>,
     catalogue: Arc<dyn Catalogue>,
     clock: Arc<dyn Clock>,
-    pulses: Mutex<HashMap<RoomId, Pulse>>,
+    pulses: Mutex<HashMap<RoomId, Arc<RoomPulse>>>,
+}
+
+/// What was last read of a room, and whether somebody is reading it anew.
+#[derive(Default)]
+struct RoomPulse {
+    last: Mutex<Option<Pulse>>,
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// What is the same for everybody in a room, read once in a while.
@@ -93,29 +100,50 @@ impl TicketDesk {
         })
     }
 
+    /// What is the same for everybody in the room. However many ask at once, one of them reads it;
+    /// the others make do with what was read before, and wait only where there is nothing yet.
     async fn pulse(&self, room_id: RoomId) -> Result<Pulse, Unavailable> {
-        let now = self.clock.now();
-        let known =
-            self.pulses.lock().unwrap_or_else(PoisonError::into_inner).get(&room_id).copied();
-        if let Some(pulse) = known.filter(|pulse| now < pulse.read_at + PULSE_KEPT_FOR) {
+        let of_room = {
+            let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(pulses.entry(room_id).or_default())
+        };
+        let last = || *of_room.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |pulse: &Pulse| self.clock.now() < pulse.read_at + PULSE_KEPT_FOR;
+        if let Some(pulse) = last().filter(fresh) {
             return Ok(pulse);
         }
+        let reading = match (of_room.reading.try_lock(), last()) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some(pulse)) => return Ok(pulse),
+            (Err(_), None) => of_room.reading.lock().await,
+        };
+        if let Some(pulse) = last().filter(fresh) {
+            return Ok(pulse);
+        }
+        let pulse = self.read_pulse(room_id).await?;
+        *of_room.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(pulse);
+        drop(reading);
+        Ok(pulse)
+    }
+
+    async fn read_pulse(&self, room_id: RoomId) -> Result<Pulse, Unavailable> {
+        let read_at = self.clock.now();
         let seats_left = match room_id {
             RoomId::SITE => None,
-            room_id => Some(self.catalogue.seats_left(room_id, now).await?),
+            room_id => Some(self.catalogue.seats_left(room_id, read_at).await?),
         };
         let paused = self.lines.room(room_id).await?.is_none_or(|room| room.policy.paused);
-        let admitted = self.lines.head_count(room_id, now).await?.admitted_last_minute;
-        let admitted_last_minute = if paused { 0 } else { admitted };
-        let pulse = Pulse { read_at: now, seats_left, admitted_last_minute };
-        self.pulses.lock().unwrap_or_else(PoisonError::into_inner).insert(room_id, pulse);
-        Ok(pulse)
+        let admitted_last_minute = match paused {
+            true => 0,
+            false => self.lines.admitted_last_minute(room_id, read_at).await?,
+        };
+        Ok(Pulse { read_at, seats_left, admitted_last_minute })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{HeadCount, MockCatalogue, MockLines};
+    use domain::ports::{MockCatalogue, MockLines};
     use domain::waiting_room::WaitingRoom;
 
     use super::*;
@@ -125,8 +153,7 @@ mod tests {
         let mut lines = MockLines::new();
         lines.expect_place().returning(move |_| Ok(Some((token.clone(), 29))));
         lines.expect_room().returning(move |_| Ok(Some(room.clone())));
-        let count = HeadCount { waiting: 30, active: 1, admitted_last_minute: admitted };
-        lines.expect_head_count().times(1).returning(move |_, _| Ok(count));
+        lines.expect_admitted_last_minute().times(..=1).returning(move |_, _| Ok(admitted));
         let mut catalogue = MockCatalogue::new();
         catalogue.expect_seats_left().returning(|_, _| Ok(7));
         TicketDesk::new(Arc::new(lines), Arc::new(catalogue), clock())

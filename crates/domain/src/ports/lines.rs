@@ -23,6 +23,9 @@ pub trait Lines: Send + Sync {
     /// The room of that id.
     async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable>;
 
+    /// How many were let in to a room within the 60 seconds before `now`.
+    async fn admitted_last_minute(&self, id: RoomId, now: Timestamp) -> Result<u64, Unavailable>;
+
     /// Who is in a room at `now`.
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable>;
 }
