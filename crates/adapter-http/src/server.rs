@@ -1,6 +1,6 @@
 //! The server as a value: bound to an address, run, and stopped without losing anybody.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,10 @@ pub struct HttpOptions {
     pub ids: Arc<dyn Ids>,
 }
 
+/// How many connections may wait to be taken. A rush that finds this full is turned away by the
+/// system, and comes back a second later.
+const BACKLOG: u32 = 4_096;
+
 /// What all handlers share beside the use cases.
 pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
@@ -60,8 +64,6 @@ impl HttpServer {
     /// # Errors
     /// What the system says when the address cannot be had.
     pub fn bind(app: Arc<Application>, options: &HttpOptions) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(options.listen)?;
-        let address = listener.local_addr()?;
         let (stopping, is_stopping) = watch::channel(false);
         let shared = web::Data::new(Shared {
             metrics: Metrics::new().map_err(std::io::Error::other)?,
@@ -87,8 +89,10 @@ impl HttpServer {
             .keep_alive(Duration::from_secs(75))
             .shutdown_timeout(options.stop_within.as_secs().max(1))
             .disable_signals()
-            .listen(listener)?
-            .run();
+            .backlog(BACKLOG)
+            .bind(options.listen)?;
+        let address = server.addrs().first().copied().unwrap_or(options.listen);
+        let server = server.run();
         Ok(Self { handle: server.handle(), server, stopping, address })
     }
 
