@@ -153,3 +153,22 @@ fn commands_that_go_wrong_say_so_in_one_line() {
     }
     assert!(!installation.path().join("nowhere").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tour_in_the_readme_works_as_printed() {
+    let readme = include_str!("../README.md");
+    let tour = readme.split("```sh tour\n").nth(1).and_then(|rest| rest.split("```").next());
+    let installation = Installation::new();
+    let server = installation.start_as(installation.command(&["serve", "--demo"]));
+    let tour = tour.unwrap().replace("http://127.0.0.1:8080", server.address());
+    let shell = std::process::Command::new("sh").args(["-euc", &tour]).output().unwrap();
+    let (told, errors) = said(&shell);
+    assert!(shell.status.success(), "{errors}");
+    let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [_user, ticket, charged, paid, reservation, history] = &lines[..] else { panic!("{told}") };
+    assert_eq!(ticket["state"], "active");
+    assert_eq!(charged["balance"], 300_000);
+    assert_eq!(paid["status"], "succeeded");
+    assert_eq!(reservation["status"], "confirmed");
+    assert_eq!(history["payments"], json!([paid]));
+}

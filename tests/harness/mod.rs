@@ -24,7 +24,7 @@ impl Installation {
     }
 
     /// With a setting, as it is named in the environment after `STAGEDOOR_`.
-    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.settings.push((format!("STAGEDOOR_{name}"), value.to_string()));
         self
     }
@@ -90,17 +90,18 @@ impl Installation {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
-        let mut told = String::new();
+        let process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut server = Server { process, address: String::new(), told: String::new() };
+        let mut said = BufReader::new(server.process.stdout.take().unwrap());
         loop {
             let mut line = String::new();
             let length = said.read_line(&mut line).unwrap();
             assert!(length > 0, "the server ended: {}", self.log());
             if let Some(address) = line.trim().strip_prefix("listening on ") {
-                return Server { process, address: address.to_owned(), told };
+                address.clone_into(&mut server.address);
+                return server;
             }
-            told.push_str(&line);
+            server.told.push_str(&line);
         }
     }
 
@@ -125,6 +126,11 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Where it listens, as `http://…`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();

@@ -1,5 +1,5 @@
 //! The five sequence diagrams that Stagedoor grew from, each walked arrow by arrow and branch by
-//! branch. They are told again in `docs/journey.md`.
+//! branch. `docs/journey.md` tells the same in words.
 
 mod diagram_1_controllers;
 mod diagram_2_statuses;

@@ -280,6 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_tells_of_every_setting_and_its_default() {
+        let readme = include_str!("../../../README.md");
+        for setting in SETTINGS {
+            let row = format!("| `{}` | ", variable(setting.name));
+            let row = readme.lines().find(|line| line.starts_with(&row));
+            let row = row.unwrap_or_else(|| panic!("{} is not told of", setting.name));
+            assert!(setting.default.is_empty() || row.contains(&format!("`{}`", setting.default)));
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_named_in_one_line() {
         for (flag, value) in [
             ("--hold-seconds", "five"),

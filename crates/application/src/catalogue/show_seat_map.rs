@@ -57,7 +57,8 @@ impl ShowSeatMap {
     }
 
     /// # Errors
-    /// What the gate refuses, then what [`find_show`] does.
+    /// What the gate refuses; [`Refusal::InvalidShow`]; or, by date, [`Refusal::ConcertRequired`],
+    /// [`Refusal::InvalidConcert`], [`Refusal::InvalidDate`], [`Refusal::AmbiguousDate`].
     pub async fn execute(
         &self,
         claims: &QueueClaims,
