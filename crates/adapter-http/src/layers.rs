@@ -13,18 +13,8 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
-use crate::server::Shared;
-
-tokio::task_local! {
-    static REQUEST_ID: Rc<str>;
-}
-
-/// The name of the request that is being answered.
-pub(crate) fn current_request_id() -> String {
-    REQUEST_ID.try_with(ToString::to_string).unwrap_or_default()
-}
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::request_id::{self, X_REQUEST_ID};
+use crate::shared::Shared;
 
 /// Names the request, answers it, logs and measures it, and sets the headers that every answer has.
 pub(crate) async fn around(
@@ -33,11 +23,14 @@ pub(crate) async fn around(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let shared = request.app_data::<web::Data<Shared>>().cloned();
-    let id = request_id(&request, shared.as_ref().map(|shared| shared.get_ref()));
+    let id = request_id::of(&request, || match &shared {
+        Some(shared) => shared.ids.next().to_string(),
+        None => String::new(),
+    });
     let method = request.method().to_string();
     let route = request.match_pattern().unwrap_or_else(|| "(none)".to_owned());
     let path = request.path().to_owned();
-    let mut answer = REQUEST_ID.scope(Rc::clone(&id), next.call(request)).await?;
+    let mut answer = request_id::within(Rc::clone(&id), next.call(request)).await?;
 
     set_headers(answer.headers_mut(), &path);
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -49,15 +42,6 @@ pub(crate) async fn around(
         shared.metrics.answered(&method, &route, status, seconds);
     }
     Ok(answer)
-}
-
-/// The caller's own name for the request, if it is a plain one, or a new one.
-fn request_id(request: &ServiceRequest, shared: Option<&Shared>) -> Rc<str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let given = request.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
-    let given = given.filter(|id| (1..=64).contains(&id.len()) && id.chars().all(is_plain));
-    let made = || shared.map(|shared| shared.ids.next().to_string()).unwrap_or_default();
-    given.map_or_else(|| made().into(), Rc::from)
 }
 
 fn set_headers(headers: &mut HeaderMap, path: &str) {

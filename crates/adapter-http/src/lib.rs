@@ -9,8 +9,11 @@ mod metrics;
 mod openapi;
 mod paging;
 mod problem;
+mod request_id;
 mod routes;
+mod seat_map_bodies;
 mod server;
+mod shared;
 
 pub use openapi::openapi_json;
 pub use server::{HttpOptions, HttpServer};

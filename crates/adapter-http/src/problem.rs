@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::layers::current_request_id;
+use crate::request_id;
 
 /// Why a call was refused or failed (RFC 9457). Some codes come with fields of their own, which
 /// are told where the code is.
@@ -167,7 +167,7 @@ impl From<UpdateError> for Problem {
 /// What is told to nobody outside: which part failed, and how.
 fn log(fault: &Unavailable) {
     let source = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
-    tracing::error!(request_id = current_request_id(), source, "{fault}");
+    tracing::error!(request_id = request_id::current(), source, "{fault}");
 }
 
 impl std::fmt::Display for Problem {
@@ -188,7 +188,7 @@ impl ResponseError for Problem {
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             code: self.code,
-            request_id: current_request_id(),
+            request_id: request_id::current(),
             more: self.more.clone(),
         };
         let mut answer = HttpResponse::build(self.status);

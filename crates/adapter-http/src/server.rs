@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::layers;
 use crate::metrics::Metrics;
 use crate::routes;
-use crate::routes::SeatMapBodies;
+use crate::seat_map_bodies::SeatMapBodies;
+use crate::shared::Shared;
 
 /// How the server is run.
 #[derive(Clone)]
@@ -39,16 +40,6 @@ pub struct HttpOptions {
 /// How many connections may wait to be taken. A rush that finds this full is turned away by the
 /// system, and comes back a second later.
 const BACKLOG: u32 = 4_096;
-
-/// What all handlers share beside the use cases.
-pub(crate) struct Shared {
-    pub(crate) metrics: Metrics,
-    pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) streams: Arc<Semaphore>,
-    pub(crate) seat_maps: SeatMapBodies,
-    /// Turns true when the server is about to stop.
-    pub(crate) stopping: watch::Receiver<bool>,
-}
 
 /// A server that listens.
 pub struct HttpServer {

@@ -16,7 +16,6 @@ use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
 use actix_web::{HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
-pub(crate) use seats::SeatMapBodies;
 
 use crate::problem::Problem;
 

@@ -4,7 +4,7 @@ use application::Application;
 use application::operator::{NewShow, RoomReport};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::concert::ConcertDetails;
-use domain::ids::ConcertId;
+use domain::ids::{ConcertId, RoomId};
 use domain::money::{Amount, Currency};
 use domain::refusal::Refusal;
 use domain::seat::Place;
@@ -19,6 +19,7 @@ use super::concerts::ConcertBody;
 use super::path_id;
 use crate::body::Body;
 use crate::credentials::Bearer;
+use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 
 #[derive(Deserialize, ToSchema)]
@@ -283,24 +284,26 @@ impl From<RoomReport> for RoomBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rooms {
     rooms: Vec<RoomBody>,
-    /// All rooms are on one page.
     next_cursor: Option<String>,
 }
 
-/// All waiting rooms.
-#[utoipa::path(get, path = "/api/admin/rooms", tag = "operators",
+/// All waiting rooms, newest first.
+#[utoipa::path(get, path = "/api/admin/rooms", tag = "operators", params(PageQuery),
     security(("access_token" = [])), responses(
     (status = 200, body = Rooms),
+    (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`forbidden`", body = ProblemBody),
 ))]
 pub(crate) async fn list_rooms(
     app: Data<Application>,
     bearer: Bearer,
+    page: Paging<RoomId>,
 ) -> Result<impl Responder, Problem> {
-    let reports = app.list_rooms.execute(bearer.access(&app)?).await?;
-    let rooms = reports.into_iter().map(RoomBody::from).collect();
-    Ok(HttpResponse::Ok().json(Rooms { rooms, next_cursor: None }))
+    let page = app.list_rooms.execute(bearer.access(&app)?, page.0).await?;
+    let next_cursor = next_cursor(&page);
+    let rooms = page.items.into_iter().map(RoomBody::from).collect();
+    Ok(HttpResponse::Ok().json(Rooms { rooms, next_cursor }))
 }
 
 /// A waiting room.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::queue_tokens::TicketBody;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// How often a stream looks at its ticket.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

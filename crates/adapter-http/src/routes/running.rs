@@ -7,7 +7,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::ApiDoc;
 use crate::problem::{Problem, ProblemBody};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// The process runs. Never asks the store.
 #[utoipa::path(get, path = "/livez", tag = "running it", responses((status = 200)))]
@@ -37,7 +37,7 @@ pub(crate) async fn readyz(
 ))]
 pub(crate) async fn metrics(app: Data<Application>, shared: Data<Shared>) -> impl Responder {
     // A store that is away must not take the other measurements along.
-    for report in app.list_rooms.reports().await.unwrap_or_default() {
+    for report in app.list_rooms.all().await.unwrap_or_default() {
         let room = report.room.id.to_string();
         shared.metrics.people(&room, "waiting", report.head_count.waiting);
         shared.metrics.people(&room, "active", report.head_count.active);

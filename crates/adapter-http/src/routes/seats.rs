@@ -1,8 +1,4 @@
-//! Seat maps: written out once a version, in plain and compressed form, and shown to all who look.
-
-use std::io::Write;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+//! Seat maps, shown to who is let in.
 
 use actix_web::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY,
@@ -10,52 +6,17 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
-use application::catalogue::{SeatsOfShow, ShowChoice};
-use bytes::Bytes;
+use application::catalogue::ShowChoice;
 use chrono::NaiveDate;
 use domain::ids::ShowId;
-use domain::ports::Unavailable;
 use domain::refusal::Refusal;
-use domain::seat::{Seat, SeatStatus};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use lru::LruCache;
-use serde::Serialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::path_id;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
-use crate::server::Shared;
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = SeatMap)]
-pub(crate) struct SeatMapBody {
-    show_id: Uuid,
-    /// The show's date at its venue.
-    date: NaiveDate,
-    /// Grows with every change of any seat's status.
-    version: u64,
-    /// Every seat of the show.
-    seats: Vec<SeatBody>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Seat)]
-pub(crate) struct SeatBody {
-    seat_id: Uuid,
-    #[schema(example = "A-3-12")]
-    seat_number: String,
-    section: String,
-    row: String,
-    grade: String,
-    /// In minor units of the concert's currency.
-    price: i64,
-    /// `available`, `held` or `sold`.
-    #[schema(value_type = String)]
-    status: SeatStatus,
-}
+use crate::seat_map_bodies::SeatMapBody;
+use crate::shared::Shared;
 
 /// The seats of a show.
 #[utoipa::path(get, path = "/api/shows/{show_id}/seats", tag = "concerts",
@@ -177,80 +138,6 @@ fn accepts_gzip(header: &str) -> bool {
         let refused = parts.any(|part| part.trim_start_matches("q=").parse() == Ok(0.0_f32));
         is_gzip && !refused
     })
-}
-
-/// How many shows' seat maps are kept written out.
-const BODIES_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
-
-/// Seat maps, written out.
-pub(crate) struct SeatMapBodies(Mutex<LruCache<ShowId, Arc<Body>>>);
-
-impl Default for SeatMapBodies {
-    fn default() -> Self {
-        Self(Mutex::new(LruCache::new(BODIES_MAX)))
-    }
-}
-
-struct Body {
-    version: u64,
-    plain: Bytes,
-    gzip: OnceLock<Bytes>,
-}
-
-impl Body {
-    fn gzip(&self) -> Bytes {
-        let compress = || {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            // Writing to memory does not fail.
-            let _ = encoder.write_all(&self.plain);
-            encoder.finish().unwrap_or_default().into()
-        };
-        self.gzip.get_or_init(compress).clone()
-    }
-}
-
-impl SeatMapBodies {
-    /// The body of these seats, written out if nobody asked for this version yet. A large one is
-    /// written out beside the event loop.
-    async fn body(&self, seats: SeatsOfShow) -> Result<Arc<Body>, Problem> {
-        let id = seats.show.id;
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(body) = kept.filter(|body| body.version == seats.map.version) {
-            return Ok(body);
-        }
-        let written = tokio::task::spawn_blocking(move || {
-            let body = write(&seats);
-            body.gzip();
-            body
-        });
-        let failed = |error| Unavailable::from_source("a seat map was not written out", error);
-        let body = Arc::new(written.await.map_err(failed)?);
-        let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if bodies.peek(&id).is_none_or(|kept| kept.version < body.version) {
-            bodies.put(id, Arc::clone(&body));
-        }
-        Ok(body)
-    }
-}
-
-fn write(seats: &SeatsOfShow) -> Body {
-    let body = |seat: &Seat| SeatBody {
-        seat_id: seat.id.into(),
-        seat_number: seat.place.number.clone(),
-        section: seat.place.section.clone(),
-        row: seat.place.row.clone(),
-        grade: seat.place.grade.clone(),
-        price: seat.place.price.into(),
-        status: seat.status(seats.as_of),
-    };
-    let map = SeatMapBody {
-        show_id: seats.show.id.into(),
-        date: seats.show.date,
-        version: seats.map.version,
-        seats: seats.map.seats.iter().map(body).collect(),
-    };
-    let plain = Bytes::from(serde_json::to_vec(&map).unwrap_or_default());
-    Body { version: map.version, plain, gzip: OnceLock::new() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use domain::ids::UserId;
+use domain::ids::{RoomId, UserId};
+use domain::page::{Page, PageRequest};
 use domain::ports::{Clock, Lines, UpdateError, Users};
+use domain::waiting_room::WaitingRoom;
 
 use super::{RoomReport, ensure_operator};
 
@@ -19,23 +21,36 @@ impl ListRooms {
         Self { lines, users, clock }
     }
 
-    /// All rooms, oldest first.
+    /// Rooms, newest first; the site's, which was there before all others, is the last.
     ///
     /// # Errors
     /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator.
-    pub async fn execute(&self, operator: UserId) -> Result<Vec<RoomReport>, UpdateError> {
+    pub async fn execute(
+        &self,
+        operator: UserId,
+        page: PageRequest<RoomId>,
+    ) -> Result<Page<RoomReport, RoomId>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
-        self.reports().await
+        let mut rooms = self.lines.rooms().await?;
+        rooms.reverse();
+        rooms.retain(|room| page.after.is_none_or(|after| room.id < after));
+        let Page { items, next } = Page::from_one_more(rooms, page.limit, |room| room.id);
+        Ok(Page { items: self.reports(items).await?, next })
     }
 
-    /// The same for the server's own metrics, which nobody asks for by name.
+    /// All rooms, for the server's own metrics, which nobody asks for by name.
     ///
     /// # Errors
     /// None but the store's.
-    pub async fn reports(&self) -> Result<Vec<RoomReport>, UpdateError> {
+    pub async fn all(&self) -> Result<Vec<RoomReport>, UpdateError> {
+        let rooms = self.lines.rooms().await?;
+        self.reports(rooms).await
+    }
+
+    async fn reports(&self, rooms: Vec<WaitingRoom>) -> Result<Vec<RoomReport>, UpdateError> {
         let now = self.clock.now();
         let mut reports = Vec::new();
-        for room in self.lines.rooms().await? {
+        for room in rooms {
             let head_count = self.lines.head_count(room.id, now).await?;
             reports.push(RoomReport { room, head_count });
         }
@@ -45,16 +60,31 @@ impl ListRooms {
 
 #[cfg(test)]
 mod tests {
+    use domain::ports::MockLines;
     use domain::refusal::Refusal;
 
     use super::*;
     use crate::testing::*;
 
+    const PAGE: PageRequest<RoomId> = PageRequest { limit: 1, after: None };
+
+    fn list() -> ListRooms {
+        let newer = WaitingRoom { id: other_room(), ..room() };
+        let mut lines = MockLines::new();
+        lines.expect_rooms().returning(move || Ok(vec![newer.clone(), room()]));
+        lines.expect_head_count().returning(|_, _| Ok(Default::default()));
+        ListRooms::new(Arc::new(lines), users(vec![buyer(), operator()]), clock())
+    }
+
     #[tokio::test]
-    async fn an_operator_sees_all_rooms_and_a_buyer_none() {
-        let list = ListRooms::new(lines(None, 0), users(vec![buyer(), operator()]), clock());
-        let reports = list.execute(operator_id()).await.unwrap();
-        assert_eq!(reports.into_iter().map(|report| report.room).collect::<Vec<_>>(), [room()]);
-        assert_refused(list.execute(buyer_id()).await, &Refusal::Forbidden);
+    async fn an_operator_sees_all_rooms_page_by_page_and_a_buyer_none() {
+        let first = list().execute(operator_id(), PAGE).await.unwrap();
+        let after = first.next;
+        let second = list().execute(operator_id(), PageRequest { after, ..PAGE }).await.unwrap();
+        let rooms = first.items.into_iter().chain(second.items).map(|report| report.room.id);
+        assert_eq!(rooms.collect::<Vec<_>>(), [RoomId::SITE, other_room()]);
+        assert_eq!(second.next, None);
+        assert_refused(list().execute(buyer_id(), PAGE).await, &Refusal::Forbidden);
+        assert_eq!(list().all().await.unwrap().len(), 2);
     }
 }

@@ -17,7 +17,7 @@ pub trait Lines: Send + Sync {
     /// The token of that id, and how many wait in its room with a lower number.
     async fn place(&self, id: TokenId) -> Result<Option<(WaitingToken, u64)>, Unavailable>;
 
-    /// All rooms, oldest first.
+    /// All rooms, in order of their ids, and so oldest first.
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable>;
 
     /// The room of that id.

@@ -1,0 +1,6 @@
+//! The contract: each refusal at least once, and the conventions that all calls share.
+
+mod conventions;
+mod gates;
+mod journey;
+mod operators;
