@@ -129,10 +129,10 @@ impl WaitingToken {
         }
     }
 
-    /// An active token that had not run out when an outage began gets the time back.
-    pub fn forgive_outage(&mut self, began_at: Timestamp, lasted: TimeDelta) {
+    /// An active token that had not run out at `inside_at` gets the time of an outage back.
+    pub fn forgive_outage(&mut self, inside_at: Timestamp, lasted: TimeDelta) {
         if let TokenState::Active { expires_at, .. } = &mut self.state
-            && *expires_at > began_at
+            && *expires_at > inside_at
         {
             *expires_at += lasted;
         }
