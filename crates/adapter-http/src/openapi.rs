@@ -27,4 +27,24 @@ mod tests {
             assert!(paths.contains_key(path) || path == "/docs", "{path} is not told of");
         }
     }
+
+    #[test]
+    fn every_answer_is_described_and_every_refusal_is_a_problem() {
+        let document: serde_json::Value = serde_json::from_str(&openapi_json().unwrap()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+        let mut names = std::collections::BTreeSet::new();
+        for operation in operations.filter(|operation| operation.is_object()) {
+            assert!(names.insert(operation["operationId"].to_string()), "two of a name");
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let told = &operation["operationId"];
+                assert!(
+                    answer["description"].as_str().is_some_and(|said| !said.is_empty()),
+                    "{told}"
+                );
+                let is_problem = answer["content"]["application/problem+json"].is_object();
+                assert_eq!(is_problem, status.as_str() >= "400", "{told} {status}");
+            }
+        }
+    }
 }

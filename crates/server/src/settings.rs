@@ -60,7 +60,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("log_format", "text", "text or json"),
     setting(
         "log",
-        "info,actix_server=warn",
+        "info,actix_server=warn,actix_http=off",
         "What is logged, as tracing-subscriber's EnvFilter reads it",
     ),
 ];

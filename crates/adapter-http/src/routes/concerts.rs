@@ -56,7 +56,7 @@ pub(crate) struct ConcertsBody {
 }
 
 /// What is played, newest first.
-#[utoipa::path(get, path = "/api/concerts", tag = "concerts", params(PageQuery), responses(
+#[utoipa::path(get, path = "/api/concerts", operation_id = "list_concerts", tag = "concerts", params(PageQuery), responses(
     (status = 200, body = ConcertsBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
 ))]
@@ -71,7 +71,7 @@ pub(crate) async fn list(
 }
 
 /// A concert.
-#[utoipa::path(get, path = "/api/concerts/{concert_id}", tag = "concerts",
+#[utoipa::path(get, path = "/api/concerts/{concert_id}", operation_id = "show_concert", tag = "concerts",
     params(("concert_id" = Uuid, Path)), responses(
     (status = 200, body = ConcertBody),
     (status = 404, description = "`invalid_concert`", body = ProblemBody),

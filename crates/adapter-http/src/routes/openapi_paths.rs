@@ -1,6 +1,8 @@
 //! Which calls the OpenAPI document tells of: all of them.
 
+use actix_web::http::StatusCode;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::{
@@ -53,7 +55,7 @@ use super::{
         running::readyz,
         running::metrics,
     ),
-    modifiers(&Credentials)
+    modifiers(&Credentials, &Answers)
 )]
 pub(crate) struct ApiDoc;
 
@@ -74,4 +76,44 @@ impl Modify for Credentials {
             "Who you are and your place in one waiting room. From `POST /api/queue_tokens`.",
         );
     }
+}
+
+/// What is said once here instead of at every call.
+struct Answers;
+
+impl Modify for Answers {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let operations = openapi.paths.paths.values_mut().flat_map(|path| {
+            let methods = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+            methods.into_iter().flatten()
+        });
+        for operation in operations {
+            for (status, answer) in &mut operation.responses.responses {
+                let RefOr::T(answer) = answer else { continue };
+                if answer.description.is_empty() {
+                    let status: Option<StatusCode> = status.parse().ok();
+                    let reason = status.and_then(|status| status.canonical_reason());
+                    answer.description = reason.unwrap_or("Done").to_owned();
+                }
+                if is_problem(answer)
+                    && let Some(problem) = answer.content.shift_remove("application/json")
+                {
+                    answer.content.insert("application/problem+json".to_owned(), problem);
+                }
+            }
+        }
+    }
+}
+
+/// Whether an answer's body is a problem, by the name of its schema.
+fn is_problem(answer: &Response) -> bool {
+    let schemas = answer.content.values().filter_map(|content| match content {
+        RefOr::T(content) => content.schema.as_ref(),
+        RefOr::Ref(_) => None,
+    });
+    let mut names = schemas.filter_map(|schema| match schema {
+        RefOr::Ref(schema) => Some(schema.ref_location.as_str()),
+        RefOr::T(_) => None,
+    });
+    names.any(|name| name.ends_with("/Problem"))
 }

@@ -101,7 +101,7 @@ pub(crate) struct PaymentsBody {
 }
 
 /// Your payments, newest first.
-#[utoipa::path(get, path = "/api/payments", tag = "payments", params(PageQuery),
+#[utoipa::path(get, path = "/api/payments", operation_id = "list_payments", tag = "payments", params(PageQuery),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = PaymentsBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
@@ -119,7 +119,7 @@ pub(crate) async fn list(
 }
 
 /// A payment of yours.
-#[utoipa::path(get, path = "/api/payments/{payment_id}", tag = "payments",
+#[utoipa::path(get, path = "/api/payments/{payment_id}", operation_id = "show_payment", tag = "payments",
     params(("payment_id" = Uuid, Path)),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = PaymentBody),

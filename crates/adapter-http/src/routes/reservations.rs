@@ -154,7 +154,7 @@ pub(crate) struct ReservationsBody {
 }
 
 /// Your reservations, newest first.
-#[utoipa::path(get, path = "/api/reservations", tag = "reservations", params(PageQuery),
+#[utoipa::path(get, path = "/api/reservations", operation_id = "list_reservations", tag = "reservations", params(PageQuery),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = ReservationsBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
@@ -174,7 +174,7 @@ pub(crate) async fn list(
 }
 
 /// A reservation of yours.
-#[utoipa::path(get, path = "/api/reservations/{reservation_id}", tag = "reservations",
+#[utoipa::path(get, path = "/api/reservations/{reservation_id}", operation_id = "show_reservation", tag = "reservations",
     params(("reservation_id" = Uuid, Path)),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = ReservationBody),
