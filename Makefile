@@ -15,7 +15,7 @@ check: ## Format, lints, documentation, licences
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and bans are not checked"; fi
 
 bench: ## Measures holds over HTTP, in groups and one by one

@@ -103,7 +103,7 @@ async fn who_stays_too_long_and_who_is_silent_too_long_is_out() {
     let of_concert = |room: &&serde_json::Value| room["concert_id"] == *theatre.concert.id;
     let room = rooms["rooms"].as_array().unwrap().iter().find(of_concert).unwrap();
     let path = format!("/api/admin/rooms/{}", text(room, "room_id"));
-    let change = json!({ "active_ttl_seconds": 4, "idle_ttl_seconds": 1 });
+    let change = json!({ "active_ttl_seconds": 8, "idle_ttl_seconds": 4 });
     theatre.operator.patch(&path, change).await.expect(200);
 
     let concert = Some(theatre.concert.id.as_str());

@@ -2,54 +2,75 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::harness::{Caller, Theatre, text};
 
-/// Reads a stream until it has told `count` tickets, or is at its end.
-async fn tickets(caller: &Caller, count: usize) -> (Vec<Value>, String) {
-    let request = caller.request(Method::GET, "/api/queue_tokens/current/events");
-    let response = request.send().await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let mut said = String::new();
-    let mut bytes = response.bytes_stream();
-    let found = |said: &str| -> Vec<Value> {
-        let data = said.split("\n\n").filter_map(|block| block.split("data: ").nth(1));
-        data.map(|json| serde_json::from_str(json).unwrap()).collect()
-    };
-    while found(&said).len() < count {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), bytes.next()).await.unwrap();
-        let Some(chunk) = chunk else { break };
-        said.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
-    }
-    (found(&said), said)
+/// An open stream.
+struct Events {
+    response: reqwest::Response,
+    said: String,
 }
+
+impl Events {
+    async fn open(caller: &Caller) -> Self {
+        let request = caller.request(Method::GET, "/api/queue_tokens/current/events");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, said: String::new() }
+    }
+
+    /// The next ticket, or nothing at the end of the stream.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((block, rest)) = self.said.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.said = rest;
+                let Some(json) = block.strip_prefix("event: ticket\ndata: ") else { continue };
+                return Some(serde_json::from_str(json).unwrap());
+            }
+            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.unwrap();
+            // A server that is gone cuts the stream; that is an end, too.
+            self.said.push_str(std::str::from_utf8(&chunk.ok().flatten()?).unwrap());
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_stream_tells_at_once_and_of_every_change_and_ends_with_the_place() {
     let theatre = Theatre::open(1, 1).await;
     let inside = theatre.buyer(50_000).await;
     let (waiting, _) = theatre.server.user("waiting").await.join(Some(&theatre.concert.id)).await;
-    let follower = waiting.clone();
-    let following = tokio::spawn(async move { tickets(&follower, 3).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut events = Events::open(&waiting).await;
+    let first = events.next().await.unwrap();
+    assert_eq!((&first["state"], &first["position"]), (&"waiting".into(), &1.into()));
     let held = inside.hold(&theatre.concert.show, &[theatre.seat(0)]).await.expect(201);
     inside.pay(&text(&held, "reservation_id")).await.expect(201);
-    waiting.until("active").await;
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(events.next().await.unwrap()["state"], "active");
     waiting.delete("/api/queue_tokens/current").await.expect(204);
-
-    let (told, said) = following.await.unwrap();
-    let states: Vec<_> = told.iter().map(|ticket| ticket["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["waiting", "active", "expired"]);
-    assert_eq!(told[0]["position"], 1);
-    assert!(said.starts_with("retry: ") && said.contains("event: ticket\n"));
+    assert_eq!(events.next().await.unwrap()["state"], "expired");
+    assert_eq!(events.next().await, None);
 
     let again = waiting.get("/api/queue_tokens/current/events").await;
     assert_eq!(again.status, 204);
+}
+
+#[tokio::test]
+async fn clients_are_told_to_come_back_at_different_times() {
+    let theatre = Theatre::open(5, 1).await;
+    let mut pauses = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let mut events = Events::open(&theatre.buyer(0).await).await;
+        let chunk = events.response.chunk().await.unwrap().unwrap();
+        let opening = std::str::from_utf8(&chunk).unwrap();
+        let pause = opening.lines().next().unwrap().strip_prefix("retry: ").unwrap();
+        pauses.insert(pause.parse::<u32>().unwrap());
+    }
+    assert_eq!(pauses.len(), 4, "{pauses:?}");
 }
 
 #[tokio::test]
@@ -72,11 +93,9 @@ async fn only_so_many_streams_are_open_and_a_forged_token_opens_none() {
 async fn a_server_that_stops_ends_its_streams_and_is_gone_in_time() {
     let theatre = Theatre::open(1, 1).await;
     let buyer = theatre.buyer(0).await;
-    let follower = buyer.clone();
-    let following = tokio::spawn(async move { tickets(&follower, 99).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut events = Events::open(&buyer).await;
+    assert_eq!(events.next().await.unwrap()["state"], "active");
     theatre.server.terminate();
-    let ended = tokio::time::timeout(Duration::from_secs(9), following).await.unwrap().unwrap();
-    assert_eq!(ended.0.len(), 1);
+    assert_eq!(events.next().await, None);
     assert!(theatre.server.ended_well());
 }

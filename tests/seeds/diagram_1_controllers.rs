@@ -5,7 +5,7 @@ use crate::seeds::{buy, dates, until_reservation};
 
 #[tokio::test]
 async fn the_first_diagram_passes_step_by_step() {
-    let installation = Installation::new().with("HOLD_SECONDS", 2).with("SWEEP_INTERVAL_MS", 100);
+    let installation = Installation::new().with("HOLD_SECONDS", 5).with("SWEEP_INTERVAL_MS", 100);
     let theatre = Theatre::open_in(installation, 1, 4).await;
     let concert = Some(theatre.concert.id.as_str());
     let mina = theatre.server.user("김미나").await;

@@ -7,7 +7,7 @@ use crate::seeds::{buy, dates, until_reservation};
 
 #[tokio::test]
 async fn the_third_diagram_passes_step_by_step() {
-    let installation = Installation::new().with("HOLD_SECONDS", 1).with("SWEEP_INTERVAL_MS", 100);
+    let installation = Installation::new().with("HOLD_SECONDS", 5).with("SWEEP_INTERVAL_MS", 100);
     let theatre = Theatre::open_in(installation, 1, 3).await;
     let mina = theatre.server.user("김미나").await;
 

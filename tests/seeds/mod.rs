@@ -19,7 +19,7 @@ async fn dates(caller: &Caller) -> Vec<Value> {
 
 /// Waits until the reservation has come to `status`.
 async fn until_reservation(caller: &Caller, id: &str, status: &str) {
-    for _ in 0..200 {
+    for _ in 0..600 {
         let found = caller.get(&format!("/api/reservations/{id}")).await.expect(200);
         if found["status"] == status {
             return;

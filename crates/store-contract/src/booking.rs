@@ -57,7 +57,7 @@ pub async fn holds_that_overlap_in_opposite_order_are_all_or_nothing(stage: &Sta
 
 pub async fn a_lapsed_hold_ends_in_the_commit_that_gives_its_seat_away(stage: &Stage) {
     let (slow, quick) = (stage.buyer().await, stage.buyer().await);
-    let lapsed = stage.hold(slow, &[0, 1], 1).await.unwrap();
+    let lapsed = stage.hold(slow, &[0, 1], 3).await.unwrap();
     assert!(stage.hold(quick, &[1], 300).await.is_err());
     stage.wait_until(lapsed.held_until).await;
     stage.hold(quick, &[1], 300).await.unwrap();
