@@ -48,10 +48,14 @@ enum Failure {
 }
 
 impl Writer {
-    /// Commits groups until all callers are gone.
+    /// Commits groups until all callers are gone, and then leaves one file that has all in it.
     pub(crate) fn run(mut self, mut committer: Committer<Command, Answer>) {
         while let Some(group) = committer.next_group_blocking() {
             self.commit_and_answer(group);
+        }
+        if let Err(error) = self.conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)") {
+            // Nothing is lost: what is in the log beside the file is read at the next start.
+            tracing::warn!(%error, "the write-ahead log stays beside the file");
         }
     }
 

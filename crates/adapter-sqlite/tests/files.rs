@@ -45,6 +45,20 @@ async fn what_was_committed_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_closed_leaves_one_file_that_has_all_in_it() {
+    let (folder, path) = place();
+    let stage = set(open(&path).unwrap()).await;
+    let user_id = stage.user().await;
+    stage.charge(user_id, 5).await.unwrap();
+    drop(stage);
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let copied = open(&copy).unwrap();
+    let account = domain::ports::CashBook::account(&copied, user_id).await.unwrap();
+    assert_eq!(account.unwrap().balance.minor_units(), 5);
+}
+
+#[tokio::test]
 async fn time_goes_on_from_the_last_commit_when_the_file_is_opened_again() {
     let (_folder, path) = place();
     drop(set(open(&path).unwrap()).await);
