@@ -127,6 +127,10 @@ impl Memory {
         accepted
     }
 
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     pub(crate) fn books(&self) -> Books {
         Books {
             shows: self.shows.values().cloned().collect(),
