@@ -55,7 +55,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("readers", "4", "How many connections read from the store"),
     setting("workers", "2", "How many threads answer requests"),
     setting("connections_max", "25000", "How many connections there may be at once"),
-    setting("streams_max", "10000", "How many event streams there may be at once"),
+    setting("streams_max", "1000", "How many event streams there may be at once"),
     setting("cors_origins", "", "Origins whose pages may call, with commas between them"),
     setting("log_format", "text", "text or json"),
     setting(

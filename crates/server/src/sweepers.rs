@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 const ADMIT_EVERY: Duration = Duration::from_millis(250);
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+const HEAR_EVERY: Duration = Duration::from_secs(2);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// The sweepers, until told to stop.
@@ -31,7 +32,9 @@ impl Sweepers {
         });
         sweepers
             .every(sweep_every, app, "ending tokens", async |app| app.end_run_out.execute().await);
-        sweepers.every(sweep_every, app, "dropping the silent", async |app| {
+        // Whoever was heard of is written down right before the silent are dropped, so it need not
+        // be done often.
+        sweepers.every(sweep_every.max(HEAR_EVERY), app, "dropping the silent", async |app| {
             app.write_heard.execute().await?;
             app.drop_idle.execute().await
         });
