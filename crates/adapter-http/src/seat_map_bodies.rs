@@ -109,7 +109,7 @@ fn write(seats: &SeatsOfShow) -> Body {
         row: seat.place.row.clone(),
         grade: seat.place.grade.clone(),
         price: seat.place.price.into(),
-        status: seat.status(seats.as_of),
+        status: seat.status(seats.map.as_of),
     };
     let map = SeatMapBody {
         show_id: seats.show.id.into(),

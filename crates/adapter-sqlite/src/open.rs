@@ -120,7 +120,7 @@ pub(crate) fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
 /// Every acknowledged commit is on disk (`synchronous=FULL`), readers never wait (`WAL`).
 pub(crate) fn prepare(conn: &mut SqliteConnection) -> QueryResult<()> {
     conn.batch_execute(
-        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+        "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
          PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; \
          PRAGMA wal_autocheckpoint=4000;",
     )

@@ -41,6 +41,8 @@ pub(crate) struct Writer {
 
 /// Why a group was not committed.
 enum Failure {
+    /// It could not even begin: somebody else has the file, and each alone would wait as long.
+    NotBegun(Unavailable),
     /// It was rolled back for certain.
     RolledBack(Unavailable),
     /// COMMIT failed in a way that may have left it on disk.
@@ -73,8 +75,8 @@ impl Writer {
                     self.commit_and_answer(vec![waiting]);
                 }
             }
-            Err(Failure::RolledBack(fault)) => {
-                tracing::error!(error = %fault, source = source_of(&fault), "a group was rolled back");
+            Err(Failure::NotBegun(fault) | Failure::RolledBack(fault)) => {
+                tracing::error!(error = %fault, source = source_of(&fault), "a group was not committed");
                 for waiting in group {
                     waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
                 }
@@ -91,7 +93,7 @@ impl Writer {
     /// Decides `commands` in one transaction and commits it. Answers are in the same order.
     fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
         let begun = self.conn.batch_execute("BEGIN IMMEDIATE");
-        begun.map_err(|error| Failure::RolledBack(fault("cannot begin to write", error.into())))?;
+        begun.map_err(|error| Failure::NotBegun(fault("cannot begin to write", error.into())))?;
         let now = self.clock.now().max(self.last_now + TimeDelta::microseconds(1));
         self.last_now = now;
         let (answers, changes) = match self.decide_and_save(commands, now) {

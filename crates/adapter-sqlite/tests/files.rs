@@ -125,8 +125,13 @@ async fn a_database_that_another_program_has_locked_is_unavailable_and_comes_bac
     let user_id = stage.user().await;
     let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
-    assert!(stage.charge(user_id, 1).await.is_err());
+    let mut charges = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let stage = stage.clone();
+        charges.spawn(async move { stage.charge(user_id, 1).await.is_err() });
+    }
     assert_eq!(stage.balance(user_id).await, 0, "readers go on");
+    assert!(charges.join_all().await.into_iter().all(|refused| refused), "all are told at once");
     other.batch_execute("ROLLBACK").unwrap();
     stage.charge(user_id, 2).await.unwrap();
     assert_eq!(stage.balance(user_id).await, 2);

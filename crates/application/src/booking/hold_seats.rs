@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::concert::Concert;
@@ -123,10 +123,11 @@ impl HoldSeats {
     /// The seats of these numbers. A seat's number never changes.
     async fn numbered(&self, show: ShowId, numbers: &[String]) -> Result<Vec<SeatId>, UpdateError> {
         let map = self.seat_maps.of_show(show, self.clock.now()).await?;
+        let asked: HashSet<_> = numbers.iter().collect();
         let wanted: HashMap<_, _> = map
             .seats
             .iter()
-            .filter(|seat| numbers.contains(&seat.place.number))
+            .filter(|seat| asked.contains(&seat.place.number))
             .map(|seat| (seat.place.number.as_str(), seat.id))
             .collect();
         let find = |number: &String| wanted.get(number.as_str()).copied().ok_or(number.clone());

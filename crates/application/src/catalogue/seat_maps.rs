@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
@@ -14,10 +15,13 @@ use lru::LruCache;
 pub struct SeatMaps {
     catalogue: Arc<dyn Catalogue>,
     shows: Mutex<LruCache<ShowId, Entry>>,
+    last_entry: AtomicU64,
 }
 
 /// How many shows are kept in memory.
 const SHOWS_MAX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// How many changes may come while a show is being loaded before it is given up.
+const MEANWHILE_MAX: usize = 100_000;
 
 /// A show's seats and when what anyone sees of them changes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +30,17 @@ pub struct SeatMap {
     pub seats: Vec<Seat>,
     /// Grows with every change that anyone could see: the sum of the seats' versions.
     pub version: u64,
-    /// When the next hold ends, if nothing else happens before.
+    /// The moment at which it was so. Whoever shows it shows it as of then: the version is of
+    /// that moment, too.
+    pub as_of: Timestamp,
+    /// When the next hold ends, if nothing else happens before; until then it stays so.
     pub changes_at: Option<Timestamp>,
 }
 
 /// What is in memory of a show.
-#[derive(Default)]
 struct Entry {
+    /// Tells this entry from one that took its place.
+    number: u64,
     /// None while it is being loaded.
     seats: Option<Loaded>,
     /// What was committed while it was being loaded.
@@ -67,6 +75,7 @@ impl Loaded {
         });
         SeatMap {
             version: self.seats.iter().map(|seat| seat.version_at(now)).sum(),
+            as_of: now,
             changes_at: ends.min(),
             seats: self.seats.clone(),
         }
@@ -77,7 +86,8 @@ impl SeatMaps {
     /// Over this port.
     #[must_use]
     pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
-        Self { catalogue, shows: Mutex::new(LruCache::new(SHOWS_MAX)) }
+        let shows = Mutex::new(LruCache::new(SHOWS_MAX));
+        Self { catalogue, shows, last_entry: AtomicU64::new(0) }
     }
 
     /// The seats of a show as they are at `now`; none of a show that there is not.
@@ -85,36 +95,60 @@ impl SeatMaps {
     /// # Errors
     /// [`Unavailable`] when the seats are not in memory and the store does not answer.
     pub async fn of_show(&self, id: ShowId, now: Timestamp) -> Result<Arc<SeatMap>, Unavailable> {
-        if let Some(map) = self.in_memory(id, now) {
-            return Ok(map);
-        }
-        let seats = self.catalogue.seats(id).await?;
+        let number = match self.in_memory(id, now) {
+            Found::Map(map) => return Ok(map),
+            Found::Loading { number } => number,
+        };
+        let seats = self.catalogue.seats(id).await;
         let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
-        if seats.is_empty() {
-            shows.pop(&id);
-            return Ok(Arc::new(SeatMap { seats, version: 0, changes_at: None }));
+        // Only the entry that has noted every commit since before the seats were read may keep
+        // them; one that took its place in the meantime may have missed some.
+        let entry = shows.get_mut(&id).filter(|entry| entry.number == number);
+        match (seats, entry) {
+            (Ok(seats), Some(entry)) if !seats.is_empty() => {
+                let loaded = entry.seats.get_or_insert_with(|| Loaded::new(seats));
+                entry.meanwhile.drain(..).for_each(|seat| loaded.take(&seat));
+                let map = Arc::new(loaded.map(now));
+                entry.map = Some(Arc::clone(&map));
+                Ok(map)
+            }
+            (seats, entry) => {
+                if entry.is_some() {
+                    shows.pop(&id);
+                }
+                Ok(Arc::new(Loaded::new(seats?).map(now)))
+            }
         }
-        let entry = shows.get_or_insert_mut(id, Entry::default);
-        let loaded = entry.seats.get_or_insert_with(|| Loaded::new(seats));
-        entry.meanwhile.drain(..).for_each(|seat| loaded.take(&seat));
-        let map = Arc::new(loaded.map(now));
-        entry.map = Some(Arc::clone(&map));
-        Ok(map)
     }
 
     /// The map that is in memory; where there is none, notes that it is about to be loaded, so
     /// that no commit is missed from here on.
-    fn in_memory(&self, id: ShowId, now: Timestamp) -> Option<Arc<SeatMap>> {
+    fn in_memory(&self, id: ShowId, now: Timestamp) -> Found {
         let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = shows.get_or_insert_mut(id, Entry::default);
+        let entry = shows.get_or_insert_mut(id, || Entry {
+            number: self.last_entry.fetch_add(1, Ordering::Relaxed),
+            seats: None,
+            meanwhile: Vec::new(),
+            map: None,
+        });
         let still_holds = |map: &&Arc<SeatMap>| map.changes_at.is_none_or(|at| now < at);
         if let Some(map) = entry.map.as_ref().filter(still_holds) {
-            return Some(Arc::clone(map));
+            return Found::Map(Arc::clone(map));
         }
-        let map = Arc::new(entry.seats.as_ref()?.map(now));
+        let Some(loaded) = &entry.seats else { return Found::Loading { number: entry.number } };
+        let map = Arc::new(loaded.map(now));
         entry.map = Some(Arc::clone(&map));
-        Some(map)
+        Found::Map(map)
     }
+}
+
+/// What is in memory.
+enum Found {
+    Map(Arc<SeatMap>),
+    /// Nothing yet; the entry of this number notes what is committed.
+    Loading {
+        number: u64,
+    },
 }
 
 impl CommitObserver for SeatMaps {
@@ -125,6 +159,10 @@ impl CommitObserver for SeatMaps {
             entry.map = None;
             match &mut entry.seats {
                 Some(loaded) => loaded.take(seat),
+                // Whoever was loading it has long gone away.
+                None if entry.meanwhile.len() == MEANWHILE_MAX => {
+                    shows.pop(&seat.show_id);
+                }
                 None => entry.meanwhile.push(seat.clone()),
             }
         }
@@ -171,10 +209,30 @@ mod tests {
     #[tokio::test]
     async fn what_is_committed_while_the_seats_are_being_loaded_is_not_missed() {
         let maps = Arc::new(SeatMaps::new(catalogue()));
-        assert_eq!(maps.in_memory(show().id, now()), None);
+        assert!(matches!(maps.in_memory(show().id, now()), Found::Loading { .. }));
         maps.committed(&world_with_hold().0);
         let loaded_before_the_commit = maps.of_show(show().id, now()).await.unwrap();
         assert_eq!(loaded_before_the_commit.version, 1);
+    }
+
+    #[tokio::test]
+    async fn seats_that_were_read_for_an_entry_that_is_gone_are_not_kept() {
+        let (maps, reading) = (Arc::new(std::sync::OnceLock::<SeatMaps>::new()), show().id);
+        let mut catalogue = MockCatalogue::new();
+        let seen = Arc::clone(&maps);
+        catalogue.expect_seats().times(2).returning(move |_| {
+            // While the store is read, the entry gives way and another one begins; what was
+            // committed in between, neither has noted.
+            let maps = seen.get().unwrap();
+            maps.shows.lock().unwrap().pop(&reading);
+            maps.in_memory(reading, now());
+            Ok(vec![seat(1), seat(2)])
+        });
+        let maps = maps.get_or_init(|| SeatMaps::new(Arc::new(catalogue)));
+        for _ in 0..2 {
+            assert_eq!(maps.of_show(reading, now()).await.unwrap().seats.len(), 2);
+            assert!(maps.shows.lock().unwrap().peek(&reading).unwrap().seats.is_none());
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, ShowId};
 use domain::ports::{Clock, QueueClaims, UpdateError};
@@ -40,8 +39,6 @@ pub struct SeatsOfShow {
     pub show: Show,
     /// Its seats.
     pub map: Arc<SeatMap>,
-    /// When.
-    pub as_of: Timestamp,
 }
 
 impl ShowSeatMap {
@@ -73,9 +70,8 @@ impl ShowSeatMap {
             found => found?,
         };
         self.gate.admit(claims, &[show.room(&concert)]).await?;
-        let as_of = self.clock.now();
-        let map = self.seat_maps.of_show(show.id, as_of).await?;
-        Ok(SeatsOfShow { show, map, as_of })
+        let map = self.seat_maps.of_show(show.id, self.clock.now()).await?;
+        Ok(SeatsOfShow { show, map })
     }
 }
 
