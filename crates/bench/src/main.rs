@@ -34,6 +34,8 @@ struct Turn {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let binary: PathBuf = std::env::args().nth(1).context("where is stagedoor?")?.into();
+    // It is started in a folder of its own, from where a relative path leads nowhere.
+    let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
     let steps = u64::try_from(HOLDS * TURNS * GROUP_SIZES.len())?;
     let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
         "{bar:40} {percent}% of {len} holds, {eta} left",
