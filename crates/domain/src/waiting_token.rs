@@ -122,6 +122,12 @@ impl WaitingToken {
         matches!(self.standing(now), Standing::Waiting | Standing::Active { .. })
     }
 
+    /// Whether it is written down as waiting or active, be its time over or not.
+    #[must_use]
+    pub const fn is_written_live(&self) -> bool {
+        matches!(self.state, TokenState::Waiting | TokenState::Active { .. })
+    }
+
     /// An active token does not run out before `until`, where a hold ends.
     pub fn keep_until(&mut self, until: Timestamp) {
         if let TokenState::Active { expires_at, .. } = &mut self.state {

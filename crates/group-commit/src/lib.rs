@@ -86,6 +86,11 @@ impl<C, A> Committer<C, A> {
         Some(self.with_all_behind(first))
     }
 
+    /// Takes one that waits already, if any does.
+    pub fn next_waiting(&mut self) -> Option<Waiting<C, A>> {
+        self.receiver.try_recv().ok()
+    }
+
     fn with_all_behind(&mut self, first: Waiting<C, A>) -> Vec<Waiting<C, A>> {
         let mut group = vec![first];
         while group.len() < self.group_max

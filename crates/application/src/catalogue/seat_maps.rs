@@ -152,6 +152,10 @@ enum Found {
 }
 
 impl CommitObserver for SeatMaps {
+    fn lost_track(&self) {
+        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn committed(&self, changes: &Records) {
         let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
         for (seat, _) in changes.seats.changes() {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Records, Scope, is_written_live};
+use super::{Records, Scope};
 use crate::cash::CashAccount;
 use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
@@ -119,9 +119,10 @@ impl<S: Source> Group<S> {
         for id in &scope.seats {
             let seat = fetch!(self, seats, *id, self.source.seat(*id)?);
             let Some(seat) = seat else { continue };
-            let holder = seat.reservation_id();
+            let lapsed = seat.has_lapsed_hold(self.all.now);
+            let lapsed_holder = seat.reservation_id().filter(|_| lapsed);
             slice.seats.load(seat);
-            if let Some(holder) = holder {
+            if let Some(holder) = lapsed_holder {
                 self.bring_reservation(&mut slice, holder)?;
             }
         }
@@ -252,7 +253,7 @@ impl<S: Source> Group<S> {
             self.all.tokens.load(token);
         }
         if let Some(token) = self.all.live_token_of(user_id, room_id) {
-            debug_assert!(is_written_live(token), "found as live");
+            debug_assert!(token.is_written_live(), "found as live");
             slice.tokens.load(token.clone());
         }
         Ok(())

@@ -23,7 +23,7 @@ use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
 use crate::waiting_room::{Line, WaitingRoom};
-use crate::waiting_token::{TokenState, WaitingToken};
+use crate::waiting_token::WaitingToken;
 
 macro_rules! entity {
     ($($entity:ty, $id:ty, $field:ident;)*) => {$(
@@ -111,7 +111,7 @@ impl Records {
     #[must_use]
     pub fn live_token_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
         let mut tokens = self.tokens.iter();
-        tokens.find(|t| (t.user_id, t.room_id) == (user_id, room_id) && is_written_live(t))
+        tokens.find(|t| (t.user_id, t.room_id) == (user_id, room_id) && t.is_written_live())
     }
 
     /// The user who signs in with `email`.
@@ -157,9 +157,4 @@ impl Records {
         token.ensure_admits(show.room(concert), self.now)?;
         Ok((show.clone(), concert.clone()))
     }
-}
-
-/// Whether a token is written down as waiting or active, be its time over or not.
-pub(crate) const fn is_written_live(token: &WaitingToken) -> bool {
-    matches!(token.state, TokenState::Waiting | TokenState::Active { .. })
 }

@@ -8,8 +8,8 @@ use crate::user::Email;
 
 /// Names what a decision needs to see, by keys alone.
 ///
-/// Some things bring others along: a show its concert; a seat the reservation that holds it; a
-/// reservation its seats, its show and its payment; a payment its reservation. What is named and
+/// Some things bring others along: a show its concert; a seat the reservation that held it, if that
+/// hold is over and nobody has written it down; a reservation its seats, its show and its payment; a payment its reservation. What is named and
 /// not there is simply not among the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each set is named for what is in it")]
@@ -98,6 +98,48 @@ impl Scope {
     pub fn kept_answer(mut self, key: Option<IdempotencyKey>) -> Self {
         self.kept_answers.extend(key);
         self
+    }
+
+    /// Adds everything that `other` names.
+    pub fn absorb(&mut self, other: &Self) {
+        let Self {
+            users,
+            emails,
+            concerts,
+            shows,
+            seats,
+            reservations,
+            reserved_by,
+            payments,
+            accounts,
+            rooms,
+            lines,
+            tokens,
+            live_tokens,
+            kept_answers,
+            uptime,
+        } = other;
+        self.users.extend(users);
+        self.emails.extend(emails.iter().cloned());
+        self.concerts.extend(concerts);
+        self.shows.extend(shows);
+        self.seats.extend(seats);
+        self.reservations.extend(reservations);
+        self.reserved_by.extend(reserved_by);
+        self.payments.extend(payments);
+        self.accounts.extend(accounts);
+        self.rooms.extend(rooms);
+        self.lines.extend(lines);
+        self.tokens.extend(tokens);
+        self.live_tokens.extend(live_tokens);
+        self.kept_answers.extend(kept_answers.iter().cloned());
+        self.uptime |= uptime;
+    }
+
+    /// Whether it names nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Adds the service's pulse.
