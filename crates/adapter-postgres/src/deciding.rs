@@ -1,0 +1,247 @@
+//! Runs a group's decisions on what was loaded for them.
+
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use diesel_async::AsyncPgConnection;
+use domain::Timestamp;
+use domain::cash::CashAccount;
+use domain::concert::Concert;
+use domain::idempotency::{IdempotencyKey, KeptAnswer};
+use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::payment::Payment;
+use domain::ports::{Decide, Unavailable, UpdateError};
+use domain::records::{Group, Records, Scope, Source};
+use domain::reservation::Reservation;
+use domain::seat::Seat;
+use domain::show::Show;
+use domain::uptime::Uptime;
+use domain::user::{Email, User};
+use domain::waiting_room::{Line, WaitingRoom};
+use domain::waiting_token::WaitingToken;
+use lru::LruCache;
+
+use crate::SqlError;
+use crate::loading::{self, Loaded};
+
+/// What a caller wants decided.
+pub(crate) struct Command {
+    pub(crate) scope: Scope,
+    pub(crate) decide: Decide,
+}
+
+/// What a caller is told.
+pub(crate) type Answer = Result<Records, UpdateError>;
+
+/// What a group came to.
+pub(crate) struct Decided {
+    /// One a command, in the same order.
+    pub(crate) answers: Vec<Answer>,
+    /// What all of them together change.
+    pub(crate) changes: Records,
+    /// What turned out to be needed and had not been loaded. Unless it is empty, the rest is void.
+    pub(crate) missing: Scope,
+}
+
+/// Runs `commands` one after the other, at `now`, on what was loaded for `asked`.
+pub(crate) fn decide(
+    commands: &[&Command],
+    asked: &Scope,
+    loaded: &Loaded,
+    now: Timestamp,
+) -> Decided {
+    let mut missing = Scope::new();
+    let source = AmongLoaded { loaded, asked, missing: &mut missing };
+    let mut group = Group::new(source, now);
+    let run = |command: &&Command| {
+        let run = || group.run(&command.scope, &command.decide);
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(decided)) => decided.map_err(UpdateError::Refused),
+            Err(_) => Err(Unavailable::because("a decision panicked").into()),
+        }
+    };
+    let answers = commands.iter().map(run).collect();
+    let changes = group.into_changes();
+    Decided { answers, changes, missing }
+}
+
+/// All that the commands need, together.
+pub(crate) fn together(commands: &[&Command]) -> Scope {
+    let mut all = Scope::new();
+    for command in commands {
+        all.absorb(&command.scope);
+    }
+    all
+}
+
+/// Finds what decisions need among what was loaded for them, and notes what is not there.
+struct AmongLoaded<'a> {
+    loaded: &'a Loaded,
+    asked: &'a Scope,
+    missing: &'a mut Scope,
+}
+
+/// Something that was loaded; noted as missing where it was never asked for.
+macro_rules! find {
+    ($self:ident, $table:ident, $id:expr) => {{
+        let found = $self.loaded.$table.get(&$id).cloned();
+        if found.is_none() && !$self.asked.$table.contains(&$id) {
+            $self.missing.$table.insert($id);
+        }
+        Ok(found)
+    }};
+}
+
+impl Source for AmongLoaded<'_> {
+    type Error = Infallible;
+
+    fn user(&mut self, id: UserId) -> Result<Option<User>, Infallible> {
+        find!(self, users, id)
+    }
+
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Infallible> {
+        Ok(self.loaded.users.values().find(|user| user.email == *email).cloned())
+    }
+
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Infallible> {
+        Ok(self.loaded.concerts.get(&id).cloned())
+    }
+
+    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Infallible> {
+        Ok(self.loaded.shows.get(&id).cloned())
+    }
+
+    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Infallible> {
+        find!(self, seats, id)
+    }
+
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Infallible> {
+        find!(self, reservations, id)
+    }
+
+    fn reserved_by(
+        &mut self,
+        user_id: UserId,
+        concert_id: ConcertId,
+    ) -> Result<Vec<Reservation>, Infallible> {
+        let theirs =
+            |found: &&Reservation| (found.user_id, found.concert_id) == (user_id, concert_id);
+        // One that is locked, too, is taken as it is there: it may have changed in between.
+        let as_locked =
+            |found: &Reservation| self.loaded.reservations.get(&found.id).unwrap_or(found).clone();
+        Ok(self.loaded.reserved.iter().filter(theirs).map(as_locked).collect())
+    }
+
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Infallible> {
+        find!(self, payments, id)
+    }
+
+    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Infallible> {
+        find!(self, accounts, user_id)
+    }
+
+    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Infallible> {
+        Ok(self.loaded.rooms.get(&id).cloned())
+    }
+
+    fn line(&mut self, room_id: RoomId) -> Result<Line, Infallible> {
+        let line = self.loaded.lines.get(&room_id).cloned();
+        Ok(line.unwrap_or(Line { room_id, active_count: 0, anyone_waiting: false }))
+    }
+
+    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
+        find!(self, tokens, id)
+    }
+
+    fn live_token(
+        &mut self,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Result<Option<WaitingToken>, Infallible> {
+        let live = |token: &&WaitingToken| {
+            (token.user_id, token.room_id) == (user_id, room_id) && token.is_written_live()
+        };
+        Ok(self.loaded.tokens.values().find(live).cloned())
+    }
+
+    fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, Infallible> {
+        Ok(self.loaded.kept_answers.get(key).cloned())
+    }
+
+    fn uptime(&mut self) -> Result<Option<Uptime>, Infallible> {
+        Ok(self.loaded.uptime.clone())
+    }
+}
+
+/// Concerts and shows, which never change once they are there, kept in memory.
+pub(crate) struct Programme {
+    shows: Mutex<LruCache<ShowId, Show>>,
+    concerts: Mutex<LruCache<ConcertId, Concert>>,
+}
+
+/// How many concerts, and how many shows, are kept.
+const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+impl Programme {
+    pub(crate) fn new() -> Self {
+        Self {
+            shows: Mutex::new(LruCache::new(KEPT_MAX)),
+            concerts: Mutex::new(LruCache::new(KEPT_MAX)),
+        }
+    }
+
+    /// Adds to `loaded` the shows and concerts that `scope` and what was loaded are about.
+    pub(crate) async fn add_to(
+        &self,
+        loaded: &mut Loaded,
+        scope: &Scope,
+        conn: &AsyncPgConnection,
+    ) -> Result<(), SqlError> {
+        let of_reservations = loaded.reservations.values().map(|found| found.show_id);
+        let wanted = scope.shows.iter().copied().chain(of_reservations);
+        let (mut shows, unknown) = kept(&self.shows, wanted);
+        let found = loading::shows(conn, &unknown).await?;
+        keep(&self.shows, found.iter().map(|show| (show.id, show.clone())));
+        shows.extend(found);
+
+        let of_shows = shows.iter().map(|show| show.concert_id);
+        let wanted = scope.concerts.iter().copied().chain(of_shows);
+        let (mut concerts, unknown) = kept(&self.concerts, wanted);
+        let found = loading::concerts(conn, &unknown).await?;
+        keep(&self.concerts, found.iter().map(|concert| (concert.id, concert.clone())));
+        concerts.extend(found);
+
+        loaded.shows = shows.into_iter().map(|show| (show.id, show)).collect();
+        loaded.concerts = concerts.into_iter().map(|concert| (concert.id, concert)).collect();
+        Ok(())
+    }
+}
+
+/// Those of `wanted` that are kept, and the ids of the others.
+fn kept<Id: Ord + Copy + std::hash::Hash + Eq, T: Clone>(
+    cache: &Mutex<LruCache<Id, T>>,
+    wanted: impl Iterator<Item = Id>,
+) -> (Vec<T>, Vec<Id>) {
+    let wanted: std::collections::BTreeSet<Id> = wanted.collect();
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
+    for id in wanted {
+        match cache.get(&id) {
+            Some(kept) => found.push(kept.clone()),
+            None => unknown.push(id),
+        }
+    }
+    (found, unknown)
+}
+
+fn keep<Id: std::hash::Hash + Eq, T>(
+    cache: &Mutex<LruCache<Id, T>>,
+    found: impl Iterator<Item = (Id, T)>,
+) {
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    for (id, item) in found {
+        cache.put(id, item);
+    }
+}

@@ -1,0 +1,54 @@
+//! The production store: PostgreSQL behind the ports of `domain`, for any number of servers on one
+//! database.
+//!
+//! Some connections write side by side, each a group of decisions in one transaction; a pool of
+//! connections reads beside them; one more hears what the other servers changed. No rule is written
+//! in SQL: it loads, locks and saves.
+
+mod clock;
+mod columns;
+mod connect;
+mod deciding;
+mod feed;
+mod loading;
+mod migrate;
+mod queries;
+mod rows;
+mod saving;
+mod schema;
+mod settling;
+mod statement;
+mod store;
+mod worker;
+
+pub use clock::DatabaseClock;
+pub use connect::{BadUrl, Database};
+pub use migrate::{MigrateError, migrate};
+pub use store::{PostgresStore, StoreOptions};
+
+/// Why PostgreSQL did not do what it was asked, for whoever reads the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SqlError {
+    /// PostgreSQL said no, or is not there any more.
+    #[error(transparent)]
+    Diesel(#[from] diesel::result::Error),
+    /// A row makes no sense.
+    #[error(transparent)]
+    Unreadable(#[from] columns::Unreadable),
+    /// Rows that were to be saved were not there, or were there already.
+    #[error("{saved} rows of {table} were saved, not {wanted}")]
+    Lost {
+        /// Which table.
+        table: &'static str,
+        /// How many there should have been.
+        wanted: usize,
+        /// How many there were.
+        saved: usize,
+    },
+    /// It cannot be reached.
+    #[error("the database is away: {0}")]
+    Away(String),
+    /// No answer came in time.
+    #[error("the database did not answer within {0:?}")]
+    TooSlow(std::time::Duration),
+}

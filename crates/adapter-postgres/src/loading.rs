@@ -1,0 +1,360 @@
+//! Loads what a group of decisions needs, locked, within its transaction.
+//!
+//! Tables are locked in one order by everybody, and the rows of each in order of their ids, so that
+//! writers wait for each other and never in a circle: the service, rooms, users, tokens,
+//! reservations, seats, payments, accounts, kept answers. What never changes once it is there (a
+//! user, a concert, a show, which seats a reservation has) needs no lock.
+//!
+//! Locks are `FOR NO KEY UPDATE`: they shut out whoever would change the row, and not whoever only
+//! refers to it.
+
+use std::collections::HashMap;
+
+use diesel::QueryResult;
+use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use domain::Timestamp;
+use domain::cash::CashAccount;
+use domain::concert::Concert;
+use domain::idempotency::{IdempotencyKey, KeptAnswer};
+use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::payment::Payment;
+use domain::records::{Entity, Scope};
+use domain::reservation::Reservation;
+use domain::seat::Seat;
+use domain::show::Show;
+use domain::uptime::Uptime;
+use domain::user::User;
+use domain::waiting_room::{Line, WaitingRoom};
+use domain::waiting_token::WaitingToken;
+use futures_util::try_join;
+use uuid::Uuid;
+
+use crate::SqlError;
+use crate::columns::{Unreadable, read};
+use crate::rows::{
+    AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
+    ShowRow, TokenRow, UserRow, columns, with_their_seats,
+};
+use crate::statement::{Statement, array, ids};
+
+/// All that the scopes of a group name, as it is in the database and stays until its transaction
+/// ends.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The database's time, read after everything was locked.
+    pub(crate) time: Timestamp,
+    pub(crate) uptime: Option<Uptime>,
+    pub(crate) rooms: HashMap<RoomId, WaitingRoom>,
+    pub(crate) lines: HashMap<RoomId, Line>,
+    pub(crate) users: HashMap<UserId, User>,
+    pub(crate) tokens: HashMap<TokenId, WaitingToken>,
+    pub(crate) reservations: HashMap<ReservationId, Reservation>,
+    /// What users reserved in concerts: not locked themselves, but nobody adds to them.
+    pub(crate) reserved: Vec<Reservation>,
+    pub(crate) seats: HashMap<SeatId, Seat>,
+    pub(crate) payments: HashMap<PaymentId, Payment>,
+    pub(crate) accounts: HashMap<UserId, CashAccount>,
+    pub(crate) kept_answers: HashMap<IdempotencyKey, KeptAnswer>,
+    pub(crate) shows: HashMap<ShowId, Show>,
+    pub(crate) concerts: HashMap<ConcertId, Concert>,
+}
+
+/// Loads `$row`s by a statement, or none and without asking where `$unless` says that nothing is
+/// wanted.
+macro_rules! load {
+    ($conn:ident, $row:ty, unless $unless:expr, $text:expr, [$($parameter:expr),*]) => {
+        async {
+            if $unless {
+                return Ok(Vec::new());
+            }
+            let text = $text.replace("{columns}", &columns::<$row>("t"));
+            let statement = Statement::<<$row as Row>::Sql>::new(text, vec![$($parameter),*]);
+            statement.load::<$row>(&mut &*$conn).await
+        }
+    };
+}
+
+/// Begins a transaction and loads in it all that `scope` names, and what that brings along. All
+/// statements are sent at once; they run in the order in which they are written here.
+pub(crate) async fn begin_and_load(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> Result<Loaded, SqlError> {
+    let begin = async { (&mut &*conn).batch_execute("BEGIN").await };
+    let service = service(conn, scope.uptime);
+    let room_ids: Vec<RoomId> = scope.rooms.union(&scope.lines).copied().collect();
+    let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
+        "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [ids(room_ids.iter().copied())]);
+    let guarded = guard_reserved_by(conn, scope);
+    let users = load!(conn, UserRow, unless scope.users.is_empty(),
+        "SELECT {columns} FROM users AS t WHERE t.id = ANY(?)",
+        [ids(scope.users.iter().copied())]);
+    let users_of_emails = load!(conn, UserRow, unless scope.emails.is_empty(),
+        "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
+        [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())]);
+    let tokens = tokens(conn, scope);
+    let no_reservations = scope.reservations.is_empty() && scope.payments.is_empty();
+    let reservations = load!(conn, ReservationRow, unless no_reservations,
+        "SELECT {columns} FROM reservations AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [reservation_ids(scope), payment_ids(scope)]);
+    let seats = load!(conn, SeatRow, unless no_reservations && scope.seats.is_empty(),
+        "SELECT {columns} FROM seats AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
+                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [ids(scope.seats.iter().copied()), reservation_ids(scope), payment_ids(scope)]);
+    let payments = load!(conn, PaymentRow, unless no_reservations,
+        "SELECT {columns} FROM payments AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [payment_ids(scope), reservation_ids(scope)]);
+    let accounts = load!(conn, AccountRow, unless scope.accounts.is_empty(),
+        "SELECT {columns} FROM cash_accounts AS t WHERE t.user_id = ANY(?) \
+         ORDER BY t.user_id FOR NO KEY UPDATE",
+        [ids(scope.accounts.iter().copied())]);
+    let kept_answers = kept_answers(conn, scope);
+    let reserved = reserved_by(conn, scope);
+    let reserved_seats = seats_of_reservations(conn, scope);
+    let lines = lines(conn, scope);
+    let time = time(conn);
+
+    let (
+        (),
+        uptime,
+        rooms,
+        (),
+        users,
+        users_of_emails,
+        tokens,
+        reservations,
+        seats,
+        payments,
+        accounts,
+        kept_answers,
+        reserved,
+        reserved_seats,
+        lines,
+        time,
+    ) = try_join!(
+        begin,
+        service,
+        rooms,
+        guarded,
+        users,
+        users_of_emails,
+        tokens,
+        reservations,
+        seats,
+        payments,
+        accounts,
+        kept_answers,
+        reserved,
+        reserved_seats,
+        lines,
+        time,
+    )?;
+    let users = users.into_iter().chain(users_of_emails);
+    let reservations = with_their_seats(reservations, reserved_seats)?;
+    let (reserved, seats_of_reserved): (Vec<_>, Vec<_>) = reserved
+        .into_iter()
+        .map(|(reservation, seat, price)| {
+            let id = reservation.id;
+            (reservation, (id, seat, price))
+        })
+        .unzip();
+    Ok(Loaded {
+        time,
+        uptime,
+        rooms: by_id(rooms)?,
+        lines,
+        users: by_id(users)?,
+        tokens: by_id(tokens)?,
+        reservations: reservations.into_iter().map(|found| (found.id, found)).collect(),
+        reserved: with_their_seats(reserved, seats_of_reserved)?,
+        seats: by_id(seats)?,
+        payments: by_id(payments)?,
+        accounts: by_id(accounts)?,
+        kept_answers: by_id(kept_answers)?,
+        shows: HashMap::new(),
+        concerts: HashMap::new(),
+    })
+}
+
+fn by_id<R, E>(rows: impl IntoIterator<Item = R>) -> Result<HashMap<E::Id, E>, Unreadable>
+where
+    E: Entity + TryFrom<R, Error = Unreadable>,
+    E::Id: std::hash::Hash,
+{
+    rows.into_iter().map(|row| E::try_from(row).map(|entity| (entity.id(), entity))).collect()
+}
+
+fn reservation_ids(scope: &Scope) -> crate::statement::Parameter {
+    ids(scope.reservations.iter().copied())
+}
+
+fn payment_ids(scope: &Scope) -> crate::statement::Parameter {
+    ids(scope.payments.iter().copied())
+}
+
+async fn service(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let text = "SELECT heartbeat_at, up_since FROM service WHERE id = 1 FOR NO KEY UPDATE";
+    let statement = Statement::<(Nullable<Timestamptz>, Nullable<Timestamptz>)>::new(text, vec![]);
+    let pulse: (Option<Timestamp>, Option<Timestamp>) = statement.get_result(&mut &*conn).await?;
+    let pulse = pulse.0.zip(pulse.1);
+    Ok(pulse.map(|(heartbeat_at, up_since)| Uptime { heartbeat_at, up_since }))
+}
+
+/// Locks the users whose reservations are looked at, so that none is added meanwhile: the limit of
+/// seats a user and concert holds though the seats asked for are others.
+async fn guard_reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<()> {
+    if scope.reserved_by.is_empty() {
+        return Ok(());
+    }
+    let text = "SELECT id FROM users WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE";
+    let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
+    let statement = Statement::<(SqlUuid,)>::new(text, vec![users]);
+    statement.load::<(Uuid,)>(&mut &*conn).await.map(drop)
+}
+
+/// Tokens by their ids and by whose they are; and, of rooms whose line is wanted, those that ran
+/// out: a hold that keeps one of them alive must be over, or begin only after this transaction,
+/// before anyone is let in to its place.
+async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<TokenRow>> {
+    let nothing = scope.tokens.is_empty() && scope.live_tokens.is_empty() && scope.lines.is_empty();
+    load!(conn, TokenRow, unless nothing,
+    "SELECT {columns} FROM waiting_tokens AS t WHERE t.id = ANY(? \
+         || ARRAY(SELECT l.id FROM unnest(?, ?) AS wanted (user_id, room_id) \
+             JOIN waiting_tokens AS l USING (user_id, room_id) \
+             WHERE l.state IN ('waiting', 'active')) \
+         || ARRAY(SELECT o.id FROM unnest(?) AS line (room_id) \
+             JOIN waiting_tokens AS o USING (room_id) \
+             WHERE o.state = 'active' AND o.ends_at <= transaction_timestamp())) \
+     ORDER BY t.id FOR NO KEY UPDATE",
+    [
+        ids(scope.tokens.iter().copied()),
+        ids(scope.live_tokens.iter().map(|(user_id, _)| *user_id)),
+        ids(scope.live_tokens.iter().map(|(_, room_id)| *room_id)),
+        ids(scope.lines.iter().copied())
+    ])
+    .await
+}
+
+async fn kept_answers(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<KeptAnswerRow>> {
+    let keys = || scope.kept_answers.iter();
+    load!(conn, KeptAnswerRow, unless scope.kept_answers.is_empty(),
+    "SELECT {columns} FROM unnest(?, ?, ?) AS wanted (user_id, call, key) \
+     JOIN kept_answers AS t USING (user_id, call, key) \
+     ORDER BY t.user_id, t.call, t.key FOR NO KEY UPDATE OF t",
+    [
+        ids(keys().map(|key| key.user_id)),
+        array(keys().map(|key| key.call.clone()).collect()),
+        array(keys().map(|key| key.key.clone()).collect())
+    ])
+    .await
+}
+
+type ReservedRow = (ReservationRow, SeatRow, i64);
+type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
+
+/// What users reserved in concerts and still have, a row a seat.
+async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<ReservedRow>> {
+    if scope.reserved_by.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT {}, {}, rs.price FROM unnest(?, ?) AS wanted (user_id, concert_id) \
+         JOIN reservations AS r USING (user_id, concert_id) \
+         JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
+         JOIN seats AS s ON s.id = rs.seat_id \
+         WHERE r.state IN ('held', 'confirmed') ORDER BY r.id, rs.position",
+        columns::<ReservationRow>("r"),
+        columns::<SeatRow>("s"),
+    );
+    let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
+    let concerts = ids(scope.reserved_by.iter().map(|(_, concert_id)| *concert_id));
+    Statement::<ReservedSql>::new(text, vec![users, concerts]).load(&mut &*conn).await
+}
+
+type ReservedSeatRow = (Uuid, SeatRow, i64);
+type ReservedSeatSql = (SqlUuid, <SeatRow as Row>::Sql, BigInt);
+
+/// The seats of the reservations that are locked.
+async fn seats_of_reservations(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> QueryResult<Vec<ReservedSeatRow>> {
+    if scope.reservations.is_empty() && scope.payments.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
+         JOIN seats AS s ON s.id = rs.seat_id \
+         WHERE rs.reservation_id = ANY(? || ARRAY( \
+             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
+         ORDER BY rs.reservation_id, rs.position",
+        columns::<SeatRow>("s"),
+    );
+    let parameters = vec![reservation_ids(scope), payment_ids(scope)];
+    Statement::<ReservedSeatSql>::new(text, parameters).load(&mut &*conn).await
+}
+
+/// Counts who is inside as of the beginning of the transaction: whoever ran out since then is
+/// counted still, so that nobody is let in to a place that somebody may yet keep.
+async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<HashMap<RoomId, Line>> {
+    if scope.lines.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = "SELECT room_id, \
+             (SELECT count(*) FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
+              AND t.state = 'active' AND t.ends_at > transaction_timestamp()), \
+             EXISTS (SELECT FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
+              AND t.state = 'waiting') \
+         FROM unnest(?) AS line (room_id)";
+    let parameters = vec![ids(scope.lines.iter().copied())];
+    let counts: Vec<(Uuid, i64, bool)> =
+        Statement::<(SqlUuid, BigInt, Bool)>::new(text, parameters).load(&mut &*conn).await?;
+    let lines = counts.into_iter().map(|(room_id, active, anyone_waiting)| {
+        let room_id = RoomId::from(room_id);
+        let active_count = read(active, "number of tokens");
+        active_count.map(|active_count| (room_id, Line { room_id, active_count, anyone_waiting }))
+    });
+    let unreadable = |error| diesel::result::Error::DeserializationError(Box::new(error));
+    lines.collect::<Result<_, Unreadable>>().map_err(unreadable)
+}
+
+/// The time, and never one before the last heartbeat, should the database's clock go back.
+async fn time(conn: &AsyncPgConnection) -> QueryResult<Timestamp> {
+    let text =
+        "SELECT greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))";
+    Statement::<Timestamptz>::new(text, vec![]).get_result(&mut &*conn).await
+}
+
+/// Shows of these ids, which never change.
+pub(crate) async fn shows(
+    conn: &AsyncPgConnection,
+    wanted: &[ShowId],
+) -> Result<Vec<Show>, SqlError> {
+    let rows: QueryResult<Vec<ShowRow>> = load!(conn, ShowRow, unless wanted.is_empty(),
+        "SELECT {columns} FROM shows AS t WHERE t.id = ANY(?)", [ids(wanted.iter().copied())])
+    .await;
+    Ok(rows?.into_iter().map(Show::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Concerts of these ids, which never change.
+pub(crate) async fn concerts(
+    conn: &AsyncPgConnection,
+    wanted: &[ConcertId],
+) -> Result<Vec<Concert>, SqlError> {
+    let rows: QueryResult<Vec<ConcertRow>> = load!(conn, ConcertRow, unless wanted.is_empty(),
+        "SELECT {columns} FROM concerts AS t WHERE t.id = ANY(?)", [ids(wanted.iter().copied())])
+    .await;
+    Ok(rows?.into_iter().map(Concert::try_from).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,121 @@
+use async_trait::async_trait;
+use diesel::prelude::{ExpressionMethods, QueryDsl};
+use diesel_async::RunQueryDsl;
+use domain::Timestamp;
+use domain::idempotency::IdempotencyKey;
+use domain::ids::{ReservationId, RoomId, TokenId};
+use domain::ports::{DueWork, Unavailable};
+use uuid::Uuid;
+
+use crate::schema::{kept_answers, reservations, waiting_tokens};
+use crate::store::PostgresStore;
+
+fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
+    keys.into_iter().map(Into::into).collect()
+}
+
+#[async_trait]
+impl DueWork for PostgresStore {
+    async fn lapsed_holds(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let lapsed = reservations::table
+                .filter(reservations::state.eq("held"))
+                .filter(reservations::held_until.le(now))
+                .order(reservations::held_until)
+                .limit(limit.into());
+            Ok(ids(lapsed.select(reservations::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn run_out_tokens(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let run_out = waiting_tokens::table
+                .filter(waiting_tokens::state.eq("active"))
+                .filter(waiting_tokens::ends_at.le(now))
+                .order(waiting_tokens::ends_at)
+                .limit(limit.into());
+            Ok(ids(run_out.select(waiting_tokens::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn active_tokens(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let mut active = waiting_tokens::table
+                .filter(waiting_tokens::state.eq("active"))
+                .order(waiting_tokens::id)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .into_boxed();
+            if let Some(after) = after {
+                active = active.filter(waiting_tokens::id.gt(Uuid::from(after)));
+            }
+            Ok(ids(active.load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn silent_tokens(
+        &self,
+        room_id: RoomId,
+        heard_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let silent = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
+                .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::heard_at.le(heard_before))
+                .order(waiting_tokens::number)
+                .limit(limit.into());
+            Ok(ids(silent.select(waiting_tokens::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let next = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
+                .filter(waiting_tokens::state.eq("waiting"))
+                .order(waiting_tokens::number)
+                .limit(limit.into());
+            Ok(ids(next.select(waiting_tokens::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn old_answers(
+        &self,
+        kept_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IdempotencyKey>, Unavailable> {
+        self.read(|mut conn| async move {
+            let old: Vec<(Uuid, String, String)> = kept_answers::table
+                .filter(kept_answers::created_at.le(kept_before))
+                .order(kept_answers::created_at)
+                .limit(limit.into())
+                .select((kept_answers::user_id, kept_answers::call, kept_answers::key))
+                .load(&mut conn)
+                .await?;
+            let keys = old.into_iter();
+            Ok(keys
+                .map(|(user, call, key)| IdempotencyKey { user_id: user.into(), call, key })
+                .collect())
+        })
+        .await
+    }
+}

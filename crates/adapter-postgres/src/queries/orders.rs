@@ -1,0 +1,115 @@
+use async_trait::async_trait;
+use diesel::prelude::{ExpressionMethods, QueryDsl, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use domain::ids::{PaymentId, ReservationId, UserId};
+use domain::page::{Page, PageRequest};
+use domain::payment::{Payment, Receipt};
+use domain::ports::{Orders, Unavailable};
+use domain::reservation::Reservation;
+use uuid::Uuid;
+
+use super::one_more;
+use crate::SqlError;
+use crate::rows::{PaymentRow, ReservationRow, SeatRow, with_their_seats};
+use crate::schema::{payments, reservation_seats, reservations, seats};
+use crate::store::{PostgresStore, Reader};
+
+#[async_trait]
+impl Orders for PostgresStore {
+    async fn reservation(&self, id: ReservationId) -> Result<Option<Reservation>, Unavailable> {
+        self.read(|mut conn| async move {
+            let row = reservations::table.find(Uuid::from(id)).select(ReservationRow::as_select());
+            let row: Vec<ReservationRow> = row.load(&mut conn).await?;
+            Ok(with_seats(&mut conn, row).await?.pop())
+        })
+        .await
+    }
+
+    async fn reservations(
+        &self,
+        user_id: UserId,
+        page: PageRequest<ReservationId>,
+    ) -> Result<Page<Reservation, ReservationId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let mut query = reservations::table
+                .filter(reservations::user_id.eq(Uuid::from(user_id)))
+                .order(reservations::id.desc())
+                .limit(one_more(page.limit))
+                .select(ReservationRow::as_select())
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(reservations::id.lt(Uuid::from(after)));
+            }
+            let rows = query.load(&mut conn).await?;
+            let found = with_seats(&mut conn, rows).await?;
+            Ok(Page::from_one_more(found, page.limit, |reservation| reservation.id))
+        })
+        .await
+    }
+
+    async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, Unavailable> {
+        self.read(|mut conn| async move {
+            let row = payments::table
+                .inner_join(reservations::table)
+                .filter(payments::id.eq(Uuid::from(id)))
+                .select((PaymentRow::as_select(), ReservationRow::as_select()));
+            let row = row.load(&mut conn).await?;
+            Ok(receipts(&mut conn, row).await?.pop())
+        })
+        .await
+    }
+
+    async fn payments(
+        &self,
+        user_id: UserId,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let mut query = payments::table
+                .inner_join(reservations::table)
+                .filter(payments::user_id.eq(Uuid::from(user_id)))
+                .order(payments::id.desc())
+                .limit(one_more(page.limit))
+                .select((PaymentRow::as_select(), ReservationRow::as_select()))
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(payments::id.lt(Uuid::from(after)));
+            }
+            let rows = query.load(&mut conn).await?;
+            let found = receipts(&mut conn, rows).await?;
+            Ok(Page::from_one_more(found, page.limit, |receipt| receipt.payment.id))
+        })
+        .await
+    }
+}
+
+/// Which seats a reservation has never changes, so they may be read after it.
+async fn with_seats(
+    conn: &mut Reader,
+    rows: Vec<ReservationRow>,
+) -> Result<Vec<Reservation>, SqlError> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let seats = reservation_seats::table
+        .inner_join(seats::table)
+        .filter(reservation_seats::reservation_id.eq_any(ids))
+        .order((reservation_seats::reservation_id, reservation_seats::position))
+        .select((
+            reservation_seats::reservation_id,
+            SeatRow::as_select(),
+            reservation_seats::price,
+        ));
+    Ok(with_their_seats(rows, seats.load(conn).await?)?)
+}
+
+async fn receipts(
+    conn: &mut Reader,
+    rows: Vec<(PaymentRow, ReservationRow)>,
+) -> Result<Vec<Receipt>, SqlError> {
+    let (payments, reservations): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let reservations = with_seats(conn, reservations).await?;
+    let receipts = payments.into_iter().zip(reservations).map(|(payment, reservation)| {
+        let payment = Payment::try_from(payment)?;
+        Ok::<_, SqlError>(Receipt { payment, reservation })
+    });
+    receipts.collect()
+}

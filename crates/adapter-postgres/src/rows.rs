@@ -1,0 +1,15 @@
+//! How entities look as rows.
+
+mod booking;
+mod money;
+mod people;
+mod row;
+mod selling;
+mod waiting;
+
+pub(crate) use booking::*;
+pub(crate) use money::*;
+pub(crate) use people::*;
+pub(crate) use row::*;
+pub(crate) use selling::*;
+pub(crate) use waiting::*;

@@ -1,0 +1,147 @@
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use domain::Timestamp;
+use domain::reservation::{Reservation, ReservationState, ReservedSeat};
+use uuid::Uuid;
+
+use super::row;
+use super::selling::SeatRow;
+use crate::columns::{Unreadable, number, present, read};
+use crate::schema::{reservation_seats, reservations};
+
+row! {
+    reservations by (id) changing (state, payment_id, confirmed_at, ended_at)
+    pub(crate) struct ReservationRow {
+        pub(crate) id: Uuid,
+        user_id: Uuid,
+        concert_id: Uuid,
+        show_id: Uuid,
+        date: NaiveDate,
+        total_amount: i64,
+        created_at: Timestamp,
+        held_until: Timestamp,
+        state: String,
+        payment_id: Option<Uuid>,
+        confirmed_at: Option<Timestamp>,
+        ended_at: Option<Timestamp>,
+    }
+}
+
+impl From<&Reservation> for ReservationRow {
+    fn from(reservation: &Reservation) -> Self {
+        let (state, payment_id, confirmed_at, ended_at) = match reservation.state {
+            ReservationState::Held => ("held", None, None, None),
+            ReservationState::Confirmed { payment_id, confirmed_at } => {
+                ("confirmed", Some(payment_id), Some(confirmed_at), None)
+            }
+            ReservationState::Expired { ended_at } => ("expired", None, None, Some(ended_at)),
+            ReservationState::Cancelled { ended_at } => ("cancelled", None, None, Some(ended_at)),
+            ReservationState::Refunded { payment_id, confirmed_at, refunded_at } => {
+                ("refunded", Some(payment_id), Some(confirmed_at), Some(refunded_at))
+            }
+        };
+        Self {
+            id: reservation.id.into(),
+            user_id: reservation.user_id.into(),
+            concert_id: reservation.concert_id.into(),
+            show_id: reservation.show_id.into(),
+            date: reservation.date,
+            total_amount: reservation.total_amount.into(),
+            created_at: reservation.created_at,
+            held_until: reservation.held_until,
+            state: state.to_owned(),
+            payment_id: payment_id.map(Into::into),
+            confirmed_at,
+            ended_at,
+        }
+    }
+}
+
+impl ReservationRow {
+    /// The reservation of this row and its seats.
+    pub(crate) fn with_seats(self, seats: Vec<ReservedSeat>) -> Result<Reservation, Unreadable> {
+        let payment_id = || present(self.payment_id, "payment of a reservation").map(Into::into);
+        let confirmed_at = || present(self.confirmed_at, "time of a payment");
+        let ended_at = || present(self.ended_at, "end of a reservation");
+        let state = match self.state.as_str() {
+            "held" => ReservationState::Held,
+            "confirmed" => ReservationState::Confirmed {
+                payment_id: payment_id()?,
+                confirmed_at: confirmed_at()?,
+            },
+            "expired" => ReservationState::Expired { ended_at: ended_at()? },
+            "cancelled" => ReservationState::Cancelled { ended_at: ended_at()? },
+            "refunded" => ReservationState::Refunded {
+                payment_id: payment_id()?,
+                confirmed_at: confirmed_at()?,
+                refunded_at: ended_at()?,
+            },
+            _ => return Err(Unreadable("reservation state")),
+        };
+        Ok(Reservation {
+            id: self.id.into(),
+            user_id: self.user_id.into(),
+            concert_id: self.concert_id.into(),
+            show_id: self.show_id.into(),
+            date: self.date,
+            seats,
+            total_amount: read(self.total_amount, "amount")?,
+            created_at: self.created_at,
+            held_until: self.held_until,
+            state,
+        })
+    }
+}
+
+row! {
+    reservation_seats by (reservation_id, position) changing ()
+    pub(crate) struct ReservationSeatRow {
+        reservation_id: Uuid,
+        position: i64,
+        seat_id: Uuid,
+        price: i64,
+        live: bool,
+    }
+}
+
+/// The rows that say which seats a reservation has.
+pub(crate) fn seat_rows(reservation: &Reservation) -> impl Iterator<Item = ReservationSeatRow> {
+    (0..).zip(&reservation.seats).map(|(position, seat): (u32, _)| ReservationSeatRow {
+        reservation_id: reservation.id.into(),
+        position: number(position),
+        seat_id: seat.id.into(),
+        price: seat.place.price.into(),
+        live: has_its_seats(reservation),
+    })
+}
+
+/// Whether the reservation still has its seats.
+pub(crate) const fn has_its_seats(reservation: &Reservation) -> bool {
+    matches!(reservation.state, ReservationState::Held | ReservationState::Confirmed { .. })
+}
+
+/// A seat of a reservation, at the price it had when it was held.
+pub(crate) fn reserved_seat(seat: SeatRow, price: i64) -> Result<ReservedSeat, Unreadable> {
+    let seat = domain::seat::Seat::try_from(seat)?;
+    let price = read(price, "price")?;
+    Ok(ReservedSeat { id: seat.id, place: domain::seat::Place { price, ..seat.place } })
+}
+
+/// Reservations' rows, and those of their seats in order, as the reservations. A reservation may be
+/// there more than once.
+pub(crate) fn with_their_seats(
+    rows: Vec<ReservationRow>,
+    seats: Vec<(Uuid, SeatRow, i64)>,
+) -> Result<Vec<Reservation>, Unreadable> {
+    let mut seats_of: HashMap<Uuid, Vec<ReservedSeat>> = HashMap::new();
+    for (reservation, seat, price) in seats {
+        seats_of.entry(reservation).or_default().push(reserved_seat(seat, price)?);
+    }
+    let with_seats = rows.into_iter().filter_map(|row| {
+        // A reservation has one seat or more, so one without has been here.
+        let seats = seats_of.remove(&row.id)?;
+        Some(row.with_seats(seats))
+    });
+    with_seats.collect()
+}

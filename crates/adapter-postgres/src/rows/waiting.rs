@@ -1,0 +1,155 @@
+use domain::Timestamp;
+use domain::ids::RoomId;
+use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_token::{Admission, TokenState, WaitingToken};
+use uuid::Uuid;
+
+use super::row;
+use crate::columns::{Unreadable, number, present, read};
+use crate::schema::{waiting_rooms, waiting_tokens};
+
+row! {
+    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, last_number, rate_used_until)
+    pub(crate) struct RoomRow {
+        id: Uuid,
+        concert_id: Option<Uuid>,
+        show_id: Option<Uuid>,
+        capacity: i64,
+        admissions_per_minute: Option<i64>,
+        active_ttl_seconds: i64,
+        idle_ttl_seconds: i64,
+        paused: bool,
+        last_number: i64,
+        rate_used_until: Timestamp,
+        created_at: Timestamp,
+    }
+}
+
+impl From<&WaitingRoom> for RoomRow {
+    fn from(room: &WaitingRoom) -> Self {
+        let (concert_id, show_id) = match room.door {
+            Door::Site => (None, None),
+            Door::Concert(id) => (Some(id.into()), None),
+            Door::Show(id) => (None, Some(id.into())),
+        };
+        Self {
+            id: room.id.into(),
+            concert_id,
+            show_id,
+            capacity: room.policy.capacity.into(),
+            admissions_per_minute: room.policy.admissions_per_minute.map(i64::from),
+            active_ttl_seconds: room.policy.active_ttl_seconds.into(),
+            idle_ttl_seconds: room.policy.idle_ttl_seconds.into(),
+            paused: room.policy.paused,
+            last_number: number(room.last_number),
+            rate_used_until: room.rate_used_until,
+            created_at: room.created_at,
+        }
+    }
+}
+
+impl TryFrom<RoomRow> for WaitingRoom {
+    type Error = Unreadable;
+
+    fn try_from(row: RoomRow) -> Result<Self, Unreadable> {
+        let id: RoomId = row.id.into();
+        let door = match (row.concert_id, row.show_id) {
+            (Some(concert), None) => Door::Concert(concert.into()),
+            (None, Some(show)) => Door::Show(show.into()),
+            (None, None) if id == RoomId::SITE => Door::Site,
+            _ => return Err(Unreadable("door of a room")),
+        };
+        let rate = row.admissions_per_minute.map(|rate| read(rate, "rate")).transpose()?;
+        let policy = RoomPolicy {
+            capacity: read(row.capacity, "capacity")?,
+            admissions_per_minute: rate,
+            active_ttl_seconds: read(row.active_ttl_seconds, "active time")?,
+            idle_ttl_seconds: read(row.idle_ttl_seconds, "idle time")?,
+            paused: row.paused,
+        };
+        Ok(Self {
+            id,
+            door,
+            policy,
+            last_number: read(row.last_number, "number")?,
+            rate_used_until: row.rate_used_until,
+            created_at: row.created_at,
+        })
+    }
+}
+
+row! {
+    waiting_tokens by (id) changing (heard_at, state, admitted_at, admitted_capacity, ends_at)
+    pub(crate) struct TokenRow {
+        id: Uuid,
+        user_id: Uuid,
+        room_id: Uuid,
+        concert_id: Option<Uuid>,
+        number: i64,
+        joined_at: Timestamp,
+        heard_at: Timestamp,
+        state: String,
+        admitted_at: Option<Timestamp>,
+        admitted_capacity: Option<i64>,
+        ends_at: Option<Timestamp>,
+    }
+}
+
+impl From<&WaitingToken> for TokenRow {
+    fn from(token: &WaitingToken) -> Self {
+        let (state, admission, ends_at) = match token.state {
+            TokenState::Waiting => ("waiting", None, None),
+            TokenState::Active { admission, expires_at } => {
+                ("active", Some(admission), Some(expires_at))
+            }
+            TokenState::Done { admission, ended_at } => ("done", Some(admission), Some(ended_at)),
+            TokenState::Expired { admission, ended_at } => ("expired", admission, Some(ended_at)),
+        };
+        Self {
+            id: token.id.into(),
+            user_id: token.user_id.into(),
+            room_id: token.room_id.into(),
+            concert_id: token.concert_id.map(Into::into),
+            number: number(token.number),
+            joined_at: token.joined_at,
+            heard_at: token.heard_at,
+            state: state.to_owned(),
+            admitted_at: admission.map(|admission| admission.at),
+            admitted_capacity: admission.map(|admission| admission.capacity.into()),
+            ends_at,
+        }
+    }
+}
+
+impl TryFrom<TokenRow> for WaitingToken {
+    type Error = Unreadable;
+
+    fn try_from(row: TokenRow) -> Result<Self, Unreadable> {
+        let admission = match (row.admitted_at, row.admitted_capacity) {
+            (Some(at), Some(capacity)) => {
+                Some(Admission { at, capacity: read(capacity, "capacity")? })
+            }
+            _ => None,
+        };
+        let ends_at = row.ends_at;
+        let admitted = || present(admission, "admission");
+        let ends = || present(ends_at, "end of a token");
+        let state = match row.state.as_str() {
+            "waiting" => TokenState::Waiting,
+            "active" => TokenState::Active { admission: admitted()?, expires_at: ends()? },
+            "done" => TokenState::Done { admission: admitted()?, ended_at: ends()? },
+            "expired" => TokenState::Expired { admission, ended_at: ends()? },
+            _ => return Err(Unreadable("token state")),
+        };
+        Ok(Self {
+            id: row.id.into(),
+            user_id: row.user_id.into(),
+            room_id: row.room_id.into(),
+            concert_id: row.concert_id.map(Into::into),
+            number: read(row.number, "number")?,
+            joined_at: row.joined_at,
+            heard_at: row.heard_at,
+            state,
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! The tables, as `migrations/postgres` makes them.
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    waiting_rooms (id) {
+        id -> Uuid,
+        concert_id -> Nullable<Uuid>,
+        show_id -> Nullable<Uuid>,
+        capacity -> BigInt,
+        admissions_per_minute -> Nullable<BigInt>,
+        active_ttl_seconds -> BigInt,
+        idle_ttl_seconds -> BigInt,
+        paused -> Bool,
+        last_number -> BigInt,
+        rate_used_until -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    concerts (id) {
+        id -> Uuid,
+        title -> Text,
+        venue -> Text,
+        time_zone -> Text,
+        currency -> Text,
+        sale_opens_at -> Nullable<Timestamptz>,
+        sale_closes_at -> Nullable<Timestamptz>,
+        max_seats_per_user -> BigInt,
+        room_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    shows (id) {
+        id -> Uuid,
+        concert_id -> Uuid,
+        starts_at -> Timestamptz,
+        date -> Date,
+        seat_count -> BigInt,
+        room_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    waiting_tokens (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        room_id -> Uuid,
+        concert_id -> Nullable<Uuid>,
+        number -> BigInt,
+        joined_at -> Timestamptz,
+        heard_at -> Timestamptz,
+        state -> Text,
+        admitted_at -> Nullable<Timestamptz>,
+        admitted_capacity -> Nullable<BigInt>,
+        ends_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    seats (id) {
+        id -> Uuid,
+        show_id -> Uuid,
+        number -> Text,
+        section -> Text,
+        row -> Text,
+        grade -> Text,
+        price -> BigInt,
+        version -> BigInt,
+        state -> Text,
+        reservation_id -> Nullable<Uuid>,
+        held_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    reservations (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        concert_id -> Uuid,
+        show_id -> Uuid,
+        date -> Date,
+        total_amount -> BigInt,
+        created_at -> Timestamptz,
+        held_until -> Timestamptz,
+        state -> Text,
+        payment_id -> Nullable<Uuid>,
+        confirmed_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    reservation_seats (reservation_id, position) {
+        reservation_id -> Uuid,
+        position -> BigInt,
+        seat_id -> Uuid,
+        price -> BigInt,
+        live -> Bool,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Uuid,
+        reservation_id -> Uuid,
+        user_id -> Uuid,
+        amount -> BigInt,
+        balance_before -> BigInt,
+        balance_after -> BigInt,
+        paid_at -> Timestamptz,
+        state -> Text,
+        refunded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    cash_accounts (user_id) {
+        user_id -> Uuid,
+        balance -> BigInt,
+        entry_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    cash_entries (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        number -> BigInt,
+        kind -> Text,
+        payment_id -> Nullable<Uuid>,
+        amount -> BigInt,
+        balance_after -> BigInt,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    kept_answers (user_id, call, key) {
+        user_id -> Uuid,
+        call -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        answer -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    service (id) {
+        id -> Integer,
+        heartbeat_at -> Nullable<Timestamptz>,
+        up_since -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    commits (id) {
+        id -> Uuid,
+        transaction -> BigInt,
+        server_id -> Uuid,
+        committed_at -> Timestamptz,
+        seat_ids -> Array<Uuid>,
+        token_ids -> Array<Uuid>,
+    }
+}
+
+diesel::joinable!(reservation_seats -> seats (seat_id));
+diesel::joinable!(payments -> reservations (reservation_id));
+diesel::joinable!(seats -> shows (show_id));
+diesel::joinable!(shows -> concerts (concert_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    concerts,
+    payments,
+    reservation_seats,
+    reservations,
+    seats,
+    shows,
+    waiting_tokens,
+);

@@ -1,0 +1,290 @@
+//! One of the writers: takes what waits, decides it all in one transaction, commits, and only then
+//! answers everyone.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
+use domain::records::Records;
+use group_commit::{Committer, Waiting};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::SqlError;
+use crate::clock::DatabaseClock;
+use crate::connect::{Database, Session};
+use crate::deciding::{Answer, Command, Programme, decide, together};
+use crate::loading::begin_and_load;
+use crate::saving::{CommitMark, is_nothing, save};
+use crate::settling::{Fortune, settle};
+
+/// How long a step of a group may take: to lock and load, to save, to commit.
+const STEP_WITHIN: Duration = Duration::from_millis(1_500);
+/// How much longer for each row that is saved.
+const STEP_WITHIN_MORE_A_ROW: Duration = Duration::from_micros(200);
+/// How often a group is tried whole before each of it is tried alone, and for how long.
+const TRIES_WHOLE: u32 = 2;
+const TRY_WHOLE_WITHIN: Duration = Duration::from_millis(500);
+/// After how long those of a group that were not tried alone yet are tried no more.
+const TRY_ALONE_WITHIN: Duration = Duration::from_secs(4);
+/// How often a group may find that it needs more than it locked.
+const LOCKS_MAX: u32 = 8;
+
+/// Hears of commits, once there is somebody to hear.
+pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
+
+/// What all writers of a store share.
+pub(crate) struct Desk {
+    pub(crate) database: Database,
+    pub(crate) clock: DatabaseClock,
+    pub(crate) observer: Observer,
+    pub(crate) programme: Programme,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) server_id: Uuid,
+}
+
+/// Owns a connection that writes.
+pub(crate) struct Worker {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) conn: Option<AsyncPgConnection>,
+}
+
+type Group = Vec<Waiting<Command, Answer>>;
+
+/// Why a group was not committed.
+enum Failure {
+    /// The database cannot be reached; whoever waits behind would hear the same.
+    Away(Unavailable),
+    /// It was rolled back for certain.
+    RolledBack(Unavailable),
+    /// The answer to COMMIT was lost.
+    Unknown(Box<Lost>),
+}
+
+/// A group whose answer to COMMIT was lost, and what to say should it turn out to be committed.
+struct Lost {
+    mark: CommitMark,
+    answers: Vec<Answer>,
+    changes: Records,
+    fault: Unavailable,
+}
+
+impl Worker {
+    /// Commits groups until all callers are gone.
+    pub(crate) async fn run(mut self, mut committer: Committer<Command, Answer>) {
+        while let Some(group) = committer.next_group().await {
+            if let Some(fault) = self.commit_and_answer(group).await {
+                // Nobody is to wait one after the other for what is known already.
+                while let Some(waiting) = committer.next_waiting() {
+                    waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
+                }
+            }
+        }
+    }
+
+    /// Returns why, if the database is away.
+    async fn commit_and_answer(&mut self, group: Group) -> Option<Unavailable> {
+        let began = Instant::now();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self
+                .commit(&group.iter().map(|waiting| &waiting.command).collect::<Vec<_>>())
+                .await
+            {
+                Ok(answers) => {
+                    answer_all(group, answers);
+                    return None;
+                }
+                Err(Failure::Unknown(lost)) => {
+                    tracing::warn!(error = %lost.fault, "the answer to a commit was lost");
+                    tokio::spawn(find_out(Arc::clone(&self.desk), *lost, group));
+                    return None;
+                }
+                Err(Failure::Away(fault)) => {
+                    tell_all(group, &fault);
+                    return Some(fault);
+                }
+                Err(Failure::RolledBack(fault)) => {
+                    tracing::debug!(error = %fault, tries, "a group was rolled back");
+                    if tries >= TRIES_WHOLE || began.elapsed() > TRY_WHOLE_WITHIN {
+                        return self.commit_one_by_one(group, began, &fault).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One of the group spoils it for the others, so each is tried for itself.
+    async fn commit_one_by_one(
+        &mut self,
+        group: Group,
+        began: Instant,
+        fault: &Unavailable,
+    ) -> Option<Unavailable> {
+        if group.len() == 1 {
+            tell_all(group, fault);
+            return None;
+        }
+        let mut away = None;
+        for waiting in group {
+            if let Some(fault) = &away {
+                waiting.answer(Err(UpdateError::Unavailable(Unavailable::clone(fault))));
+            } else if began.elapsed() > TRY_ALONE_WITHIN {
+                waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
+            } else {
+                away = Box::pin(self.commit_and_answer(vec![waiting])).await;
+            }
+        }
+        away
+    }
+
+    /// Decides `commands` in one transaction and commits it. Answers are in the same order.
+    async fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                let connected = self.desk.database.connect(Session::Writes).await;
+                connected.map_err(|error| {
+                    let what = format!("the database is away: {error}");
+                    Failure::Away(Unavailable::from_source(what, error))
+                })?
+            }
+        };
+        let committed = commit_on(&conn, &self.desk, commands).await;
+        // A connection that failed in the middle of something is not used again.
+        match &committed {
+            Ok(_) => self.conn = Some(conn),
+            Err(Failure::RolledBack(_)) => {
+                let rolled_back =
+                    timeout(STEP_WITHIN, (&mut &conn).batch_execute("ROLLBACK")).await;
+                self.conn = matches!(rolled_back, Ok(Ok(()))).then_some(conn);
+            }
+            Err(Failure::Away(_) | Failure::Unknown(_)) => {}
+        }
+        committed
+    }
+}
+
+async fn commit_on(
+    conn: &AsyncPgConnection,
+    desk: &Desk,
+    commands: &[&Command],
+) -> Result<Vec<Answer>, Failure> {
+    let mut scope = together(commands);
+    for _ in 0..LOCKS_MAX {
+        let mut loaded = within(STEP_WITHIN, begin_and_load(conn, &scope)).await.map_err(failed)?;
+        let adding = desk.programme.add_to(&mut loaded, &scope, conn);
+        within(STEP_WITHIN, adding).await.map_err(failed)?;
+        let now = desk.clock.decide_at(loaded.time);
+        let decided = decide(commands, &scope, &loaded, now);
+        if !decided.missing.is_empty() {
+            // Locked now, it would be out of order; so everything is, once more.
+            scope.absorb(&decided.missing);
+            within(STEP_WITHIN, end(conn, "ROLLBACK")).await.map_err(failed)?;
+            continue;
+        }
+        let (answers, changes) = (decided.answers, decided.changes);
+        let uptime = loaded.uptime.as_ref();
+        if is_nothing(&changes, uptime) {
+            within(STEP_WITHIN, end(conn, "ROLLBACK")).await.map_err(failed)?;
+            return Ok(answers);
+        }
+        let mark = CommitMark { id: desk.ids.next(), server_id: desk.server_id };
+        let limit = STEP_WITHIN + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
+        within(limit, save(conn, &changes, uptime, mark)).await.map_err(failed)?;
+        // Every statement has answered without an error, or COMMIT would answer ROLLBACK, and
+        // that is no error.
+        return match within(STEP_WITHIN, end(conn, "COMMIT")).await {
+            Ok(()) => {
+                desk.tell(&changes);
+                Ok(answers)
+            }
+            Err(error) if was_refused(&error) => Err(failed(error)),
+            Err(error) => {
+                let fault = fault("the answer to COMMIT was lost", error);
+                Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
+            }
+        };
+    }
+    Err(Failure::RolledBack(Unavailable::because("what a change needs keeps changing")))
+}
+
+impl Desk {
+    /// Tells whoever listens what is in the database for good.
+    pub(crate) fn tell(&self, changes: &Records) {
+        if let Some(observer) = self.observer.get() {
+            observer.committed(changes);
+        }
+    }
+}
+
+/// Finds out whether a group was committed, and answers it.
+async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
+    match settle(&desk.database, lost.mark).await {
+        Fortune::Committed => {
+            desk.tell(&lost.changes);
+            answer_all(group, lost.answers);
+        }
+        Fortune::RolledBack => tell_all(group, &lost.fault),
+        Fortune::Unknown => {
+            tracing::error!("whether a group was committed is not known");
+            for waiting in group {
+                waiting.answer(Err(UpdateError::Unknown(lost.fault.clone())));
+            }
+        }
+    }
+}
+
+fn answer_all(group: Group, answers: Vec<Answer>) {
+    for (waiting, answer) in group.into_iter().zip(answers) {
+        waiting.answer(answer);
+    }
+}
+
+fn tell_all(group: Group, fault: &Unavailable) {
+    tracing::warn!(error = %fault, waiting = group.len(), "a group was not committed");
+    for waiting in group {
+        waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
+    }
+}
+
+fn row_count(changes: &Records) -> u32 {
+    let rows = changes.seats.changes().count() + changes.tokens.changes().count();
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+async fn end(mut conn: &AsyncPgConnection, how: &str) -> Result<(), SqlError> {
+    Ok(conn.batch_execute(how).await?)
+}
+
+async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, SqlError>>,
+) -> Result<T, SqlError> {
+    timeout(limit, step).await.unwrap_or(Err(SqlError::TooSlow(limit)))
+}
+
+/// A step before COMMIT failed, so nothing is in the database, nor will be.
+fn failed(error: SqlError) -> Failure {
+    let too_slow = matches!(error, SqlError::TooSlow(_));
+    let fault = fault("a change was not committed", error);
+    if too_slow { Failure::Away(fault) } else { Failure::RolledBack(fault) }
+}
+
+/// Whether the database itself answered COMMIT with a no.
+fn was_refused(error: &SqlError) -> bool {
+    match error {
+        SqlError::Diesel(Error::DatabaseError(kind, _)) => {
+            use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
+            !matches!(kind, ClosedConnection | UnableToSendCommand | Unknown)
+        }
+        _ => false,
+    }
+}
+
+fn fault(what: &str, error: SqlError) -> Unavailable {
+    Unavailable::from_source(format!("{what}: {error}"), error)
+}

@@ -1,0 +1,187 @@
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{Binaries, Postgres, execute, find};
+
+/// Whether a commit survives the end of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It does, as PostgreSQL does by default.
+    Default,
+    /// It survives the end of PostgreSQL only, which is quicker.
+    Off,
+}
+
+/// Starts and ends PostgreSQL as told, line by line, and takes everything away at the end of its
+/// input: when whoever tells it has ended.
+const KEEPER: &str = r#"
+server=
+while read -r order; do
+    case $order in
+        start) "$1" -D "$2/data" >>"$2/log" 2>&1 </dev/null & server=$! ;;
+        kill) kill -KILL $server; wait $server ;;
+    esac
+done
+[ -n "$server" ] && kill -INT $server && wait $server
+rm -rf "$2"
+"#;
+
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// A PostgreSQL of our own.
+#[derive(Debug)]
+pub struct Cluster {
+    port: u16,
+    orders: Mutex<ChildStdin>,
+    _keeper: Child,
+    /// The binaries it runs on.
+    pub binaries: Binaries,
+}
+
+impl Cluster {
+    /// Makes and starts one.
+    ///
+    /// # Errors
+    /// One line that says what is missing or went wrong.
+    pub fn start(durability: Durability) -> Result<Self, String> {
+        let binaries = find()?;
+        let said = |error: std::io::Error| format!("PostgreSQL cannot be started: {error}");
+        let folder = tempfile::Builder::new().prefix("stagedoor-postgres-").tempdir();
+        let folder = folder.map_err(said)?.keep();
+        let user = unprivileged_user(&folder)?;
+        let make = |program: PathBuf| {
+            let mut command = Command::new(program);
+            command.current_dir(&folder).stdin(Stdio::null());
+            if let Some((user, group)) = user {
+                command.uid(user).gid(group);
+            }
+            command
+        };
+        if let Some((user, group)) = user {
+            chown(&folder, Some(user), Some(group)).map_err(said)?;
+        }
+        let made = make(binaries.path("initdb"))
+            .args(["--auth=trust", "--username=stagedoor", "--encoding=UTF8", "--locale=C"])
+            .args(["--no-sync", "--pgdata"])
+            .arg(folder.join("data"))
+            .output()
+            .map_err(said)?;
+        if !made.status.success() {
+            let reason = String::from_utf8_lossy(&made.stderr);
+            let reason = reason.lines().last().unwrap_or_default().to_owned();
+            return Err(format!("PostgreSQL cannot be started: {reason}"));
+        }
+        let port = free_port().map_err(said)?;
+        configure(&folder.join("data"), port, durability).map_err(said)?;
+        let mut keeper = make(PathBuf::from("sh"))
+            .args(["-c", KEEPER, "keeper"])
+            .arg(binaries.path("postgres"))
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // What a terminal sends to the tests does not reach it.
+            .process_group(0)
+            .spawn()
+            .map_err(said)?;
+        let orders = Mutex::new(keeper.stdin.take().expect("it is piped"));
+        let cluster = Self { port, orders, _keeper: keeper, binaries };
+        cluster.order("start");
+        cluster.wait_until_it_answers()?;
+        Ok(cluster)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&self) {
+        self.order("kill");
+    }
+
+    /// Starts it again.
+    ///
+    /// # Panics
+    /// When it does not answer in time.
+    pub fn start_again(&self) {
+        let began = Instant::now();
+        while began.elapsed() < STARTS_WITHIN {
+            // What is left of the one that was killed may still hold its memory.
+            self.order("start");
+            if self.answers_within(Duration::from_secs(3)) {
+                return;
+            }
+        }
+        panic!("PostgreSQL does not start again");
+    }
+
+    /// The port that it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn order(&self, order: &str) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(orders, "{order}").expect("its keeper is there");
+    }
+
+    fn wait_until_it_answers(&self) -> Result<(), String> {
+        if self.answers_within(STARTS_WITHIN) {
+            return Ok(());
+        }
+        Err(format!("PostgreSQL does not answer within {STARTS_WITHIN:?}"))
+    }
+
+    fn answers_within(&self, limit: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < limit {
+            if execute(&self.url("postgres"), "SELECT 1").is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+}
+
+impl Postgres for Cluster {
+    fn url(&self, database: &str) -> String {
+        format!("postgres://stagedoor@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+/// PostgreSQL refuses to run as root: then it is the user that its package made, or nobody.
+fn unprivileged_user(folder: &Path) -> Result<Option<(u32, u32)>, String> {
+    let owner = std::fs::metadata(folder).map_err(|error| error.to_string())?.uid();
+    if owner != 0 {
+        return Ok(None);
+    }
+    let number = |flag: &str, user: &str| {
+        let said = Command::new("id").args([flag, user]).output().ok()?;
+        String::from_utf8_lossy(&said.stdout).trim().parse().ok()
+    };
+    let users = ["postgres", "nobody"].into_iter();
+    let mut ids = users.filter_map(|user| Some((number("-u", user)?, number("-g", user)?)));
+    ids.next().map(Some).ok_or_else(|| "PostgreSQL needs a user that is not root".to_owned())
+}
+
+/// A port that is free just now, and is not given to anyone who asks for any port soon.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn configure(data: &Path, port: u16, durability: Durability) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().append(true).open(data.join("postgresql.conf"))?;
+    writeln!(file, "listen_addresses = '127.0.0.1'")?;
+    writeln!(file, "port = {port}")?;
+    writeln!(file, "unix_socket_directories = ''")?;
+    writeln!(file, "max_connections = 300")?;
+    if durability == Durability::Off {
+        writeln!(file, "fsync = off")?;
+    }
+    Ok(())
+}
