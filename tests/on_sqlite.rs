@@ -1,4 +1,4 @@
-//! The binary, started as a process on a free port, over real HTTP.
+//! The binary on the embedded store, started as a process on a free port, over real HTTP.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +10,12 @@
 
 mod contract;
 mod crashes;
+mod file;
 mod harness;
 mod privacy;
 mod races;
 mod running;
 mod seeds;
 mod streams;
+
+const ON_POSTGRES: bool = false;

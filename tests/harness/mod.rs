@@ -1,26 +1,30 @@
 //! Starts the binary, and speaks to it as its clients do.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use throw_away_postgres::Database;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder with a database in it, on which servers can be started one after the other.
+/// A store, on which servers can be started: one after the other on a file, and any number at once
+/// on PostgreSQL; and a folder for them to run in.
 pub(crate) struct Installation {
     folder: TempDir,
+    database: Option<Database>,
     settings: Vec<(String, String)>,
 }
 
 impl Installation {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() }
+        let database = crate::ON_POSTGRES.then(|| throw_away_postgres::shared().create_database());
+        Self { folder: tempfile::tempdir().unwrap(), database, settings: Vec::new() }
     }
 
     /// With a setting, as it is named in the environment after `STAGEDOOR_`.
@@ -29,8 +33,12 @@ impl Installation {
         self
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("stagedoor.db")
+    /// Where its store is.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url.clone(),
+            None => format!("sqlite:{}", self.folder.path().join("stagedoor.db").display()),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -48,10 +56,13 @@ impl Installation {
     pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .env_clear()
-            .env("STAGEDOOR_DATABASE_URL", format!("sqlite:{}", self.database().display()))
+            .env("STAGEDOOR_DATABASE_URL", self.database_url())
             .env("STAGEDOOR_LISTEN", "127.0.0.1:0")
-            .envs(self.settings.iter().cloned())
             .current_dir(self.folder.path());
+        if self.database.is_some() {
+            command.env("STAGEDOOR_SECRET", "what all servers on one PostgreSQL share");
+        }
+        command.envs(self.settings.iter().cloned());
     }
 
     /// Runs the binary to its end.

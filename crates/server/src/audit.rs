@@ -13,9 +13,9 @@ const TOLD_MAX: usize = 20;
 
 /// Says of each invariant whether it holds, a line each.
 pub(crate) async fn audit(settings: &Settings) -> Result<ExitCode> {
-    anyhow::ensure!(settings.database.exists(), "there is no {}", settings.database.display());
+    anyhow::ensure!(settings.database.exists(), "there is no {}", settings.database);
     // An audit signs nothing, so any secret will do.
-    let app = application(settings, &Secret::random(), Company::BesideOthers)?;
+    let app = application(settings, &Secret::random(), Company::BesideOthers).await?;
     let mut sound = true;
     for finding in app.audit.execute().await? {
         let verdict = if finding.breaches.is_empty() { "ok    " } else { "BROKEN" };

@@ -73,8 +73,8 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Some(("migrate", matches)) => {
             let settings = Settings::read(matches)?;
-            adapter_sqlite::migrate(&settings.database)?;
-            println!("{} is up to date", settings.database.display());
+            runtime().block_on(settings.database.migrate())?;
+            println!("{} is up to date", settings.database);
             Ok(ExitCode::SUCCESS)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),

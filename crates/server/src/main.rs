@@ -2,6 +2,7 @@
 
 mod audit;
 mod command_line;
+mod database;
 mod demo;
 mod secret;
 mod serve;

@@ -6,15 +6,21 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use adapter_auth::Secret;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use crate::database::DatabaseUrl;
 use crate::settings::Settings;
 
-/// The secret that was given, or the one that is kept beside the file, made if there is none.
+/// The secret that was given, or the one that is kept beside the file, made if there is none. The
+/// servers on one PostgreSQL must all have the same, so there it must be given.
 pub(crate) fn secret(settings: &Settings) -> Result<Secret> {
-    match &settings.secret {
-        Some(secret) => Ok(secret.clone()),
-        None => kept_beside(&settings.database),
+    match (&settings.secret, &settings.database) {
+        (Some(secret), _) => Ok(secret.clone()),
+        (None, DatabaseUrl::Sqlite(path)) => kept_beside(path),
+        (None, DatabaseUrl::Postgres(_)) => bail!(
+            "STAGEDOOR_SECRET is needed with PostgreSQL, the same on all servers, \
+             32 characters or more"
+        ),
     }
 }
 

@@ -22,7 +22,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Serves until a signal says to stop.
 pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     let secret = secret(settings)?;
-    let app = application(settings, &secret, Company::Alone)?;
+    let app = application(settings, &secret, Company::Alone).await?;
     ensure_currency(&app, settings).await?;
     if let Some(outage) = app.keep_time.resume().await? {
         let seconds = outage.lasted.num_seconds();

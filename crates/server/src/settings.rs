@@ -11,6 +11,8 @@ use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
 use domain::money::{Amount, Currency};
 
+use crate::database::DatabaseUrl;
+
 /// A setting as people know it.
 pub(crate) struct Setting {
     /// `hold_seconds` in TOML, `--hold-seconds` as a flag, `STAGEDOOR_HOLD_SECONDS` in the
@@ -27,11 +29,16 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 /// Every setting there is.
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("listen", "127.0.0.1:8080", "Address and port to listen on"),
-    setting("database_url", "sqlite:data/stagedoor.db", "Where everything is kept"),
+    setting(
+        "database_url",
+        "sqlite:data/stagedoor.db",
+        "Where everything is kept: sqlite: and a path, or postgres://…",
+    ),
     setting(
         "secret",
         "",
-        "Signs tokens, 32 characters or more; none: made and kept beside the file",
+        "Signs tokens, 32 characters or more, the same on all servers; none: made and kept beside \
+         the file, which PostgreSQL has not",
     ),
     setting(
         "secret_previous",
@@ -52,6 +59,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("sweep_interval_ms", "1000", "How often what is over is written down"),
     setting("group_max", "256", "How many changes one transaction carries"),
     setting("waiting_max", "4096", "How many changes may wait for a transaction"),
+    setting("writers", "2", "How many connections write to PostgreSQL, side by side"),
     setting("readers", "4", "How many connections read from the store"),
     setting("workers", "2", "How many threads answer requests"),
     setting("connections_max", "25000", "How many connections there may be at once"),
@@ -68,8 +76,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// What an installation decided.
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
-    /// The SQLite file.
-    pub(crate) database: PathBuf,
+    pub(crate) database: DatabaseUrl,
     pub(crate) secret: Option<Secret>,
     pub(crate) secret_previous: Vec<Secret>,
     pub(crate) access_token_lifetime: TimeDelta,
@@ -86,6 +93,7 @@ pub(crate) struct Settings {
     pub(crate) sweep_interval_ms: u64,
     pub(crate) group_max: usize,
     pub(crate) waiting_max: usize,
+    pub(crate) writers: usize,
     pub(crate) readers: u32,
     pub(crate) workers: usize,
     pub(crate) connections_max: usize,
@@ -167,6 +175,12 @@ impl Source<'_> {
         })
     }
 
+    /// A wrong URL is not repeated: it may hold a password.
+    fn database(&self) -> Result<DatabaseUrl> {
+        let Given { value, place } = self.given("database_url");
+        DatabaseUrl::read(value.trim()).map_err(|wrong| anyhow!("{place}: {wrong}"))
+    }
+
     fn list(&self, name: &'static str) -> Vec<String> {
         let value = self.given(name).value;
         value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -187,7 +201,7 @@ impl Settings {
         Ok(Self {
             listen: source
                 .read("listen", "an address and a port, as 127.0.0.1:8080", |v| v.parse().ok())?,
-            database: source.read("database_url", "sqlite: and the path of a file", sqlite_path)?,
+            database: source.database()?,
             secret: source.read("secret", secret_form, |value| match value {
                 "" => Some(None),
                 value => Secret::new(value).ok().map(Some),
@@ -211,6 +225,7 @@ impl Settings {
             sweep_interval_ms: source.number("sweep_interval_ms", 1, MOST)?,
             group_max: source.number("group_max", 1, 4_096)?,
             waiting_max: source.number("waiting_max", 1, 1_000_000)?,
+            writers: source.number("writers", 1, 64)?,
             readers: source.number("readers", 1, 64)?,
             workers: source.number("workers", 1, 256)?,
             connections_max: source.number("connections_max", 1, 1_000_000)?,
@@ -230,12 +245,6 @@ impl Settings {
 
 fn money(minor_units: i64) -> Amount {
     Amount::new(minor_units).unwrap_or(Amount::MAX)
-}
-
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
@@ -276,7 +285,7 @@ mod tests {
     fn every_setting_has_a_default_that_is_right() {
         let settings = read(&[]).unwrap();
         assert_eq!((settings.hold_seconds, settings.seats_per_reservation), (300, 4));
-        assert_eq!(settings.database, PathBuf::from("data/stagedoor.db"));
+        assert_eq!(settings.database.to_string(), "data/stagedoor.db");
     }
 
     #[test]
@@ -295,7 +304,6 @@ mod tests {
         for (flag, value) in [
             ("--hold-seconds", "five"),
             ("--listen", "8080"),
-            ("--database-url", "mysql://here"),
             ("--currency", "won"),
             ("--log-format", "xml"),
         ] {
@@ -309,6 +317,22 @@ mod tests {
     fn a_wrong_secret_is_not_repeated() {
         let said = format!("{:#}", read(&["--secret", "hush"]).err().unwrap());
         assert_eq!(said, "--secret: a secret has at least 32 characters");
+        for url in ["mysql://me:hush@here/shop", "postgres://me:hush@here:port/shop", "sqlite:"] {
+            let said = format!("{:#}", read(&["--database-url", url]).err().unwrap());
+            assert!(said.starts_with("--database-url: ") && !said.contains("hush"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_a_file_or_postgresql() {
+        for (url, shown) in [
+            ("sqlite:here/it is.db", "here/it is.db"),
+            ("sqlite:///here/it.db", "/here/it.db"),
+            ("postgres://me:hush@db.example/shop", "postgres://db.example:5432/shop"),
+        ] {
+            let settings = read(&["--database-url", url]).unwrap();
+            assert_eq!(settings.database.to_string(), shown);
+        }
     }
 
     #[test]

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use adapter_auth::{
     Argon2Passwords, JwtAccessTokens, Keyring, RandomIds, Secret, SignedQueueTokens,
 };
-use adapter_sqlite::{SqliteStore, StoreOptions};
+use adapter_postgres::PostgresStore;
+use adapter_sqlite::SqliteStore;
 use anyhow::Result;
 use application::{Application, Policies, Ports};
 use domain::cash::CashPolicy;
 use domain::payment::RefundPolicy;
+use domain::ports::{CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, Store, Users};
 use domain::reservation::BookingPolicy;
 use domain::waiting_room::RoomPolicy;
 
+use crate::database::DatabaseUrl;
 use crate::settings::Settings;
 
-/// Whether a store is opened for a server, which must be alone, or for a command beside it.
+/// Whether a store is opened for a server, which must be alone with a file, or for a command beside
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Company {
     Alone,
@@ -23,23 +27,56 @@ pub(crate) enum Company {
 }
 
 /// Opens the store and wires all use cases to it.
-pub(crate) fn application(
+pub(crate) async fn application(
     settings: &Settings,
     secret: &Secret,
     company: Company,
 ) -> Result<Arc<Application>> {
-    let store = SqliteStore::open(&StoreOptions {
-        path: settings.database.clone(),
-        exclusive: company == Company::Alone,
-        group_max: settings.group_max,
-        waiting_max: settings.waiting_max,
-        readers: settings.readers,
-    })?;
-    let store = Arc::new(store);
+    match &settings.database {
+        DatabaseUrl::Sqlite(path) => {
+            let store = SqliteStore::open(&adapter_sqlite::StoreOptions {
+                path: path.clone(),
+                exclusive: company == Company::Alone,
+                group_max: settings.group_max,
+                waiting_max: settings.waiting_max,
+                readers: settings.readers,
+            })?;
+            let store = Arc::new(store);
+            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret)?;
+            store.observe(app.commit_observer());
+            Ok(app)
+        }
+        DatabaseUrl::Postgres(database) => {
+            let options = adapter_postgres::StoreOptions {
+                database: database.clone(),
+                writers: settings.writers,
+                group_max: settings.group_max,
+                waiting_max: settings.waiting_max,
+                readers: usize::try_from(settings.readers)?,
+                ids: Arc::new(RandomIds),
+            };
+            let store = Arc::new(PostgresStore::open(&options).await?);
+            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret)?;
+            store.observe(app.commit_observer());
+            Ok(app)
+        }
+    }
+}
+
+/// All use cases over a store.
+fn wire<S>(
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+    secret: &Secret,
+) -> Result<Arc<Application>>
+where
+    S: Store + Users + Catalogue + Lines + Orders + CashBook + DueWork + Ledger + 'static,
+{
     let keyring = Keyring::new(secret, &settings.secret_previous);
     let ports = Ports {
         store: store.clone(),
-        clock: Arc::new(store.clock()),
+        clock,
         ids: Arc::new(RandomIds),
         users: store.clone(),
         catalogue: store.clone(),
@@ -47,7 +84,7 @@ pub(crate) fn application(
         orders: store.clone(),
         cash_book: store.clone(),
         due_work: store.clone(),
-        ledger: store.clone(),
+        ledger: store,
         passwords: Arc::new(Argon2Passwords::new()?),
         access_tokens: Arc::new(JwtAccessTokens::new(
             keyring.clone(),
@@ -55,9 +92,7 @@ pub(crate) fn application(
         )),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring)),
     };
-    let app = Arc::new(Application::new(ports, policies(settings)));
-    store.observe(app.commit_observer());
-    Ok(app)
+    Ok(Arc::new(Application::new(ports, policies(settings))))
 }
 
 fn policies(settings: &Settings) -> Policies {

@@ -1,0 +1,63 @@
+//! Which store is meant: the one place that knows that there are two.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use adapter_postgres::Database;
+use anyhow::Result;
+
+/// Where everything is kept. Shows itself without a password.
+#[derive(Debug, Clone)]
+pub(crate) enum DatabaseUrl {
+    /// In a file, for one server.
+    Sqlite(PathBuf),
+    /// In PostgreSQL, for any number of servers.
+    Postgres(Database),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite:` and a path, or `postgres://…`.
+    ///
+    /// # Errors
+    /// What is wrong, without the URL, which may hold a password.
+    pub(crate) fn read(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let empty = || "sqlite: and then no path".to_owned();
+            return (!path.is_empty()).then(|| Self::Sqlite(PathBuf::from(path))).ok_or_else(empty);
+        }
+        if url.starts_with("postgres") {
+            return url
+                .parse()
+                .map(Self::Postgres)
+                .map_err(|error: adapter_postgres::BadUrl| error.to_string());
+        }
+        Err("is neither sqlite: and the path of a file, nor postgres://…".to_owned())
+    }
+
+    /// Brings the schema up to date.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(path) => adapter_sqlite::migrate(path)?,
+            Self::Postgres(database) => adapter_postgres::migrate(database).await?,
+        }
+        Ok(())
+    }
+
+    /// Whether there can be anything in it yet.
+    pub(crate) fn exists(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => path.exists(),
+            Self::Postgres(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(database) => database.fmt(f),
+        }
+    }
+}

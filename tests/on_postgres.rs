@@ -1,0 +1,20 @@
+//! The binary on PostgreSQL, started as a process on a free port, over real HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "these are tests: they fail by panicking, and are clients with a clock of their own"
+)]
+
+mod contract;
+mod crashes;
+mod harness;
+mod privacy;
+mod races;
+mod running;
+mod seeds;
+mod streams;
+
+const ON_POSTGRES: bool = true;
