@@ -9,6 +9,7 @@ use domain::ports::{
     AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DueWork, Ids, Ledger, Lines, Orders,
     Passwords, QueueTokens, Store, Users,
 };
+use domain::records::Records;
 use domain::reservation::BookingPolicy;
 use domain::waiting_room::RoomPolicy;
 
@@ -22,7 +23,7 @@ use crate::operator::{
     Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, OpenSiteRoom, ShowRoom,
 };
 use crate::payment::{ListPayments, Pay, Refund, ShowPayment};
-use crate::queue::{Gate, Hearing, Leave, ShowTicket, TakePlace, TicketDesk};
+use crate::queue::{Board, Gate, Hearing, Leave, ShowTicket, TakePlace, TicketDesk};
 use crate::sweeping::{
     AdmitNext, DropIdle, EndRunOut, ExpireHolds, ForgetAnswers, KeepTime, WriteHeard,
 };
@@ -70,6 +71,7 @@ pub struct Application {
     pub clock: Arc<dyn Clock>,
     pub policies: Policies,
     pub seat_maps: Arc<SeatMaps>,
+    pub board: Arc<Board>,
 
     pub authenticate: Authenticate,
     pub sign_up: SignUp,
@@ -139,7 +141,8 @@ impl Application {
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
         let programme = Arc::new(Programme::new(catalogue.clone()));
         let hearing = Arc::new(Hearing::default());
-        let gate = Arc::new(Gate::new(lines.clone(), clock.clone()));
+        let board = Arc::new(Board::default());
+        let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
         let desk = Arc::new(TicketDesk::new(lines.clone(), catalogue.clone(), clock.clone()));
         let new_rooms = || policies.new_rooms.clone();
         Self {
@@ -215,12 +218,13 @@ impl Application {
             audit: Audit::new(ledger),
             admit_next: AdmitNext::new(store.clone(), due_work.clone(), lines.clone()),
             end_run_out: EndRunOut::new(store.clone(), due_work.clone(), clock.clone()),
-            drop_idle: DropIdle::new(store.clone(), due_work.clone(), lines, clock.clone()),
+            drop_idle: DropIdle::new(store.clone(), due_work.clone(), lines.clone(), clock.clone()),
             expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
             forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
-            keep_time: KeepTime::new(store.clone(), due_work),
+            keep_time: KeepTime::new(store.clone(), due_work, lines),
             write_heard: WriteHeard::new(store.clone(), hearing),
             seat_maps,
+            board,
             policies,
             store,
             clock,
@@ -230,6 +234,24 @@ impl Application {
     /// Who must hear of every commit of this server.
     #[must_use]
     pub fn commit_observer(&self) -> Arc<dyn CommitObserver> {
-        self.seat_maps.clone()
+        Arc::new(InMemory { seat_maps: self.seat_maps.clone(), board: self.board.clone() })
+    }
+}
+
+/// All that is kept in memory and follows the commits.
+struct InMemory {
+    seat_maps: Arc<SeatMaps>,
+    board: Arc<Board>,
+}
+
+impl CommitObserver for InMemory {
+    fn committed(&self, changes: &Records) {
+        self.seat_maps.committed(changes);
+        self.board.committed(changes);
+    }
+
+    fn lost_track(&self) {
+        self.seat_maps.lost_track();
+        self.board.lost_track();
     }
 }

@@ -14,6 +14,15 @@ pub struct Uptime {
     pub up_since: Timestamp,
 }
 
+/// A time in which no server could do its work: none was up, or the store was away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// When a server was last heard of.
+    pub began_at: Timestamp,
+    /// How long nobody was there.
+    pub lasted: TimeDelta,
+}
+
 impl Uptime {
     /// Servers beat once a second; a silence longer than this is an outage.
     pub const SILENCE_MAX: TimeDelta = TimeDelta::seconds(5);
@@ -24,15 +33,23 @@ impl Uptime {
         Self { heartbeat_at: now, up_since: now }
     }
 
-    /// Notes that a server is there, and returns how long nobody was, if that was an outage.
-    pub fn beat(&mut self, now: Timestamp) -> Option<TimeDelta> {
+    /// The outage that goes on at `now`, or has just ended and is not accounted for. Until it is,
+    /// nobody is dropped, ended or let in.
+    #[must_use]
+    pub fn outage(&self, now: Timestamp) -> Option<Outage> {
         let silence = now - self.heartbeat_at;
+        let outage = Outage { began_at: self.heartbeat_at, lasted: silence };
+        (silence > Self::SILENCE_MAX).then_some(outage)
+    }
+
+    /// Notes that a server is there, and returns the outage that this ends, if it ends one.
+    pub fn beat(&mut self, now: Timestamp) -> Option<Outage> {
+        let outage = self.outage(now);
         self.heartbeat_at = self.heartbeat_at.max(now);
-        if silence <= Self::SILENCE_MAX {
-            return None;
+        if outage.is_some() {
+            self.up_since = now;
         }
-        self.up_since = now;
-        Some(silence)
+        outage
     }
 }
 
@@ -47,7 +64,11 @@ mod tests {
         assert_eq!(uptime.beat(start + TimeDelta::seconds(5)), None);
         assert_eq!(uptime.up_since, start);
         let back = start + TimeDelta::seconds(65);
-        assert_eq!(uptime.beat(back), Some(TimeDelta::seconds(60)));
+        let outage =
+            Outage { began_at: start + TimeDelta::seconds(5), lasted: TimeDelta::seconds(60) };
+        assert_eq!(uptime.outage(back), Some(outage));
+        assert_eq!(uptime.beat(back), Some(outage));
+        assert_eq!(uptime.outage(back), None);
         assert_eq!(uptime.up_since, back);
     }
 }

@@ -135,11 +135,9 @@ impl WaitingToken {
         }
     }
 
-    /// An active token that had not run out at `inside_at` gets the time of an outage back.
-    pub fn forgive_outage(&mut self, inside_at: Timestamp, lasted: TimeDelta) {
-        if let TokenState::Active { expires_at, .. } = &mut self.state
-            && *expires_at > inside_at
-        {
+    /// An active token stays as much longer as an outage lasted.
+    pub(crate) fn prolong(&mut self, lasted: TimeDelta) {
+        if let TokenState::Active { expires_at, .. } = &mut self.state {
             *expires_at += lasted;
         }
     }
@@ -179,11 +177,13 @@ impl WaitingToken {
     }
 
     /// Drops a waiting token that was not heard of for `idle_ttl_seconds`, of which only time
-    /// counts in which the service was up. Says whether it was dropped.
+    /// counts in which the service was up. While an outage is not accounted for, nobody is
+    /// dropped. Says whether it was.
     pub fn drop_idle(&mut self, idle_ttl_seconds: u32, uptime: &Uptime, now: Timestamp) -> bool {
         let patience = TimeDelta::seconds(i64::from(idle_ttl_seconds));
         let silent_since = self.heard_at.max(uptime.up_since);
-        if self.state != TokenState::Waiting || now - silent_since < patience {
+        let is_patient = now - silent_since < patience || uptime.outage(now).is_some();
+        if self.state != TokenState::Waiting || is_patient {
             return false;
         }
         self.state = TokenState::Expired { admission: None, ended_at: now };
@@ -264,23 +264,20 @@ mod tests {
 
     #[test]
     fn who_is_not_heard_of_is_dropped_but_an_outage_counts_for_nobody() {
-        let up = Uptime { heartbeat_at: START, up_since: START - seconds(10_000) };
+        let up_since =
+            |second| move |now| Uptime { heartbeat_at: now, up_since: START + seconds(second) };
+        let dropped = |token: &WaitingToken, second, uptime: &dyn Fn(Timestamp) -> Uptime| {
+            let now = START + seconds(second);
+            token.clone().drop_idle(120, &uptime(now), now)
+        };
         let mut silent = token(TokenState::Waiting);
-        assert!(!silent.drop_idle(120, &up, START + seconds(119)));
-        assert!(silent.clone().drop_idle(120, &up, START + seconds(120)));
-        let just_back = Uptime { up_since: START + seconds(1_000), ..up.clone() };
-        assert!(!silent.drop_idle(120, &just_back, START + seconds(1_100)));
+        assert!(!dropped(&silent, 119, &up_since(-10_000)));
+        assert!(dropped(&silent, 120, &up_since(-10_000)));
+        assert!(!dropped(&silent, 1_100, &up_since(1_000)));
+        let going_on = |_| Uptime { heartbeat_at: START, up_since: START };
+        assert!(!dropped(&silent, 1_000, &going_on), "the outage is not accounted for");
         silent.hear(START + seconds(1_000));
-        assert!(!silent.drop_idle(120, &up, START + seconds(1_119)));
-        assert!(!active().drop_idle(120, &up, START + seconds(1_000_000)));
-    }
-
-    #[test]
-    fn an_outage_is_given_back_to_who_was_inside_when_it_began() {
-        let mut token = active();
-        token.forgive_outage(START + seconds(600), seconds(60));
-        assert!(!token.is_live(START + seconds(600)));
-        token.forgive_outage(START + seconds(599), seconds(60));
-        assert!(token.is_live(START + seconds(659)));
+        assert!(!dropped(&silent, 1_119, &up_since(-10_000)));
+        assert!(!dropped(&active(), 1_000_000, &up_since(-10_000)));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     let secret = secret(settings)?;
     let app = application(settings, &secret, Company::Alone).await?;
     ensure_currency(&app, settings).await?;
-    if let Some(outage) = app.keep_time.resume().await? {
+    if let Some(outage) = app.keep_time.execute().await? {
         let seconds = outage.lasted.num_seconds();
         tracing::info!(seconds, "nobody served for a while; who was inside stays as much longer");
     }

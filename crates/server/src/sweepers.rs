@@ -26,7 +26,7 @@ impl Sweepers {
     pub(crate) fn start(app: &Arc<Application>, sweep_every: Duration) -> Self {
         let mut sweepers = Self { stop: watch::channel(false).0, tasks: JoinSet::new() };
         sweepers.every(ADMIT_EVERY, app, "letting in", async |app| app.admit_next.execute().await);
-        sweepers.every(BEAT_EVERY, app, "keeping time", async |app| app.keep_time.go_on().await);
+        sweepers.every(BEAT_EVERY, app, "keeping time", async |app| app.keep_time.execute().await);
         sweepers.every(sweep_every, app, "expiring holds", async |app| {
             app.expire_holds.execute().await
         });

@@ -5,17 +5,21 @@ use domain::ports::{Clock, Lines, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
 use domain::waiting_token::WaitingToken;
 
-/// Lets through who is let in, and tells the others why not.
+use super::Board;
+
+/// Lets through who is let in, and tells the others why not. Who is inside is on the board; nobody
+/// is turned away before the store was asked.
 pub struct Gate {
     lines: Arc<dyn Lines>,
+    board: Arc<Board>,
     clock: Arc<dyn Clock>,
 }
 
 impl Gate {
-    /// Over these ports.
+    /// Over these ports and the board.
     #[must_use]
-    pub fn new(lines: Arc<dyn Lines>, clock: Arc<dyn Clock>) -> Self {
-        Self { lines, clock }
+    pub fn new(lines: Arc<dyn Lines>, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
+        Self { lines, board, clock }
     }
 
     /// Lets an active token of one of `rooms` through.
@@ -24,7 +28,12 @@ impl Gate {
     /// In this order: [`Refusal::InvalidToken`], [`Refusal::WrongRoom`], [`Refusal::NotAdmitted`]
     /// with the position, [`Refusal::TokenExpired`].
     pub async fn admit(&self, claims: &QueueClaims, rooms: &[RoomId]) -> Result<(), UpdateError> {
+        let is_asked_for = rooms.is_empty() || rooms.contains(&claims.room_id);
+        if is_asked_for && self.board.is_inside(claims.token_id, self.clock.now()) {
+            return Ok(());
+        }
         let token = self.token(claims).await?;
+        self.board.note(&token);
         let room = if rooms.contains(&token.room_id) {
             Some(token.room_id)
         } else {
@@ -68,11 +77,13 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use domain::ports::MockLines;
+
     use super::*;
     use crate::testing::*;
 
     async fn admit(token: Option<WaitingToken>, rooms: &[RoomId]) -> Result<(), UpdateError> {
-        Gate::new(lines(token, 41), clock()).admit(&claims(), rooms).await
+        Gate::new(lines(token, 41), Arc::default(), clock()).admit(&claims(), rooms).await
     }
 
     #[tokio::test]
@@ -80,6 +91,23 @@ mod tests {
         admit(Some(active_token()), &[RoomId::SITE]).await.unwrap();
         admit(Some(active_token()), &[other_room(), RoomId::SITE]).await.unwrap();
         admit(Some(active_token()), &[]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_on_the_board_is_let_through_without_asking_the_store() {
+        let board = Arc::new(Board::default());
+        board.note(&active_token());
+        let gate = Gate::new(Arc::new(MockLines::new()), Arc::clone(&board), clock());
+        gate.admit(&claims(), &[RoomId::SITE]).await.unwrap();
+        gate.admit_to_anything(&claims()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_the_board_says_is_out_is_asked_for_in_the_store() {
+        let board = Arc::new(Board::default());
+        board.note(&run_out_token());
+        let gate = Gate::new(lines(Some(active_token()), 0), board, clock());
+        gate.admit(&claims(), &[RoomId::SITE]).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The waiting room: taking a place in it, seeing how far it got, giving it up.
 
+mod board;
 mod gate;
 mod hearing;
 mod leave;
@@ -7,6 +8,7 @@ mod show_ticket;
 mod take_place;
 mod ticket;
 
+pub use board::*;
 pub use gate::*;
 pub use hearing::*;
 pub use leave::*;

@@ -44,7 +44,7 @@ impl AdmitNext {
     }
 
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
-        let scope = Scope::new().line(room_id).tokens(next.iter().copied());
+        let scope = Scope::new().line(room_id).tokens(next.iter().copied()).uptime();
         let admit = move |records: &mut Records| admit(records, room_id, &next);
         self.store.decide(scope, admit).await
     }

@@ -82,7 +82,7 @@ mod tests {
         records.now = now() + seconds(120);
         records.tokens.load(waiting_token());
         let up_since = now() - seconds(up_since_seconds);
-        records.uptime = Some(Uptime { heartbeat_at: now(), up_since });
+        records.uptime = Some(Uptime { heartbeat_at: records.now, up_since });
         let mut due_work = MockDueWork::new();
         due_work.expect_silent_tokens().returning(|_, _, _| Ok(vec![claims().token_id]));
         let store = store_with(records);

@@ -27,17 +27,22 @@ impl EndRunOut {
         let mut ended = 0;
         loop {
             let ids = self.due_work.run_out_tokens(self.clock.now(), BATCH).await?;
-            let full = was_full(ids.len());
-            let scope = Scope::new().tokens(ids.iter().copied());
+            let (full, mut count) = (was_full(ids.len()), 0);
+            let scope = Scope::new().tokens(ids.iter().copied()).uptime();
             let end = move |records: &mut Records| {
                 let now = records.now;
+                // Who ran out during an outage may be inside again once it is accounted for.
+                if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
+                    return Ok(0);
+                }
                 let ran_out = |id: &_| records.tokens.get_mut(id).is_some_and(|t| t.run_out(now));
                 Ok(ids.iter().map(ran_out).filter(|ran_out| *ran_out).count())
             };
             if !scope.tokens.is_empty() {
-                ended += self.store.decide(scope, end).await?;
+                count = self.store.decide(scope, end).await?;
+                ended += count;
             }
-            if !full {
+            if !full || count == 0 {
                 return Ok(ended);
             }
         }

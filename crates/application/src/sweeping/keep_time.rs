@@ -1,65 +1,35 @@
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use domain::Timestamp;
 use domain::ids::TokenId;
-use domain::ports::{DueWork, Store, UpdateError};
+use domain::line::give_back;
+use domain::ports::{DueWork, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::uptime::Uptime;
+use domain::uptime::{Outage, Uptime};
 
 use super::{BATCH, was_full};
 
-/// Says once a second that the service is there. When it was not, what the outage took is given
-/// back: whoever was inside when it began stays as much longer.
+/// Says once a second that the service is there. When it was not, because no server was up or the
+/// store was away, what the outage took is given back: whoever was inside when it began stays as
+/// much longer.
 pub struct KeepTime {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
-}
-
-/// A time in which no server was up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outage {
-    /// When a server was last heard of.
-    pub began_at: Timestamp,
-    /// How long nobody was there.
-    pub lasted: TimeDelta,
-}
-
-/// Who gets the time of an outage back.
-#[derive(Debug, Clone, Copy)]
-enum Forgiven {
-    WereInside,
-    AreInside,
+    lines: Arc<dyn Lines>,
 }
 
 impl KeepTime {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>) -> Self {
-        Self { store, due_work }
-    }
-
-    /// Says that the service is there again, before anybody is served. Whoever was inside when
-    /// the outage began is inside again.
-    ///
-    /// # Errors
-    /// None but the store's.
-    pub async fn resume(&self) -> Result<Option<Outage>, UpdateError> {
-        self.beat(Forgiven::WereInside).await
-    }
-
-    /// Says that the service is there still. Where it was not, the process having been held up,
-    /// only who is inside even so gets the time back: the places of the others may be taken.
-    ///
-    /// # Errors
-    /// None but the store's.
-    pub async fn go_on(&self) -> Result<Option<Outage>, UpdateError> {
-        self.beat(Forgiven::AreInside).await
+    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, lines: Arc<dyn Lines>) -> Self {
+        Self { store, due_work, lines }
     }
 
     /// Returns the outage that this ends, if it ends one. Then what it took is given back in the
     /// same commit.
-    async fn beat(&self, forgiven: Forgiven) -> Result<Option<Outage>, UpdateError> {
+    ///
+    /// # Errors
+    /// None but the store's.
+    pub async fn execute(&self) -> Result<Option<Outage>, UpdateError> {
         let beat_unless_outage = |records: &mut Records| {
             let mut uptime = records.uptime.clone().unwrap_or_else(|| Uptime::first(records.now));
             let is_outage = uptime.beat(records.now).is_some();
@@ -72,22 +42,15 @@ impl KeepTime {
             return Ok(None);
         }
         let inside = self.everybody_inside().await?;
+        let rooms = self.lines.rooms().await?;
         let scope = Scope::new().uptime().tokens(inside.iter().copied());
+        let scope = rooms.iter().fold(scope, |scope, room| scope.line(room.id));
         let beat = move |records: &mut Records| {
             let now = records.now;
             let Some(uptime) = &mut records.uptime else { return Ok(None) };
-            let began_at = uptime.heartbeat_at;
-            let Some(lasted) = uptime.beat(now) else { return Ok(None) };
-            let inside_at = match forgiven {
-                Forgiven::WereInside => began_at,
-                Forgiven::AreInside => now,
-            };
-            for id in &inside {
-                if let Some(token) = records.tokens.get_mut(id) {
-                    token.forgive_outage(inside_at, lasted);
-                }
-            }
-            Ok(Some(Outage { began_at, lasted }))
+            let Some(outage) = uptime.beat(now) else { return Ok(None) };
+            give_back(records, outage, &inside);
+            Ok(Some(outage))
         };
         self.store.decide(scope, beat).await
     }
@@ -113,10 +76,11 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// A server that is started, or one that goes on, after a silence; and whether a token that
-    /// had 600 seconds left when it began is good for so many seconds more.
-    async fn after_silence(silence: i64, started: bool, left: Option<i64>) -> Option<Outage> {
-        let mut records = empty();
+    /// The outage that a beat ends after a silence. A token that had 600 seconds left when it began
+    /// has 600 seconds left again.
+    async fn after_silence(silence: i64) -> Option<Outage> {
+        let mut records = world();
+        records.tokens = Default::default();
         records.tokens.load(active_token());
         records.now = now() + seconds(silence);
         records.uptime = Some(Uptime::first(now()));
@@ -127,29 +91,21 @@ mod tests {
             if uptime.up_since > now() {
                 let token = records.tokens.get(&claims().token_id).unwrap();
                 let standing = token.standing(records.now);
-                let expires_at = left.map(|left| records.now + seconds(left));
-                let expected = expires_at.map(|expires_at| Standing::Active { expires_at });
-                assert_eq!(standing, expected.unwrap_or(Standing::Expired));
+                assert_eq!(standing, Standing::Active { expires_at: records.now + seconds(600) });
             }
         });
-        let keep_time = KeepTime::new(store, Arc::new(due_work));
-        if started { keep_time.resume().await.unwrap() } else { keep_time.go_on().await.unwrap() }
+        let keep_time = KeepTime::new(store, Arc::new(due_work), lines(None, 0));
+        keep_time.execute().await.unwrap()
     }
 
     #[tokio::test]
     async fn a_heartbeat_in_time_gives_nothing_back() {
-        assert_eq!(after_silence(1, false, None).await, None);
+        assert_eq!(after_silence(1).await, None);
     }
 
     #[tokio::test]
     async fn an_outage_is_given_back_to_who_was_inside_when_it_began() {
         let outage = Outage { began_at: now(), lasted: seconds(3_600) };
-        assert_eq!(after_silence(3_600, true, Some(600)).await, Some(outage));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_was_held_up_lets_nobody_in_again() {
-        assert!(after_silence(60, false, Some(600)).await.is_some());
-        assert!(after_silence(3_600, false, None).await.is_some());
+        assert_eq!(after_silence(3_600).await, Some(outage));
     }
 }
