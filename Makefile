@@ -18,6 +18,6 @@ check: ## Format, lints, documentation, licences
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and bans are not checked"; fi
 
-bench: ## Measures holds over HTTP, in groups and one by one
+bench: ## Measures beside hand-written SQL, and writes docs/benchmarks.md
 	cargo build --locked --release --package server --package bench
-	target/release/bench target/release/stagedoor
+	target/release/bench target/release/stagedoor docs/benchmarks.md

@@ -76,7 +76,7 @@ async fn what_was_acknowledged_is_there_after_kill_9_in_the_middle_of_load() {
         server = installation.start();
         let mut acknowledged = 0;
         for (user, history) in histories {
-            let user = server.anyone().with_token(user.token());
+            let user = user.at(&server);
             let mut payments = Vec::new();
             let mut path = "/api/payments?limit=100".to_owned();
             loop {
@@ -95,7 +95,7 @@ async fn what_was_acknowledged_is_there_after_kill_9_in_the_middle_of_load() {
         }
         assert!(round > 0 || acknowledged > 0, "nothing was paid before the kill");
         // Tokens are of the old server's address; only who they are goes on.
-        users = users.iter().map(|user| server.anyone().with_token(user.token())).collect();
+        users = users.iter().map(|user| user.at(&server)).collect();
     }
 }
 

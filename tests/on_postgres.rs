@@ -11,6 +11,7 @@
 mod contract;
 mod crashes;
 mod harness;
+mod postgres;
 mod privacy;
 mod races;
 mod running;

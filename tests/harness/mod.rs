@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use throw_away_postgres::Database;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
+/// What all servers on one PostgreSQL share in these tests.
+pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A store, on which servers can be started: one after the other on a file, and any number at once
@@ -23,7 +25,11 @@ pub(crate) struct Installation {
 
 impl Installation {
     pub(crate) fn new() -> Self {
-        let database = crate::ON_POSTGRES.then(|| throw_away_postgres::shared().create_database());
+        Self::on(crate::ON_POSTGRES.then(|| throw_away_postgres::shared().create_database()))
+    }
+
+    /// On that database, or else on a file.
+    pub(crate) fn on(database: Option<Database>) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database, settings: Vec::new() }
     }
 
@@ -60,7 +66,7 @@ impl Installation {
             .env("STAGEDOOR_LISTEN", "127.0.0.1:0")
             .current_dir(self.folder.path());
         if self.database.is_some() {
-            command.env("STAGEDOOR_SECRET", "what all servers on one PostgreSQL share");
+            command.env("STAGEDOOR_SECRET", SECRET);
         }
         command.envs(self.settings.iter().cloned());
     }
@@ -201,6 +207,15 @@ impl Caller {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// The same one, at another server.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        self.at_address(&server.address)
+    }
+
+    pub(crate) fn at_address(&self, address: &str) -> Self {
+        Self { address: address.to_owned(), ..self.clone() }
+    }
+
     pub(crate) fn token(&self) -> &str {
         self.token.as_deref().unwrap()
     }
@@ -217,7 +232,12 @@ impl Caller {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
+        self.try_get(path).await.unwrap()
+    }
+
+    /// Gets where the server may be gone before it answers.
+    pub(crate) async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
+        Ok(Answer::of(self.request(Method::GET, path).send().await?).await)
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
@@ -313,6 +333,7 @@ pub(crate) fn text(body: &Value, field: &str) -> String {
 }
 
 /// A concert with one show, entered by an operator.
+#[derive(Default)]
 pub(crate) struct Concert {
     pub(crate) id: String,
     pub(crate) show: String,

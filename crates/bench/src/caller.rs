@@ -5,9 +5,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Method, Request};
+use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::load::Shot;
 
 /// One connection, kept alive.
 pub(crate) struct Caller {
@@ -24,35 +26,24 @@ impl Caller {
         Ok(Self { connection, host: address.to_owned() })
     }
 
-    pub(crate) async fn get(&mut self, path: &str, token: &str) -> Result<(u16, Bytes)> {
-        self.send(Method::GET, path, token, Bytes::new()).await
-    }
-
-    pub(crate) async fn post(
-        &mut self,
-        path: &str,
-        token: &str,
-        body: Bytes,
-    ) -> Result<(u16, Bytes)> {
-        self.send(Method::POST, path, token, body).await
-    }
-
-    async fn send(
-        &mut self,
-        method: Method,
-        path: &str,
-        token: &str,
-        body: Bytes,
-    ) -> Result<(u16, Bytes)> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.host)
-            .header(AUTHORIZATION, format!("Bearer {token}"))
-            .body(Full::new(body))?;
-        self.connection.ready().await?;
-        let answer = self.connection.send_request(request).await?;
+    /// Sends a request, and returns the status and the body of its answer.
+    pub(crate) async fn send(&mut self, shot: &Shot) -> Result<(u16, Bytes)> {
+        let answer = self.ask(shot).await?;
         let status = answer.status().as_u16();
         Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+
+    /// Sends a request, and returns its answer.
+    pub(crate) async fn ask(&mut self, shot: &Shot) -> Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .method(shot.method.clone())
+            .uri(shot.path.as_str())
+            .header(HOST, &self.host)
+            .header(AUTHORIZATION, format!("Bearer {}", shot.token));
+        for (name, value) in &shot.headers {
+            request = request.header(*name, value);
+        }
+        self.connection.ready().await?;
+        Ok(self.connection.send_request(request.body(Full::new(shot.body.clone()))?).await?)
     }
 }

@@ -1,121 +1,166 @@
-//! Measures how many holds a second the embedded store takes over HTTP, in groups and one by one,
-//! both in one run, taken in turn.
+//! Measures the product beside what one would write by hand, all in one run and taken in turn, and
+//! writes what came out to a file.
 //!
-//! `bench PATH-OF-STAGEDOOR`
+//! `bench PATH-OF-STAGEDOOR FILE-FOR-THE-FIGURES`
 
+mod bare;
 mod caller;
+mod load;
+mod reference;
+mod report;
 mod theatre;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::task::JoinSet;
+use throw_away_postgres::{Cluster, Durability, Postgres};
 
 use crate::caller::Caller;
-use crate::theatre::Theatre;
+use crate::load::{Times, fire_any, repeat};
+use crate::reference::Reference;
+use crate::report::{Figure, Report};
+use crate::theatre::{Plan, Theatre};
 
-const CLIENTS: usize = 256;
-const HOLDS: usize = 10_000;
+/// Each figure is the median of so many turns.
 const TURNS: usize = 3;
-/// How many changes one transaction carries: the reference, and what the product does.
-const GROUP_SIZES: [usize; 2] = [1, 256];
-
-/// What one turn came to.
-struct Turn {
-    holds_a_second: f64,
-    p50: Duration,
-    p99: Duration,
-}
+/// How many people come in a turn, with a seat for each.
+const PEOPLE: usize = 16_000;
+const PEOPLE_ONE_BY_ONE: usize = 6_000;
+const CLIENTS: [usize; 2] = [64, 256];
+/// With more, the hand-written way only gets slower.
+const REFERENCE_CLIENTS: usize = 16;
+const LONE_HOLDS: usize = 1_000;
+const SEATS_OF_MAP: usize = 2_000;
+const READS_LAST: Duration = Duration::from_secs(3);
+const READERS: usize = 64;
+const AFTER_ONE_SEAT: usize = 1_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let binary: PathBuf = std::env::args().nth(1).context("where is stagedoor?")?.into();
+    let mut args = std::env::args().skip(1);
+    let binary: PathBuf = args.next().context("where is stagedoor?")?.into();
+    let figures: PathBuf = args.next().context("where do the figures go?")?.into();
     // It is started in a folder of its own, from where a relative path leads nowhere.
     let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
-    let steps = u64::try_from(HOLDS * TURNS * GROUP_SIZES.len())?;
-    let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
-        "{bar:40} {percent}% of {len} holds, {eta} left",
-    )?);
-    let mut turns: [Vec<Turn>; GROUP_SIZES.len()] = Default::default();
+    let cluster = Cluster::start(Durability::Default).map_err(anyhow::Error::msg)?;
+    let steps = u64::try_from(TURNS * 6)?;
+    let bar = ProgressBar::new(steps)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos} of {len}: {msg}, {eta} left")?);
+    let mut report = Report::default();
     for _ in 0..TURNS {
-        for (group_max, turns) in GROUP_SIZES.iter().zip(&mut turns) {
-            turns.push(turn(&binary, *group_max, &bar).await?);
-        }
+        let step = |what: &'static str| {
+            bar.set_message(what);
+            bar.inc(1);
+        };
+        step("by hand");
+        by_hand(&cluster, &binary, &mut report)?;
+        step("64 clients");
+        sale(&cluster, &binary, CLIENTS[0], &mut report).await?;
+        step("256 clients");
+        sale(&cluster, &binary, CLIENTS[1], &mut report).await?;
+        step("a lone client");
+        lone(&cluster, &binary, &mut report).await?;
+        step("seat maps");
+        reads(&cluster, &binary, &mut report).await?;
+        step("the embedded store");
+        embedded(&binary, &mut report).await?;
     }
     bar.finish_and_clear();
+    let text = report.write(&cluster.binaries)?;
+    println!("{text}");
+    std::fs::write(&figures, text).with_context(|| format!("cannot write {}", figures.display()))
+}
 
-    println!(
-        "{CLIENTS} clients, {HOLDS} holds of distinct seats a turn, median of {TURNS} turns\n"
-    );
-    println!("| changes a transaction | holds a second | p50 | p99 | turns |");
-    println!("|---|---|---|---|---|");
-    let mut medians = Vec::new();
-    for (group_max, turns) in GROUP_SIZES.iter().zip(&mut turns) {
-        turns.sort_by(|a, b| a.holds_a_second.total_cmp(&b.holds_a_second));
-        let middle = turns.get(TURNS / 2).context("no turns")?;
-        let all: Vec<_> = turns.iter().map(|turn| format!("{:.0}", turn.holds_a_second)).collect();
-        println!(
-            "| up to {group_max} | {:.0} | {:.1} ms | {:.1} ms | {} |",
-            middle.holds_a_second,
-            middle.p50.as_secs_f64() * 1_000.0,
-            middle.p99.as_secs_f64() * 1_000.0,
-            all.join(", "),
-        );
-        medians.push(middle.holds_a_second);
-    }
-    if let [one_by_one, grouped] = medians[..] {
-        println!("\nratio: {:.2}; every audit was clean", grouped / one_by_one);
-    }
+fn plan(binary: &Path, database_url: Option<&str>, group_max: usize, seats: usize) -> Plan {
+    let database_url = database_url.map(str::to_owned);
+    Plan { binary: binary.to_owned(), database_url, group_max, seats }
+}
+
+/// What pgbench gets out of hand-written transactions.
+fn by_hand(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
+    let reference = Reference::open(cluster, binary, PEOPLE, REFERENCE_CLIENTS)?;
+    report.add(Figure::JoinsByHand, reference.join()?.a_second());
+    report.add(Figure::HoldsByHand, reference.hold()?.a_second());
+    report.add(Figure::PaymentsByHand, reference.pay()?.a_second());
+    let lone = Reference::open(cluster, binary, LONE_HOLDS, 1)?;
+    lone_figures(report, &lone.hold()?, Figure::LoneByHandP50, Figure::LoneByHandP99);
     Ok(())
 }
 
-/// Starts a server on an empty store, has all clients hold seats, and has the books audited.
-async fn turn(binary: &std::path::Path, group_max: usize, bar: &ProgressBar) -> Result<Turn> {
-    let theatre = Arc::new(Theatre::open(binary, group_max, HOLDS, CLIENTS).await?);
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut callers = Vec::with_capacity(CLIENTS);
-    for _ in 0..CLIENTS {
-        callers.push(Caller::connect(&theatre.address).await?);
-    }
-    let started = Instant::now();
-    let mut clients = JoinSet::new();
-    for caller in callers {
-        clients.spawn(client(caller, Arc::clone(&theatre), Arc::clone(&next), bar.clone()));
-    }
-    let mut times = Vec::with_capacity(HOLDS);
-    while let Some(done) = clients.join_next().await {
-        times.extend(done??);
-    }
-    let took = started.elapsed();
-    times.sort_unstable();
-    theatre.assert_sound()?;
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    let holds = f64::from(u32::try_from(times.len())?);
-    Ok(Turn { holds_a_second: holds / took.as_secs_f64(), p50: at(50), p99: at(99) })
+fn lone_figures(report: &mut Report, times: &Times, p50: Figure, p99: Figure) {
+    report.add(p50, times.percentile(50).as_secs_f64() * 1_000.0);
+    report.add(p99, times.percentile(99).as_secs_f64() * 1_000.0);
 }
 
-/// Holds one seat after the other, until there is none left; returns how long each took.
-async fn client(
-    mut caller: Caller,
-    theatre: Arc<Theatre>,
-    next: Arc<AtomicUsize>,
-    bar: ProgressBar,
-) -> Result<Vec<Duration>> {
-    let mut times = Vec::new();
-    while let Some((token, body)) = theatre.hold(next.fetch_add(1, Ordering::Relaxed)) {
-        let asked = Instant::now();
-        let (status, answer) = caller.post("/api/reservations", token, body).await?;
-        times.push(asked.elapsed());
-        ensure!(
-            status == 201,
-            "a hold was answered {status}: {}",
-            String::from_utf8_lossy(&answer)
-        );
-        bar.inc(1);
+/// A whole sale over HTTP: people join, hold, charge and pay.
+async fn sale(cluster: &Cluster, binary: &Path, clients: usize, report: &mut Report) -> Result<()> {
+    let database = cluster.create_database();
+    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, PEOPLE)).await?;
+    let [joins, holds, payments] = match clients {
+        64 => [Figure::Joins64, Figure::Holds64, Figure::Payments64],
+        _ => [Figure::Joins256, Figure::Holds256, Figure::Payments256],
+    };
+    report.add(joins, theatre.join(clients).await?.a_second());
+    report.add(holds, theatre.hold(clients).await?.a_second());
+    theatre.charge(clients).await?;
+    report.add(payments, theatre.pay(clients).await?.a_second());
+    theatre.assert_sound()
+}
+
+/// One client after the other; and then all of them after one seat.
+async fn lone(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
+    let database = cluster.create_database();
+    let people = LONE_HOLDS + AFTER_ONE_SEAT;
+    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, people)).await?;
+    theatre.join(64).await?;
+    let is_held = |status| status == 201;
+    let (took, held) = fire_any(&theatre.address, 1, theatre.holds(0..LONE_HOLDS), is_held).await?;
+    let mut each: Vec<_> = held.iter().map(|held| held.took).collect();
+    each.sort_unstable();
+    let times = Times { took, each };
+    lone_figures(report, &times, Figure::LoneP50, Figure::LoneP99);
+
+    let rush = theatre.all_hold(LONE_HOLDS, LONE_HOLDS..people);
+    let is_answered = |status| status == 201 || status == 409;
+    let (took, answers) = fire_any(&theatre.address, AFTER_ONE_SEAT, rush, is_answered).await?;
+    let won = answers.iter().filter(|answer| answer.status == 201).count();
+    ensure!(won == 1, "{won} got the seat");
+    report.add(Figure::OneSeat, took.as_secs_f64() * 1_000.0);
+    theatre.assert_sound()
+}
+
+/// The seat map of a show with many seats, whole and not modified, beside a bare handler.
+async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
+    let database = cluster.create_database();
+    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, SEATS_OF_MAP)).await?;
+    theatre.join(64).await?;
+    let look = theatre.look()?.with("accept-encoding", "gzip");
+    let answer = Caller::connect(&theatre.address).await?.ask(&look).await?;
+    let etag = answer.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
+    let (_, body) = Caller::connect(&theatre.address).await?.send(&look).await?;
+    let bare = bare::start(Bytes::copy_from_slice(&body), 2)?;
+    let get = |path| crate::load::Shot::get(path, "nobody");
+    let unmodified = look.clone().with("if-none-match", etag);
+    let body = repeat(&bare, READERS, get("/body"), 200, READS_LAST).await?;
+    report.add(Figure::BareBody, body);
+    let map = repeat(&theatre.address, READERS, look, 200, READS_LAST).await?;
+    report.add(Figure::SeatMaps, map);
+    report.add(Figure::BareTiny, repeat(&bare, READERS, get("/tiny"), 200, READS_LAST).await?);
+    let unmodified = repeat(&theatre.address, READERS, unmodified, 304, READS_LAST).await?;
+    report.add(Figure::SeatMapsUnmodified, unmodified);
+    Ok(())
+}
+
+/// Holds on the embedded store, in groups and one by one.
+async fn embedded(binary: &Path, report: &mut Report) -> Result<()> {
+    for (group_max, figure) in [(1, Figure::EmbeddedOneByOne), (256, Figure::EmbeddedInGroups)] {
+        let mut theatre = Theatre::open(&plan(binary, None, group_max, PEOPLE_ONE_BY_ONE)).await?;
+        theatre.join(256).await?;
+        report.add(figure, theatre.hold(256).await?.a_second());
+        theatre.assert_sound()?;
     }
-    Ok(times)
+    Ok(())
 }

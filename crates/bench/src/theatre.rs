@@ -1,30 +1,44 @@
-//! A server on an empty store, with a show and people who were let in.
+//! A server on an empty store, with a show and people.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 
 use crate::caller::Caller;
+use crate::load::{Shot, Times, fire};
 
-/// A user may hold this many seats.
-const SEATS_A_USER: usize = 4;
+/// How a theatre is opened.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    /// The program that is measured.
+    pub(crate) binary: PathBuf,
+    /// Where its store is; none: a file of its own.
+    pub(crate) database_url: Option<String>,
+    /// How many changes a transaction carries.
+    pub(crate) group_max: usize,
+    /// How many seats the show has, and how many people come: one for each.
+    pub(crate) seats: usize,
+}
 
 /// A running server; killed when dropped.
 pub(crate) struct Theatre {
     pub(crate) address: String,
-    binary: PathBuf,
+    pub(crate) concert: String,
+    pub(crate) show: String,
+    plan: Plan,
     folder: TempDir,
     process: Child,
-    /// Queue tokens of people who were let in.
-    tokens: Vec<String>,
-    /// A request for each seat.
-    holds: Vec<Bytes>,
+    /// Who people are: their access tokens.
+    access: Vec<String>,
+    /// Their places in line, once they joined.
+    queue: Vec<String>,
+    seats: Vec<String>,
+    reservations: Vec<String>,
 }
 
 impl Drop for Theatre {
@@ -35,119 +49,151 @@ impl Drop for Theatre {
 }
 
 impl Theatre {
-    /// Opens with `seats` seats, and lets in as many people as it takes to hold them all.
-    pub(crate) async fn open(
-        binary: &Path,
-        group_max: usize,
-        seats: usize,
-        clients: usize,
-    ) -> Result<Self> {
+    /// Opens with a show, and makes the people who will come.
+    pub(crate) async fn open(plan: &Plan) -> Result<Self> {
         // Beside the binary, and so on a disk: a store in memory would prove nothing.
-        let beside = binary.parent().context("the binary has no folder")?;
+        let beside = plan.binary.parent().context("the binary has no folder")?;
         let folder = tempfile::tempdir_in(beside)?;
         let operator = ["--email", "op@example.com", "--name", "op", "--role", "admin"];
-        run(binary, &folder, &[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
-        let people = seats.div_ceil(SEATS_A_USER).to_string();
+        run(plan, &folder, &[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
+        let people = (plan.seats + 1).to_string();
         let many =
             ["user", "create-many", "--count", &people, "--prefix", "b", "--tokens", "tokens"];
-        run(binary, &folder, &many, "")?;
+        run(plan, &folder, &many, "")?;
+        let access = std::fs::read_to_string(folder.path().join("tokens"))?;
 
-        let group_max = group_max.to_string();
+        let group_max = plan.group_max.to_string();
         let settings =
             ["serve", "--group-max", &group_max, "--room-capacity", "1000000", "--log", "off"];
-        let mut process = command(binary, &folder, &settings).stdout(Stdio::piped()).spawn()?;
+        let mut process = command(plan, &folder, &settings).stdout(Stdio::piped()).spawn()?;
         let said = process.stdout.take().context("no output")?;
         let listening = |line: String| line.strip_prefix("listening on http://").map(str::to_owned);
         let address = BufReader::new(said).lines().map_while(Result::ok).find_map(listening);
         let mut theatre = Self {
             address: address.context("the server did not start")?,
-            binary: binary.to_owned(),
+            concert: String::new(),
+            show: String::new(),
+            plan: plan.clone(),
             folder,
             process,
-            tokens: Vec::new(),
-            holds: Vec::new(),
+            access: access.lines().map(str::to_owned).collect(),
+            queue: Vec::new(),
+            seats: Vec::new(),
+            reservations: Vec::new(),
         };
-        let concert = theatre.enter(seats).await?;
-        theatre.let_in(&concert.0, clients).await?;
-        theatre.read_seats(&concert.1).await?;
+        theatre.enter().await?;
+        theatre.read_seats().await?;
         Ok(theatre)
     }
 
-    /// The request for the n-th seat, if there is one, and whose it is.
-    pub(crate) fn hold(&self, n: usize) -> Option<(&str, Bytes)> {
-        let token = self.tokens.get(n / SEATS_A_USER)?;
-        Some((token, self.holds.get(n)?.clone()))
+    /// Everybody joins the line, and is let in at once.
+    pub(crate) async fn join(&mut self, clients: usize) -> Result<Times> {
+        let body = Bytes::from(json!({ "concert_id": self.concert }).to_string());
+        let people = self.access.iter().take(self.plan.seats);
+        let shots = people.map(|token| Shot::post("/api/queue_tokens", token, body.clone()));
+        let fired = fire(&self.address, clients, shots.collect(), 201).await?;
+        self.queue =
+            fired.answers.iter().map(|place| text(place, "token")).collect::<Result<_>>()?;
+        Ok(fired.times)
+    }
+
+    /// Everybody holds a seat of their own.
+    pub(crate) async fn hold(&mut self, clients: usize) -> Result<Times> {
+        let shots =
+            self.queue.iter().zip(&self.seats).map(|(token, seat)| self.hold_of(token, seat));
+        let fired = fire(&self.address, clients, shots.collect(), 201).await?;
+        let ids = fired.answers.iter().map(|held| text(held, "reservation_id"));
+        self.reservations = ids.collect::<Result<_>>()?;
+        Ok(fired.times)
+    }
+
+    /// The shots of everybody at one seat.
+    pub(crate) fn all_hold(&self, seat: usize, people: std::ops::Range<usize>) -> Vec<Shot> {
+        let seat = self.seats.get(seat).map_or("", String::as_str);
+        let tokens = self.queue.get(people).unwrap_or_default().iter();
+        tokens.map(|token| self.hold_of(token, seat)).collect()
+    }
+
+    /// The shots of some people, each at a seat of their own.
+    pub(crate) fn holds(&self, people: std::ops::Range<usize>) -> Vec<Shot> {
+        let all = self.queue.iter().zip(&self.seats);
+        let some = all.skip(people.start).take(people.len());
+        some.map(|(token, seat)| self.hold_of(token, seat)).collect()
+    }
+
+    fn hold_of(&self, token: &str, seat: &str) -> Shot {
+        let body = json!({ "show_id": self.show, "seat_ids": [seat] });
+        Shot::post("/api/reservations", token, Bytes::from(body.to_string()))
+    }
+
+    /// Everybody charges what a seat costs.
+    pub(crate) async fn charge(&self, clients: usize) -> Result<()> {
+        let body = Bytes::from(json!({ "amount": 1 }).to_string());
+        let people = self.access.iter().take(self.plan.seats);
+        let shots = people.map(|token| Shot::post("/api/users/balance", token, body.clone()));
+        fire(&self.address, clients, shots.collect(), 200).await.map(drop)
+    }
+
+    /// Everybody pays for the seat that they hold.
+    pub(crate) async fn pay(&self, clients: usize) -> Result<Times> {
+        let pay = |(token, reservation): (&String, &String)| {
+            let body = json!({ "reservation_id": reservation }).to_string();
+            Shot::post("/api/payments", token, Bytes::from(body))
+        };
+        let shots = self.queue.iter().zip(&self.reservations).map(pay).collect();
+        Ok(fire(&self.address, clients, shots, 201).await?.times)
+    }
+
+    /// A look at the seats by somebody who was let in.
+    pub(crate) fn look(&self) -> Result<Shot> {
+        let token = self.queue.first().context("nobody was let in")?;
+        Ok(Shot::get(&format!("/api/shows/{}/seats", self.show), token))
     }
 
     /// Has the books audited.
     pub(crate) fn assert_sound(&self) -> Result<()> {
-        run(&self.binary, &self.folder, &["audit"], "").context("the audit is not clean")
+        run(&self.plan, &self.folder, &["audit"], "").context("the audit is not clean")
     }
 
-    /// Enters a concert and a show, and returns their ids.
-    async fn enter(&self, seats: usize) -> Result<(String, String)> {
+    async fn enter(&mut self) -> Result<()> {
         let mut caller = Caller::connect(&self.address).await?;
         let sign_in = json!({ "email": "op@example.com", "password": "a long password" });
         let session = call(&mut caller, "/api/sessions", "", &sign_in).await?;
         let operator = text(&session, "access_token")?;
         let concert = json!({
             "title": "rush", "venue": "hall", "time_zone": "Asia/Seoul", "currency": "KRW",
-            "sale_opens_at": null, "sale_closes_at": null, "max_seats_per_user": SEATS_A_USER,
-            "room": {}
+            "sale_opens_at": null, "sale_closes_at": null, "max_seats_per_user": 4, "room": {}
         });
         let concert = call(&mut caller, "/api/admin/concerts", &operator, &concert).await?;
-        let concert = text(&concert, "concert_id")?;
+        self.concert = text(&concert, "concert_id")?;
         let section = json!({
-            "name": "A", "grade": "R", "price": 1, "rows": 1, "seats_per_row": seats
+            "name": "A", "grade": "R", "price": 1, "rows": 1, "seats_per_row": self.plan.seats
         });
         let show = json!({ "starts_at": "2099-01-01T00:00:00Z", "sections": [section] });
-        let path = format!("/api/admin/concerts/{concert}/shows");
-        let show = call(&mut caller, &path, &operator, &show).await?;
-        Ok((concert, text(&show, "show_id")?))
-    }
-
-    async fn let_in(&mut self, concert: &str, clients: usize) -> Result<()> {
-        let access = std::fs::read_to_string(self.folder.path().join("tokens"))?;
-        let access: Vec<String> = access.lines().map(str::to_owned).collect();
-        let mut joining = JoinSet::new();
-        for part in access.chunks(access.len().div_ceil(clients).max(1)) {
-            let (part, address) = (part.to_vec(), self.address.clone());
-            let ask = json!({ "concert_id": concert });
-            joining.spawn(async move {
-                let mut caller = Caller::connect(&address).await?;
-                let mut tokens = Vec::new();
-                for access in part {
-                    let place = call(&mut caller, "/api/queue_tokens", &access, &ask).await?;
-                    ensure!(text(&place, "state")? == "active", "somebody has to wait: {place}");
-                    tokens.push(text(&place, "token")?);
-                }
-                anyhow::Ok(tokens)
-            });
-        }
-        while let Some(tokens) = joining.join_next().await {
-            self.tokens.extend(tokens??);
-        }
+        let path = format!("/api/admin/concerts/{}/shows", self.concert);
+        self.show = text(&call(&mut caller, &path, &operator, &show).await?, "show_id")?;
         Ok(())
     }
 
-    async fn read_seats(&mut self, show: &str) -> Result<()> {
+    /// Looks at the seats as one more person, who then leaves.
+    async fn read_seats(&mut self) -> Result<()> {
         let mut caller = Caller::connect(&self.address).await?;
-        let token = self.tokens.first().context("nobody was let in")?;
-        let (status, map) = caller.get(&format!("/api/shows/{show}/seats"), token).await?;
+        let looker = self.access.last().context("there is nobody")?;
+        let ask = json!({ "concert_id": self.concert });
+        let place = call(&mut caller, "/api/queue_tokens", looker, &ask).await?;
+        let look = Shot::get(&format!("/api/shows/{}/seats", self.show), &text(&place, "token")?);
+        let (status, map) = caller.send(&look).await?;
         ensure!(status == 200, "the seat map was answered {status}");
         let map: Value = serde_json::from_slice(&map)?;
-        let hold = |seat: &Value| {
-            let body = json!({ "show_id": show, "seat_ids": [text(seat, "seat_id")?] });
-            anyhow::Ok(Bytes::from(body.to_string()))
-        };
         let seats = map.get("seats").and_then(Value::as_array).context("no seats")?;
-        self.holds = seats.iter().map(hold).collect::<Result<_>>()?;
+        self.seats = seats.iter().map(|seat| text(seat, "seat_id")).collect::<Result<_>>()?;
         Ok(())
     }
 }
 
 async fn call(caller: &mut Caller, path: &str, token: &str, body: &Value) -> Result<Value> {
-    let (status, answer) = caller.post(path, token, Bytes::from(body.to_string())).await?;
+    let shot = Shot::post(path, token, Bytes::from(body.to_string()));
+    let (status, answer) = caller.send(&shot).await?;
     ensure!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&answer));
     Ok(serde_json::from_slice(&answer)?)
 }
@@ -159,15 +205,17 @@ fn text(body: &Value, field: &str) -> Result<String> {
         .with_context(|| format!("no {field} in {body}"))
 }
 
-fn command(binary: &Path, folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(binary);
+fn command(plan: &Plan, folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(&plan.binary);
+    let url = plan.database_url.as_deref().unwrap_or("sqlite:stagedoor.db");
     command.env_clear().current_dir(folder.path()).args(args);
-    command.args(["--database-url", "sqlite:stagedoor.db", "--listen", "127.0.0.1:0"]);
+    command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
+    command.env("STAGEDOOR_SECRET", "a secret for as long as it is measured");
     command
 }
 
-fn run(binary: &Path, folder: &TempDir, args: &[&str], input: &str) -> Result<()> {
-    let mut command = command(binary, folder, args);
+fn run(plan: &Plan, folder: &TempDir, args: &[&str], input: &str) -> Result<()> {
+    let mut command = command(plan, folder, args);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
     ensure!(child.wait()?.success(), "stagedoor {} failed", args.join(" "));

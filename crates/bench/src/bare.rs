@@ -1,0 +1,41 @@
+//! The least that a server of the same kind can do: handlers that give out what is ready.
+
+use std::sync::mpsc;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+
+/// Starts it with a compressed body of that size at `/body` and a tiny JSON at `/tiny`; returns its
+/// address. It ends with the process.
+pub(crate) fn start(body: Bytes, workers: usize) -> Result<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let server = HttpServer::new(move || {
+                let body = body.clone();
+                let tiny = || async {
+                    HttpResponse::Ok().content_type("application/json").body(r#"{"hello":"world"}"#)
+                };
+                let large = move || {
+                    let body = body.clone();
+                    async move {
+                        HttpResponse::Ok()
+                            .insert_header((CONTENT_TYPE, "application/json"))
+                            .insert_header((CONTENT_ENCODING, "gzip"))
+                            .body(body)
+                    }
+                };
+                App::new().route("/tiny", web::get().to(tiny)).route("/body", web::get().to(large))
+            });
+            let bound = server.workers(workers).disable_signals().bind(("127.0.0.1", 0));
+            let Ok(bound) = bound else { return };
+            if let Some(address) = bound.addrs().first() {
+                let _ = tell.send(address.to_string());
+            }
+            let _ = bound.run().await;
+        });
+    });
+    told.recv().context("the bare server does not start")
+}

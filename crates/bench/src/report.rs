@@ -1,0 +1,133 @@
+//! What was measured, as a table of ratios.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use throw_away_postgres::Binaries;
+
+/// Something that was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Figure {
+    JoinsByHand,
+    Joins64,
+    Joins256,
+    HoldsByHand,
+    Holds64,
+    Holds256,
+    PaymentsByHand,
+    Payments64,
+    Payments256,
+    LoneByHandP50,
+    LoneByHandP99,
+    LoneP50,
+    LoneP99,
+    OneSeat,
+    BareBody,
+    SeatMaps,
+    BareTiny,
+    SeatMapsUnmodified,
+    EmbeddedOneByOne,
+    EmbeddedInGroups,
+}
+
+/// All turns of all figures.
+#[derive(Default)]
+pub(crate) struct Report {
+    turns: BTreeMap<Figure, Vec<f64>>,
+}
+
+/// A row of the table: what, its figure, what it stands beside, its figure, and the unit.
+type Line = (&'static str, Figure, &'static str, Figure, &'static str);
+
+const LINES: &[Line] = {
+    use Figure::*;
+    const HAND: &str = "hand-written transaction, pgbench -c 16 -M prepared";
+    &[
+        ("holds, 64 clients", Holds64, HAND, HoldsByHand, "a second"),
+        ("holds, 256 clients", Holds256, HAND, HoldsByHand, "a second"),
+        ("payments, 64 clients", Payments64, HAND, PaymentsByHand, "a second"),
+        ("payments, 256 clients", Payments256, HAND, PaymentsByHand, "a second"),
+        ("joins, 64 clients", Joins64, "single inserts, pgbench -c 16", JoinsByHand, "a second"),
+        ("joins, 256 clients", Joins256, "single inserts, pgbench -c 16", JoinsByHand, "a second"),
+        (
+            "seat map of 2,000 seats, gzip",
+            SeatMaps,
+            "bare handler, same bytes",
+            BareBody,
+            "a second",
+        ),
+        ("seat map, 304", SeatMapsUnmodified, "bare handler, tiny JSON", BareTiny, "a second"),
+        ("a lone hold, p50", LoneP50, "a lone hand-written one", LoneByHandP50, "ms"),
+        ("a lone hold, p99", LoneP99, "a lone hand-written one", LoneByHandP99, "ms"),
+        (
+            "1,000 clients after one seat, until all are answered",
+            OneSeat,
+            "a lone hold, p50",
+            LoneP50,
+            "ms",
+        ),
+        (
+            "embedded store: holds, 256 clients, groups of 256",
+            EmbeddedInGroups,
+            "groups of one",
+            EmbeddedOneByOne,
+            "a second",
+        ),
+    ]
+};
+
+impl Report {
+    pub(crate) fn add(&mut self, figure: Figure, value: f64) {
+        self.turns.entry(figure).or_default().push(value);
+    }
+
+    fn median(&self, figure: Figure) -> Result<f64> {
+        let mut turns = self.turns.get(&figure).context("not measured")?.clone();
+        turns.sort_by(f64::total_cmp);
+        turns.get(turns.len() / 2).copied().context("not measured")
+    }
+
+    fn all(&self, figure: Figure) -> String {
+        let turns = self.turns.get(&figure).into_iter().flatten();
+        turns.map(|value| shown(*value)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The table, with what it was measured on.
+    pub(crate) fn write(&self, postgres: &Binaries) -> Result<String> {
+        let mut text = String::from("# Benchmarks\n\n");
+        let cores = std::thread::available_parallelism()?;
+        writeln!(
+            text,
+            "Written by `make bench`. {cores} cores, which the load, the server and PostgreSQL share; {}; \
+             {}; PostgreSQL with its default durability, and nothing else set but its port. Each figure is \
+             the median of the turns in brackets, taken in turn in one run; every audit was clean.\n",
+            version(Command::new("rustc").arg("--version"))?,
+            version(Command::new(postgres.path("postgres")).arg("--version"))?,
+        )?;
+        text.push_str("| what | figure | beside | figure | ratio |\n|---|---|---|---|---|\n");
+        for (what, figure, beside, reference, unit) in LINES {
+            let (value, other) = (self.median(*figure)?, self.median(*reference)?);
+            writeln!(
+                text,
+                "| {what} | {} {unit} ({}) | {beside} | {} {unit} ({}) | **{:.2}** |",
+                shown(value),
+                self.all(*figure),
+                shown(other),
+                self.all(*reference),
+                value / other,
+            )?;
+        }
+        Ok(text)
+    }
+}
+
+fn shown(value: f64) -> String {
+    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+fn version(command: &mut Command) -> Result<String> {
+    let said = command.output()?.stdout;
+    Ok(String::from_utf8_lossy(&said).trim().to_owned())
+}

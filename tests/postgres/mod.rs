@@ -1,0 +1,6 @@
+//! What only a store on PostgreSQL can meet: other servers, and a database that goes away.
+
+mod away;
+mod faults;
+mod many_servers;
+mod proxy;
