@@ -125,8 +125,8 @@ async fn one_key_pays_once_at_all_servers_together() {
     let held = buyer.hold(&theatre.concert.show, &[theatre.seat(0)]).await.expect(201);
     let mut payments = JoinSet::new();
     let everywhere: Vec<_> = at(&others, &buyer).chain([buyer.clone()]).collect();
-    for buyer in everywhere.iter().cycle().take(60).cloned() {
-        let reservation = text(&held, "reservation_id");
+    for buyer in everywhere.iter().cycle().take(60) {
+        let (buyer, reservation) = (buyer.clone(), text(&held, "reservation_id"));
         payments.spawn(async move { buyer.pay(&reservation).await.expect(201) });
     }
     let mut answers = payments.join_all().await;

@@ -46,15 +46,16 @@ impl Session {
     /// What PostgreSQL is told of the session. Times are in milliseconds.
     const fn settings(self) -> &'static str {
         match self {
-            // All that a writer loads, it loads by key. A plan made while a table was still small
-            // would read all of it, over and over, long after it has grown.
+            // All that a writer loads, it loads by key, from the tables in the order in which they
+            // are named: no other plan is ever right.
             Self::Writes => {
                 " -c lock_timeout=1000 -c statement_timeout=5000 \
                  -c idle_in_transaction_session_timeout=5000 \
                  -c client_connection_check_interval=1000 \
                  -c default_transaction_isolation=read\\ committed \
                  -c plan_cache_mode=force_generic_plan -c jit=off \
-                 -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+                 -c enable_seqscan=off -c enable_bitmapscan=off -c enable_material=off \
+                 -c enable_hashjoin=off -c enable_mergejoin=off -c join_collapse_limit=1"
             }
             Self::Reads => " -c statement_timeout=1500 -c default_transaction_read_only=on",
             Self::Follows => " -c statement_timeout=1500",

@@ -75,13 +75,14 @@ macro_rules! load {
     };
 }
 
-/// Begins a transaction and loads in it all that `scope` names, and what that brings along. All
+/// Begins a transaction by `begin` and loads in it all that `scope` names, and what that brings along. All
 /// statements are sent at once; they run in the order in which they are written here.
 pub(crate) async fn begin_and_load(
     conn: &AsyncPgConnection,
+    begin: &str,
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
-    let begin = async { (&mut &*conn).batch_execute("BEGIN").await };
+    let begin = async { (&mut &*conn).batch_execute(begin).await };
     let service = service(conn, scope.uptime);
     let room_ids: Vec<RoomId> = scope.rooms.union(&scope.lines).copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),

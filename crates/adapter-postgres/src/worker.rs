@@ -29,6 +29,9 @@ const TRIES_WHOLE: u32 = 2;
 const TRY_WHOLE_WITHIN: Duration = Duration::from_millis(500);
 /// After how long those of a group that were not tried alone yet are tried no more.
 const TRY_ALONE_WITHIN: Duration = Duration::from_secs(4);
+/// How long plans are kept. One that was made while a table was small may take the wrong index for
+/// minutes after it has grown, until PostgreSQL analyses the table; making them anew costs less.
+const PLANS_KEPT_FOR: Duration = Duration::from_millis(500);
 /// How often a group may find that it needs more than it locked.
 const LOCKS_MAX: u32 = 8;
 
@@ -48,7 +51,24 @@ pub(crate) struct Desk {
 /// Owns a connection that writes.
 pub(crate) struct Worker {
     pub(crate) desk: Arc<Desk>,
-    pub(crate) conn: Option<AsyncPgConnection>,
+    pub(crate) conn: Option<Connected>,
+}
+
+/// A connection that writes.
+pub(crate) struct Connected {
+    conn: AsyncPgConnection,
+    planned: Instant,
+}
+
+impl Connected {
+    /// How the next transaction begins.
+    fn begin(&mut self) -> &'static str {
+        if self.planned.elapsed() < PLANS_KEPT_FOR {
+            return "BEGIN";
+        }
+        self.planned = Instant::now();
+        "DISCARD PLANS; BEGIN"
+    }
 }
 
 type Group = Vec<Waiting<Command, Answer>>;
@@ -143,24 +163,24 @@ impl Worker {
 
     /// Decides `commands` in one transaction and commits it. Answers are in the same order.
     async fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
-        let conn = match self.conn.take() {
-            Some(conn) => conn,
+        let mut connected = match self.conn.take() {
+            Some(connected) => connected,
             None => {
-                let connected = self.desk.database.connect(Session::Writes).await;
-                connected.map_err(|error| {
+                let conn = self.desk.database.connect(Session::Writes).await;
+                let conn = conn.map_err(|error| {
                     let what = format!("the database is away: {error}");
                     Failure::Away(Unavailable::from_source(what, error))
-                })?
+                })?;
+                Connected { conn, planned: Instant::now() }
             }
         };
-        let committed = commit_on(&conn, &self.desk, commands).await;
+        let committed = commit_on(&mut connected, &self.desk, commands).await;
         // A connection that failed in the middle of something is not used again.
         match &committed {
-            Ok(_) => self.conn = Some(conn),
+            Ok(_) => self.conn = Some(connected),
             Err(Failure::RolledBack(_)) => {
-                let rolled_back =
-                    timeout(STEP_WITHIN, (&mut &conn).batch_execute("ROLLBACK")).await;
-                self.conn = matches!(rolled_back, Ok(Ok(()))).then_some(conn);
+                let rolled_back = within(STEP_WITHIN, end(&connected.conn, "ROLLBACK")).await;
+                self.conn = rolled_back.is_ok().then_some(connected);
             }
             Err(Failure::Away(_) | Failure::Unknown(_)) => {}
         }
@@ -169,13 +189,16 @@ impl Worker {
 }
 
 async fn commit_on(
-    conn: &AsyncPgConnection,
+    connected: &mut Connected,
     desk: &Desk,
     commands: &[&Command],
 ) -> Result<Vec<Answer>, Failure> {
     let mut scope = together(commands);
     for _ in 0..LOCKS_MAX {
-        let mut loaded = within(STEP_WITHIN, begin_and_load(conn, &scope)).await.map_err(failed)?;
+        let begin = connected.begin();
+        let conn = &connected.conn;
+        let loading = begin_and_load(conn, begin, &scope);
+        let mut loaded = within(STEP_WITHIN, loading).await.map_err(failed)?;
         let adding = desk.programme.add_to(&mut loaded, &scope, conn);
         within(STEP_WITHIN, adding).await.map_err(failed)?;
         let now = desk.clock.decide_at(loaded.time);

@@ -12,6 +12,7 @@ use domain::ids::{ReservationId, RoomId, SeatId, UserId};
 use domain::money::Amount;
 use domain::ports::{
     MockCatalogue, MockClock, MockIds, MockLines, MockStore, MockUsers, QueueClaims, UpdateError,
+    WaitingNumbers,
 };
 use domain::records::Records;
 use domain::refusal::Refusal;
@@ -22,6 +23,8 @@ use domain::user::{Email, Role, User, UserName};
 use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
+
+use crate::queue::{Board, Gate, TicketDesk};
 
 pub(crate) fn now() -> Timestamp {
     "2026-05-01T10:00:00Z".parse().unwrap()
@@ -119,7 +122,7 @@ pub(crate) fn room() -> WaitingRoom {
         idle_ttl_seconds: 120,
         paused: false,
     };
-    WaitingRoom { last_number: 1, ..WaitingRoom::new(RoomId::SITE, Door::Site, policy, now()) }
+    WaitingRoom { last_number: 100, ..WaitingRoom::new(RoomId::SITE, Door::Site, policy, now()) }
 }
 
 pub(crate) fn claims() -> QueueClaims {
@@ -132,7 +135,7 @@ fn token(state: TokenState) -> WaitingToken {
         user_id: buyer_id(),
         room_id: RoomId::SITE,
         concert_id: Some(concert().id),
-        number: 1,
+        number: 100,
         joined_at: now(),
         heard_at: now(),
         state,
@@ -244,12 +247,26 @@ pub(crate) fn users(known: Vec<User>) -> Arc<MockUsers> {
     Arc::new(users)
 }
 
+/// A gate over these lines.
+pub(crate) fn gate(lines: Arc<MockLines>) -> Gate {
+    Gate::new(lines.clone(), Arc::new(Board::new(lines)), clock())
+}
+
+/// A desk over these lines.
+pub(crate) fn desk(lines: Arc<MockLines>) -> TicketDesk {
+    let board = Arc::new(Board::new(lines.clone()));
+    TicketDesk::new(board, lines, catalogue(), clock())
+}
+
 /// A line in which the token that is asked for is `token`, with `ahead` before it.
 pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     let mut lines = MockLines::new();
-    let place = token.clone();
+    let waiting = token.iter().filter(|token| token.state == TokenState::Waiting);
+    let number = waiting.map(|token| token.number).next();
+    let waiting = number.into_iter().flat_map(|number| number - ahead..=number).collect();
+    let line = WaitingNumbers { last_number: 100, waiting };
     lines.expect_token().returning(move |_| Ok(token.clone()));
-    lines.expect_place().returning(move |_| Ok(place.clone().map(|token| (token, ahead))));
+    lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
     lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
     lines.expect_rooms().returning(|| Ok(vec![room()]));
     lines.expect_admitted_last_minute().returning(|_, _| Ok(0));

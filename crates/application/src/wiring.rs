@@ -141,9 +141,14 @@ impl Application {
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
         let programme = Arc::new(Programme::new(catalogue.clone()));
         let hearing = Arc::new(Hearing::default());
-        let board = Arc::new(Board::default());
+        let board = Arc::new(Board::new(lines.clone()));
         let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
-        let desk = Arc::new(TicketDesk::new(lines.clone(), catalogue.clone(), clock.clone()));
+        let desk = Arc::new(TicketDesk::new(
+            board.clone(),
+            lines.clone(),
+            catalogue.clone(),
+            clock.clone(),
+        ));
         let new_rooms = || policies.new_rooms.clone();
         Self {
             authenticate: Authenticate::new(

@@ -1,7 +1,8 @@
 //! Measures the product beside what one would write by hand, all in one run and taken in turn, and
 //! writes what came out to a file.
 //!
-//! `bench PATH-OF-STAGEDOOR FILE-FOR-THE-FIGURES`
+//! `bench PATH-OF-STAGEDOOR FILE-FOR-THE-FIGURES`, or, to measure some of it and write nothing,
+//! `bench PATH-OF-STAGEDOOR - PART…` with parts from `PARTS`.
 
 mod bare;
 mod caller;
@@ -13,7 +14,7 @@ mod theatre;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use throw_away_postgres::{Cluster, Durability, Postgres};
@@ -26,10 +27,11 @@ use crate::theatre::{Plan, Theatre};
 
 /// Each figure is the median of so many turns.
 const TURNS: usize = 3;
+/// What is measured in a turn.
+const PARTS: &[&str] = &["by-hand", "sale-64", "sale-256", "lone", "reads", "embedded"];
 /// How many people come in a turn, with a seat for each.
 const PEOPLE: usize = 16_000;
 const PEOPLE_ONE_BY_ONE: usize = 6_000;
-const CLIENTS: [usize; 2] = [64, 256];
 /// With more, the hand-written way only gets slower.
 const REFERENCE_CLIENTS: usize = 16;
 const LONE_HOLDS: usize = 1_000;
@@ -46,31 +48,36 @@ async fn main() -> Result<()> {
     // It is started in a folder of its own, from where a relative path leads nowhere.
     let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
     let cluster = Cluster::start(Durability::Default).map_err(anyhow::Error::msg)?;
-    let steps = u64::try_from(TURNS * 6)?;
+    let asked: Vec<String> = args.collect();
+    let parts: Vec<&str> = match &asked[..] {
+        [] => PARTS.to_vec(),
+        some => some.iter().map(String::as_str).collect(),
+    };
+    let steps = u64::try_from(TURNS * parts.len())?;
     let bar = ProgressBar::new(steps)
         .with_style(ProgressStyle::with_template("{bar:40} {pos} of {len}: {msg}, {eta} left")?);
     let mut report = Report::default();
     for _ in 0..TURNS {
-        let step = |what: &'static str| {
-            bar.set_message(what);
+        for part in &parts {
+            bar.set_message((*part).to_owned());
+            match *part {
+                "by-hand" => by_hand(&cluster, &binary, &mut report)?,
+                "sale-64" => sale(&cluster, &binary, 64, &mut report).await?,
+                "sale-256" => sale(&cluster, &binary, 256, &mut report).await?,
+                "lone" => lone(&cluster, &binary, &mut report).await?,
+                "reads" => reads(&cluster, &binary, &mut report).await?,
+                "embedded" => embedded(&binary, &mut report).await?,
+                other => bail!("there is no part {other}; there are {PARTS:?}"),
+            }
             bar.inc(1);
-        };
-        step("by hand");
-        by_hand(&cluster, &binary, &mut report)?;
-        step("64 clients");
-        sale(&cluster, &binary, CLIENTS[0], &mut report).await?;
-        step("256 clients");
-        sale(&cluster, &binary, CLIENTS[1], &mut report).await?;
-        step("a lone client");
-        lone(&cluster, &binary, &mut report).await?;
-        step("seat maps");
-        reads(&cluster, &binary, &mut report).await?;
-        step("the embedded store");
-        embedded(&binary, &mut report).await?;
+        }
     }
     bar.finish_and_clear();
     let text = report.write(&cluster.binaries)?;
     println!("{text}");
+    if figures == Path::new("-") {
+        return Ok(());
+    }
     std::fs::write(&figures, text).with_context(|| format!("cannot write {}", figures.display()))
 }
 
@@ -103,7 +110,8 @@ async fn sale(cluster: &Cluster, binary: &Path, clients: usize, report: &mut Rep
         64 => [Figure::Joins64, Figure::Holds64, Figure::Payments64],
         _ => [Figure::Joins256, Figure::Holds256, Figure::Payments256],
     };
-    report.add(joins, theatre.join(clients).await?.a_second());
+    report.add(joins, theatre.join_rush(clients).await?.a_second());
+    theatre.join(clients).await?;
     report.add(holds, theatre.hold(clients).await?.a_second());
     theatre.charge(clients).await?;
     report.add(payments, theatre.pay(clients).await?.a_second());

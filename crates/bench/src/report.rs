@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use throw_away_postgres::Binaries;
 
 /// Something that was measured.
@@ -83,10 +83,11 @@ impl Report {
         self.turns.entry(figure).or_default().push(value);
     }
 
-    fn median(&self, figure: Figure) -> Result<f64> {
-        let mut turns = self.turns.get(&figure).context("not measured")?.clone();
+    /// None where it was not measured.
+    fn median(&self, figure: Figure) -> Option<f64> {
+        let mut turns = self.turns.get(&figure)?.clone();
         turns.sort_by(f64::total_cmp);
-        turns.get(turns.len() / 2).copied().context("not measured")
+        turns.get(turns.len() / 2).copied()
     }
 
     fn all(&self, figure: Figure) -> String {
@@ -108,7 +109,9 @@ impl Report {
         )?;
         text.push_str("| what | figure | beside | figure | ratio |\n|---|---|---|---|---|\n");
         for (what, figure, beside, reference, unit) in LINES {
-            let (value, other) = (self.median(*figure)?, self.median(*reference)?);
+            let (Some(value), Some(other)) = (self.median(*figure), self.median(*reference)) else {
+                continue;
+            };
             writeln!(
                 text,
                 "| {what} | {} {unit} ({}) | {beside} | {} {unit} ({}) | **{:.2}** |",

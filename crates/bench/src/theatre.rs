@@ -63,8 +63,7 @@ impl Theatre {
         let access = std::fs::read_to_string(folder.path().join("tokens"))?;
 
         let group_max = plan.group_max.to_string();
-        let settings =
-            ["serve", "--group-max", &group_max, "--room-capacity", "1000000", "--log", "off"];
+        let settings = ["serve", "--group-max", &group_max, "--log", "off"];
         let mut process = command(plan, &folder, &settings).stdout(Stdio::piped()).spawn()?;
         let said = process.stdout.take().context("no output")?;
         let listening = |line: String| line.strip_prefix("listening on http://").map(str::to_owned);
@@ -86,7 +85,14 @@ impl Theatre {
         Ok(theatre)
     }
 
-    /// Everybody joins the line, and is let in at once.
+    /// Everybody joins a line of which a thousand are let in, as in a rush.
+    pub(crate) async fn join_rush(&self, clients: usize) -> Result<Times> {
+        let people = self.access.iter().take(self.plan.seats);
+        let shots = people.map(|token| Shot::post("/api/queue_tokens", token, Bytes::from("{}")));
+        Ok(fire(&self.address, clients, shots.collect(), 201).await?.times)
+    }
+
+    /// Everybody joins the line of the concert, and is let in at once.
     pub(crate) async fn join(&mut self, clients: usize) -> Result<Times> {
         let body = Bytes::from(json!({ "concert_id": self.concert }).to_string());
         let people = self.access.iter().take(self.plan.seats);
@@ -162,7 +168,8 @@ impl Theatre {
         let operator = text(&session, "access_token")?;
         let concert = json!({
             "title": "rush", "venue": "hall", "time_zone": "Asia/Seoul", "currency": "KRW",
-            "sale_opens_at": null, "sale_closes_at": null, "max_seats_per_user": 4, "room": {}
+            "sale_opens_at": null, "sale_closes_at": null, "max_seats_per_user": 4,
+            "room": { "capacity": 1_000_000 }
         });
         let concert = call(&mut caller, "/api/admin/concerts", &operator, &concert).await?;
         self.concert = text(&concert, "concert_id")?;

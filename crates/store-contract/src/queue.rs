@@ -112,6 +112,8 @@ pub async fn who_is_due_is_found(stage: &Stage) {
     assert_eq!(due.next_in_line(RoomId::SITE, 10).await.unwrap(), [waiting.id]);
     let silent = due.silent_tokens(RoomId::SITE, waiting.heard_at, 10).await.unwrap();
     assert_eq!(silent, [waiting.id]);
-    let (place, ahead) = stage.lines.place(waiting.id).await.unwrap().unwrap();
-    assert_eq!((place.number, ahead), (2, 0));
+    let line = stage.lines.waiting_numbers(RoomId::SITE).await.unwrap();
+    assert_eq!((line.last_number, line.waiting), (2, vec![2]));
+    let nowhere = stage.lines.waiting_numbers(stage.id()).await.unwrap();
+    assert_eq!((nowhere.last_number, nowhere.waiting), (0, vec![]));
 }

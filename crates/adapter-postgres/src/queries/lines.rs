@@ -2,11 +2,11 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use diesel::dsl::count_star;
 use diesel::prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
-use diesel::sql_types::BigInt;
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{HeadCount, Lines, Unavailable};
+use domain::ports::{HeadCount, Lines, Unavailable, WaitingNumbers};
 use domain::waiting_room::WaitingRoom;
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::read;
-use crate::rows::{RoomRow, Row, TokenRow, columns};
+use crate::connect::Session;
+use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{waiting_rooms, waiting_tokens};
 use crate::statement::{Statement, one};
 use crate::store::{PostgresStore, Reader};
@@ -29,26 +30,16 @@ impl Lines for PostgresStore {
         .await
     }
 
-    async fn place(&self, id: TokenId) -> Result<Option<(WaitingToken, u64)>, Unavailable> {
-        self.read(|mut conn| async move {
-            // The token and who is before it, of one moment.
-            let text = format!(
-                "SELECT {}, (SELECT count(*) FROM waiting_tokens AS b \
-                     WHERE t.state = 'waiting' AND b.state = 'waiting' \
-                     AND b.room_id = t.room_id AND b.number < t.number) \
-                 FROM waiting_tokens AS t WHERE t.id = ?",
-                columns::<TokenRow>("t")
-            );
-            type PlaceSql = (<TokenRow as Row>::Sql, BigInt);
-            let place = Statement::<PlaceSql>::new(text, vec![one(Uuid::from(id))]);
-            let place: Option<(TokenRow, i64)> = place.get_result(&mut conn).await.optional()?;
-            let place = place.map(|(token, before)| {
-                let token = WaitingToken::try_from(token)?;
-                Ok::<_, SqlError>((token, read(before, "number of tokens")?))
-            });
-            place.transpose()
+    async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
+        // A line of a million takes its time, which a reader has not.
+        let conn = self.database.connect(Session::ReadsAll).await;
+        let conn = conn.map_err(|error| {
+            Unavailable::from_source(format!("the database is away: {error}"), error)
+        })?;
+        let numbers = waiting_numbers(&conn, id).await;
+        numbers.map_err(|error| {
+            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
         })
-        .await
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
@@ -90,6 +81,30 @@ impl Lines for PostgresStore {
         })
         .await
     }
+}
+
+/// All of one statement's snapshot, in which the room itself is a row without a number.
+async fn waiting_numbers(
+    mut conn: &AsyncPgConnection,
+    id: RoomId,
+) -> Result<WaitingNumbers, SqlError> {
+    let text = "SELECT r.last_number, NULL::bigint AS number FROM waiting_rooms AS r WHERE r.id = ? \
+         UNION ALL SELECT NULL, t.number FROM waiting_tokens AS t \
+         WHERE t.room_id = ? AND t.state = 'waiting' ORDER BY number NULLS FIRST";
+    type NumbersSql = (Nullable<BigInt>, Nullable<BigInt>);
+    let parameters = vec![one(Uuid::from(id)), one(Uuid::from(id))];
+    let rows: Vec<(Option<i64>, Option<i64>)> =
+        Statement::<NumbersSql>::new(text, parameters).load(&mut conn).await?;
+    let mut line = WaitingNumbers::default();
+    for (last_number, number) in rows {
+        if let Some(last_number) = last_number {
+            line.last_number = read(last_number, "number")?;
+        }
+        if let Some(number) = number {
+            line.waiting.push(read(number, "number")?);
+        }
+    }
+    Ok(line)
 }
 
 async fn admitted_last_minute(

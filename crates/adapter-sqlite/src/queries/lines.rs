@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{HeadCount, Lines, Unavailable};
+use domain::ports::{HeadCount, Lines, Unavailable, WaitingNumbers};
 use domain::records::Source;
 use domain::waiting_room::WaitingRoom;
-use domain::waiting_token::{TokenState, WaitingToken};
+use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
-use crate::columns::{key, micros, number, read};
+use crate::columns::{key, micros, read};
 use crate::loading::decode_all;
 use crate::rows::RoomRow;
 use crate::schema::{waiting_rooms, waiting_tokens};
@@ -24,20 +24,18 @@ impl Lines for SqliteStore {
         self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.token(id)).await
     }
 
-    async fn place(&self, id: TokenId) -> Result<Option<(WaitingToken, u64)>, Unavailable> {
+    async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
         self.read(move |conn| {
-            let token = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.token(id)?;
-            let Some(token) = token else { return Ok(None) };
-            if token.state != TokenState::Waiting {
-                return Ok(Some((token, 0)));
-            }
-            let before: i64 = waiting_tokens::table
-                .filter(waiting_tokens::room_id.eq(key(token.room_id)))
+            let room = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.room(id)?;
+            let waiting: Vec<i64> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(id)))
                 .filter(waiting_tokens::state.eq("waiting"))
-                .filter(waiting_tokens::number.lt(number(token.number)))
-                .select(count_star())
-                .first(conn)?;
-            Ok(Some((token, read(before, "number of tokens")?)))
+                .order(waiting_tokens::number)
+                .select(waiting_tokens::number)
+                .load(conn)?;
+            let waiting = waiting.into_iter().map(|number| read(number, "number"));
+            let waiting = waiting.collect::<Result<_, _>>()?;
+            Ok(WaitingNumbers { last_number: room.map_or(0, |room| room.last_number), waiting })
         })
         .await
     }

@@ -150,7 +150,7 @@ mod tests {
     use crate::testing::*;
 
     fn hold_seats(store: Arc<MockStore>, token: WaitingToken) -> HoldSeats {
-        let gate = Gate::new(lines(Some(token), 8), Arc::default(), clock());
+        let gate = gate(lines(Some(token), 8));
         let seat_maps = Arc::new(SeatMaps::new(catalogue()));
         let programme = Arc::new(Programme::new(catalogue()));
         HoldSeats::new(store, ids(), programme, seat_maps, Arc::new(gate), clock(), BOOKING)

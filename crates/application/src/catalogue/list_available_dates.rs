@@ -79,7 +79,7 @@ mod tests {
     use crate::testing::*;
 
     fn list_with(catalogue: Arc<MockCatalogue>, token: WaitingToken) -> ListAvailableDates {
-        let gate = Gate::new(lines(Some(token), 0), Arc::default(), clock());
+        let gate = gate(lines(Some(token), 0));
         ListAvailableDates::new(Arc::new(gate), catalogue, clock())
     }
 

@@ -105,7 +105,7 @@ mod tests {
     use crate::testing::*;
 
     fn show_seat_map(catalogue: Arc<MockCatalogue>, token: WaitingToken) -> ShowSeatMap {
-        let gate = Arc::new(Gate::new(lines(Some(token), 6), Arc::default(), clock()));
+        let gate = Arc::new(gate(lines(Some(token), 6)));
         let maps = Arc::new(SeatMaps::new(catalogue.clone()));
         ShowSeatMap::new(gate, Arc::new(Programme::new(catalogue)), maps, clock())
     }

@@ -43,7 +43,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_sites_room_is_made_once_and_then_left_alone() {
-        for (records, joined) in [(empty(), 0), (world(), 1)] {
+        for (records, joined) in [(empty(), 0), (world(), room().last_number)] {
             let store = store_checked(records, move |records| {
                 let room = records.rooms.get(&RoomId::SITE).unwrap();
                 assert_eq!(room.last_number, joined);

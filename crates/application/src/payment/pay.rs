@@ -70,7 +70,7 @@ mod tests {
         records: Records,
         check: impl Fn(&Records) + Send + Sync + 'static,
     ) -> Result<Answered<Receipt>, UpdateError> {
-        let gate = Arc::new(Gate::new(lines(Some(waiting_token()), 2), Arc::default(), clock()));
+        let gate = Arc::new(gate(lines(Some(waiting_token()), 2)));
         let pay = Pay::new(store_checked(records, check), ids(), gate);
         pay.execute(&claims(), id, None).await
     }

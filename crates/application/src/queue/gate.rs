@@ -65,8 +65,8 @@ impl Gate {
         result: Result<T, UpdateError>,
     ) -> Result<T, UpdateError> {
         let Err(UpdateError::Refused(Refusal::NotAdmitted { .. })) = result else { return result };
-        let place = self.lines.place(claims.token_id).await?;
-        let position = place.map(|(_, ahead)| ahead + 1);
+        let place = self.board.place(claims, self.clock.now()).await?;
+        let position = place.and_then(|place| place.ahead).map(|ahead| ahead + 1);
         Err(Refusal::NotAdmitted { position }.into())
     }
 
@@ -83,7 +83,7 @@ mod tests {
     use crate::testing::*;
 
     async fn admit(token: Option<WaitingToken>, rooms: &[RoomId]) -> Result<(), UpdateError> {
-        Gate::new(lines(token, 41), Arc::default(), clock()).admit(&claims(), rooms).await
+        gate(lines(token, 41)).admit(&claims(), rooms).await
     }
 
     #[tokio::test]
@@ -95,18 +95,16 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_on_the_board_is_let_through_without_asking_the_store() {
-        let board = Arc::new(Board::default());
-        board.note(&active_token());
-        let gate = Gate::new(Arc::new(MockLines::new()), Arc::clone(&board), clock());
+        let gate = gate(Arc::new(MockLines::new()));
+        gate.board.note(&active_token());
         gate.admit(&claims(), &[RoomId::SITE]).await.unwrap();
         gate.admit_to_anything(&claims()).await.unwrap();
     }
 
     #[tokio::test]
     async fn who_the_board_says_is_out_is_asked_for_in_the_store() {
-        let board = Arc::new(Board::default());
-        board.note(&run_out_token());
-        let gate = Gate::new(lines(Some(active_token()), 0), board, clock());
+        let gate = gate(lines(Some(active_token()), 0));
+        gate.board.note(&run_out_token());
         gate.admit(&claims(), &[RoomId::SITE]).await.unwrap();
     }
 

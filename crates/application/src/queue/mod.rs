@@ -7,6 +7,7 @@ mod leave;
 mod show_ticket;
 mod take_place;
 mod ticket;
+mod waiting_line;
 
 pub use board::*;
 pub use gate::*;
@@ -15,3 +16,4 @@ pub use leave::*;
 pub use show_ticket::*;
 pub use take_place::*;
 pub use ticket::*;
+pub use waiting_line::*;

@@ -23,7 +23,7 @@ impl ShowTicket {
     /// # Errors
     /// [`Refusal::NotFound`] when the place's record is gone.
     pub async fn execute(&self, claims: &QueueClaims) -> Result<Ticket, UpdateError> {
-        let ticket = self.desk.ticket(claims.token_id).await?.ok_or(Refusal::NotFound)?;
+        let ticket = self.desk.ticket(claims).await?.ok_or(Refusal::NotFound)?;
         if ticket.standing == Standing::Waiting {
             self.hearing.note(claims.token_id, self.clock.now());
         }
@@ -40,8 +40,8 @@ mod tests {
 
     fn show(token: Option<WaitingToken>) -> (ShowTicket, Arc<Hearing>) {
         let hearing = Arc::new(Hearing::default());
-        let desk = TicketDesk::new(lines(token, 0), catalogue(), clock());
-        (ShowTicket::new(Arc::new(desk), Arc::clone(&hearing), clock()), hearing)
+        let desk = Arc::new(desk(lines(token, 0)));
+        (ShowTicket::new(desk, Arc::clone(&hearing), clock()), hearing)
     }
 
     #[tokio::test]

@@ -79,12 +79,9 @@ impl TakePlace {
         };
         let join = move |records: &mut Records| join(records, &join_request);
         let token = self.store.decide(scope, join).await?;
-        let ticket = self.desk.ticket(token.id).await?.ok_or(Refusal::NotFound)?;
-        Ok(Place {
-            issued: token.id == id,
-            token: self.queue_tokens.sign(&QueueClaims::from(&token)),
-            ticket,
-        })
+        let claims = QueueClaims::from(&token);
+        let ticket = self.desk.ticket(&claims).await?.ok_or(Refusal::NotFound)?;
+        Ok(Place { issued: token.id == id, token: self.queue_tokens.sign(&claims), ticket })
     }
 
     /// The room in front of what is asked for. Which room that is never changes.
@@ -107,8 +104,8 @@ impl TakePlace {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockLines, MockQueueTokens, MockStore};
-    use domain::waiting_token::{Standing, WaitingToken};
+    use domain::ports::{MockLines, MockQueueTokens, MockStore, WaitingNumbers};
+    use domain::waiting_token::Standing;
 
     use super::*;
     use crate::testing::*;
@@ -117,11 +114,11 @@ mod tests {
         let mut queue_tokens = MockQueueTokens::new();
         queue_tokens.expect_sign().returning(|claims| format!("signed {}", claims.number));
         let mut lines = MockLines::new();
-        lines.expect_place().returning(|id| Ok(Some((WaitingToken { id, ..waiting_token() }, 0))));
+        let line = WaitingNumbers { last_number: 101, waiting: vec![100, 101] };
+        lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
         lines.expect_room().returning(|_| Ok(Some(room())));
         lines.expect_admitted_last_minute().returning(|_, _| Ok(0));
-        lines.expect_head_count().returning(|_, _| Ok(Default::default()));
-        let desk = TicketDesk::new(Arc::new(lines), catalogue(), clock());
+        let desk = desk(Arc::new(lines));
         TakePlace::new(
             store,
             ids(),
@@ -151,7 +148,10 @@ mod tests {
     async fn a_new_place_has_the_next_number() {
         let place = take_place(store_with(without_token())).execute(ask()).await.unwrap();
         assert!(place.issued);
-        assert_eq!((place.token.as_str(), place.ticket.standing), ("signed 2", Standing::Waiting));
+        assert_eq!(
+            (place.token.as_str(), place.ticket.standing),
+            ("signed 101", Standing::Waiting)
+        );
     }
 
     #[tokio::test]
@@ -170,7 +170,7 @@ mod tests {
         records.tokens.load(run_out_token());
         let store = store_checked(records, |records| {
             let written_live = records.live_token_of(buyer_id(), RoomId::SITE).unwrap();
-            assert_eq!(written_live.number, 2);
+            assert_eq!(written_live.number, 101);
         });
         assert!(take_place(store).execute(ask()).await.unwrap().issued);
     }

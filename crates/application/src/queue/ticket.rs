@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{Catalogue, Clock, Lines, Unavailable};
-use domain::waiting_token::{Standing, WaitingToken};
+use domain::ports::{Catalogue, Clock, Lines, QueueClaims, Unavailable};
+use domain::waiting_token::Standing;
+
+use super::Board;
 
 /// What the bearer of a queue token sees of the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,7 @@ const PULSE_KEPT_FOR: TimeDelta = TimeDelta::seconds(2);
 
 /// Writes tickets.
 pub struct TicketDesk {
+    board: Arc<Board>,
     lines: Arc<dyn Lines>,
     catalogue: Arc<dyn Catalogue>,
     clock: Arc<dyn Clock>,
@@ -58,46 +61,41 @@ struct Pulse {
 }
 
 impl TicketDesk {
-    /// Over these ports.
+    /// Over the board and these ports.
     #[must_use]
     pub fn new(
+        board: Arc<Board>,
         lines: Arc<dyn Lines>,
         catalogue: Arc<dyn Catalogue>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { lines, catalogue, clock, pulses: Mutex::default() }
+        Self { board, lines, catalogue, clock, pulses: Mutex::default() }
     }
 
-    /// The ticket of a token, which is looked up; none where its record is gone.
+    /// The ticket of a token; none where its record is gone.
     ///
     /// # Errors
     /// [`Unavailable`] when the store does not answer.
-    pub async fn ticket(&self, id: TokenId) -> Result<Option<Ticket>, Unavailable> {
-        match self.lines.place(id).await? {
-            None => Ok(None),
-            Some((token, ahead)) => Ok(Some(self.write(&token, ahead).await?)),
-        }
-    }
-
-    /// The ticket of a token that `ahead` others wait before.
-    async fn write(&self, token: &WaitingToken, ahead: u64) -> Result<Ticket, Unavailable> {
-        let pulse = self.pulse(token.room_id).await?;
-        let standing = token.standing(self.clock.now());
-        let position = (standing == Standing::Waiting).then_some(ahead + 1);
+    pub async fn ticket(&self, claims: &QueueClaims) -> Result<Option<Ticket>, Unavailable> {
+        let Some(place) = self.board.place(claims, self.clock.now()).await? else {
+            return Ok(None);
+        };
+        let pulse = self.pulse(claims.room_id).await?;
+        let position = place.ahead.map(|ahead| ahead + 1);
         let admitted = Some(pulse.admitted_last_minute).filter(|admitted| *admitted > 0);
         let eta_seconds = position
             .zip(admitted)
             .map(|(position, admitted)| position.saturating_mul(60).div_ceil(admitted));
-        Ok(Ticket {
-            token_id: token.id,
-            room_id: token.room_id,
-            number: token.number,
-            standing,
+        Ok(Some(Ticket {
+            token_id: claims.token_id,
+            room_id: claims.room_id,
+            number: claims.number,
+            standing: place.standing,
             position,
             eta_seconds,
             poll_after_seconds: POLL_AFTER_SECONDS,
             seats_left: pulse.seats_left,
-        })
+        }))
     }
 
     /// What is the same for everybody in the room. However many ask at once, one of them reads it;
@@ -143,24 +141,36 @@ impl TicketDesk {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockCatalogue, MockLines};
+    use domain::ports::{MockCatalogue, MockLines, WaitingNumbers};
     use domain::waiting_room::WaitingRoom;
+    use domain::waiting_token::{TokenState, WaitingToken};
 
     use super::*;
     use crate::testing::*;
 
     fn desk(token: WaitingToken, room: WaitingRoom, admitted: u64) -> TicketDesk {
         let mut lines = MockLines::new();
-        lines.expect_place().returning(move |_| Ok(Some((token.clone(), 29))));
+        let waiting = (71..=100).collect();
+        let line = WaitingNumbers { last_number: 100, waiting };
+        let line = if token.state == TokenState::Waiting { line } else { Default::default() };
+        lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
+        lines.expect_token().returning(move |_| Ok(Some(token.clone())));
         lines.expect_room().returning(move |_| Ok(Some(room.clone())));
         lines.expect_admitted_last_minute().times(..=1).returning(move |_, _| Ok(admitted));
         let mut catalogue = MockCatalogue::new();
         catalogue.expect_seats_left().returning(|_, _| Ok(7));
-        TicketDesk::new(Arc::new(lines), Arc::new(catalogue), clock())
+        let lines = Arc::new(lines);
+        let board = Arc::new(Board::new(lines.clone()));
+        TicketDesk::new(board, lines, Arc::new(catalogue), clock())
     }
 
     async fn ticket(desk: &TicketDesk) -> Ticket {
-        desk.ticket(claims().token_id).await.unwrap().unwrap()
+        ticket_in(desk, RoomId::SITE).await
+    }
+
+    async fn ticket_in(desk: &TicketDesk, room_id: RoomId) -> Ticket {
+        let claims = QueueClaims { room_id, ..claims() };
+        desk.ticket(&claims).await.unwrap().unwrap()
     }
 
     #[tokio::test]
@@ -191,6 +201,7 @@ mod tests {
     #[tokio::test]
     async fn a_room_of_a_concert_tells_how_many_seats_are_left() {
         let token = WaitingToken { room_id: other_room(), ..waiting_token() };
-        assert_eq!(ticket(&desk(token, room(), 1)).await.seats_left, Some(7));
+        let ticket = ticket_in(&desk(token, room(), 1), other_room()).await;
+        assert_eq!(ticket.seats_left, Some(7));
     }
 }

@@ -14,8 +14,8 @@ pub trait Lines: Send + Sync {
     /// The token of that id.
     async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable>;
 
-    /// The token of that id, and how many wait in its room with a lower number.
-    async fn place(&self, id: TokenId) -> Result<Option<(WaitingToken, u64)>, Unavailable>;
+    /// Who waits in a room, as of one moment.
+    async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable>;
 
     /// All rooms, in order of their ids, and so oldest first.
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable>;
@@ -28,6 +28,15 @@ pub trait Lines: Send + Sync {
 
     /// Who is in a room at `now`.
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable>;
+}
+
+/// Who waits in a room at some moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaitingNumbers {
+    /// The highest number that was given out.
+    pub last_number: u64,
+    /// The numbers that wait, in ascending order.
+    pub waiting: Vec<u64>,
 }
 
 /// Who is in a room at some moment.
