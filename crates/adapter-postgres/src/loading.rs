@@ -5,6 +5,9 @@
 //! reservations, seats, payments, accounts, kept answers. What never changes once it is there (a
 //! user, a concert, a show, which seats a reservation has) needs no lock.
 //!
+//! What is found by other keys is looked up by `LATERAL`, a key at a time: PostgreSQL would else be
+//! free to begin with the table, which may be large, and to look for its rows among the keys.
+//!
 //! Locks are `FOR NO KEY UPDATE`: they shut out whoever would change the row, and not whoever only
 //! refers to it.
 
@@ -232,12 +235,14 @@ async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Toke
     let nothing = scope.tokens.is_empty() && scope.live_tokens.is_empty() && scope.lines.is_empty();
     load!(conn, TokenRow, unless nothing,
     "SELECT {columns} FROM waiting_tokens AS t WHERE t.id = ANY(? \
-         || ARRAY(SELECT l.id FROM unnest(?, ?) AS wanted (user_id, room_id) \
-             JOIN waiting_tokens AS l USING (user_id, room_id) \
-             WHERE l.state IN ('waiting', 'active')) \
-         || ARRAY(SELECT o.id FROM unnest(?) AS line (room_id) \
-             JOIN waiting_tokens AS o USING (room_id) \
-             WHERE o.state = 'active' AND o.ends_at <= transaction_timestamp())) \
+         || ARRAY(SELECT live.id FROM unnest(?, ?) AS wanted (user_id, room_id), \
+             LATERAL (SELECT l.id FROM waiting_tokens AS l \
+                 WHERE l.user_id = wanted.user_id AND l.room_id = wanted.room_id \
+                 AND l.state IN ('waiting', 'active') OFFSET 0) AS live) \
+         || ARRAY(SELECT over.id FROM unnest(?) AS line (room_id), \
+             LATERAL (SELECT o.id FROM waiting_tokens AS o \
+                 WHERE o.room_id = line.room_id AND o.state = 'active' \
+                 AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over)) \
      ORDER BY t.id FOR NO KEY UPDATE",
     [
         ids(scope.tokens.iter().copied()),
@@ -271,11 +276,12 @@ async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec
         return Ok(Vec::new());
     }
     let text = format!(
-        "SELECT {}, {}, rs.price FROM unnest(?, ?) AS wanted (user_id, concert_id) \
-         JOIN reservations AS r USING (user_id, concert_id) \
-         JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
-         JOIN seats AS s ON s.id = rs.seat_id \
-         WHERE r.state IN ('held', 'confirmed') ORDER BY r.id, rs.position",
+        "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
+         LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
+             JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
+             JOIN seats AS s ON s.id = rs.seat_id \
+             WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
+             AND r.state IN ('held', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
         columns::<ReservationRow>("r"),
         columns::<SeatRow>("s"),
     );

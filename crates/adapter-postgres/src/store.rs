@@ -1,6 +1,7 @@
 //! The store as the ports see it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use diesel_async::pooled_connection::{
 use domain::ports::{CommitObserver, Decide, Ids, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use group_commit::{Callers, NoAnswer};
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -55,10 +57,11 @@ impl StoreOptions {
 /// The store on PostgreSQL. Everything that was taken in is answered before its writers end.
 pub struct PostgresStore {
     lines: Vec<Callers<Command, Answer>>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
     readers: Pool<AsyncPgConnection>,
     pub(crate) database: Database,
     desk: Arc<Desk>,
-    feed: JoinHandle<()>,
+    feed: AbortHandle,
 }
 
 /// A connection that reads, on loan.
@@ -85,18 +88,20 @@ impl PostgresStore {
             programme: Programme::new(),
             server_id: options.ids.next(),
             ids: Arc::clone(&options.ids),
+            runtime: Handle::current(),
         });
-        let lines = (0..options.writers.max(1)).map(|_| {
+        let (mut lines, mut writers) = (Vec::new(), Vec::new());
+        for _ in 0..options.writers.max(1) {
             let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
             let worker = Worker { desk: Arc::clone(&desk), conn: None };
-            tokio::spawn(worker.run(committer));
-            callers
-        });
-        let lines = lines.collect();
+            let started = worker.start(committer);
+            writers.push(started.map_err(|error| unreachable(error.to_string()))?);
+            lines.push(callers);
+        }
         let readers = pool(&database, options.readers);
         let readers = readers.map_err(|error| unreachable(error.to_string()))?;
-        let feed = tokio::spawn(Feed::new(Arc::clone(&desk), from).run());
-        Ok(Self { lines, readers, database, desk, feed })
+        let feed = tokio::spawn(Feed::new(Arc::clone(&desk), from).run()).abort_handle();
+        Ok(Self { lines, writers: Mutex::new(writers), readers, database, desk, feed })
     }
 
     /// The store's time, as near as this server can tell it.
@@ -131,16 +136,16 @@ impl PostgresStore {
         timeout(READ_WITHIN, reading).await.map_err(late)?
     }
 
-    /// The writer that decides about what `scope` names. What belongs together goes to the same
-    /// one: a room's line, a show's seats, a user's cash. Nothing rests on it but speed, since the
-    /// rows are locked in any case.
+    /// The writer that decides about what `scope` names. What is fought over goes to the same one: a
+    /// room's line, a seat, a user's cash. Nothing rests on it but speed, since the rows are locked
+    /// in any case.
     fn writer(&self, scope: &Scope) -> Option<&Callers<Command, Answer>> {
         let room = scope.lines.first().or(scope.rooms.first()).map(|id| Uuid::from(*id));
-        let show = scope.shows.first().map(|id| Uuid::from(*id));
+        let seat = scope.seats.first().map(|id| Uuid::from(*id));
         let account = scope.accounts.first().map(|id| Uuid::from(*id));
         let token = scope.tokens.first().map(|id| Uuid::from(*id));
         let reservation = scope.reservations.first().map(|id| Uuid::from(*id));
-        let key = room.or(show).or(account).or(token).or(reservation).map_or(0, |id| id.as_u128());
+        let key = room.or(seat).or(account).or(token).or(reservation).map_or(0, |id| id.as_u128());
         let count = u128::try_from(self.lines.len()).ok()?;
         let at = usize::try_from(key.checked_rem(count)?).ok()?;
         self.lines.get(at)
@@ -165,6 +170,11 @@ fn pool(
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.feed.abort();
+        self.lines.clear();
+        let writers = self.writers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for writer in writers.drain(..) {
+            let _ = writer.join();
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! One of the writers: takes what waits, decides it all in one transaction, commits, and only then
 //! answers everyone.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error};
@@ -9,6 +11,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
 use domain::records::Records;
 use group_commit::{Committer, Waiting};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -46,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) programme: Programme,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) server_id: Uuid,
+    /// Where what outlives a writer runs.
+    pub(crate) runtime: Handle,
 }
 
 /// Owns a connection that writes.
@@ -92,8 +97,16 @@ struct Lost {
 }
 
 impl Worker {
+    /// Starts it on a thread of its own, where it and its connection need not wake each other
+    /// across threads at every step.
+    pub(crate) fn start(self, committer: Committer<Command, Answer>) -> io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let run = move || runtime.block_on(self.run(committer));
+        std::thread::Builder::new().name("postgres-writer".to_owned()).spawn(run)
+    }
+
     /// Commits groups until all callers are gone.
-    pub(crate) async fn run(mut self, mut committer: Committer<Command, Answer>) {
+    async fn run(mut self, mut committer: Committer<Command, Answer>) {
         while let Some(group) = committer.next_group().await {
             if let Some(fault) = self.commit_and_answer(group).await {
                 // Nobody is to wait one after the other for what is known already.
@@ -120,7 +133,7 @@ impl Worker {
                 }
                 Err(Failure::Unknown(lost)) => {
                     tracing::warn!(error = %lost.fault, "the answer to a commit was lost");
-                    tokio::spawn(find_out(Arc::clone(&self.desk), *lost, group));
+                    self.desk.runtime.spawn(find_out(Arc::clone(&self.desk), *lost, group));
                     return None;
                 }
                 Err(Failure::Away(fault)) => {

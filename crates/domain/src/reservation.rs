@@ -197,8 +197,10 @@ pub fn hold(
         held_until,
         state: ReservationState::Held,
     };
-    if let Some(token) = records.tokens.get_mut(&ask.token_id) {
-        token.keep_until(held_until);
+    if let Some(mut token) = records.tokens.get(&ask.token_id).cloned()
+        && token.keep_until(held_until)
+    {
+        records.tokens.put(token);
     }
     records.reservations.insert(reservation.clone());
     Ok(reservation)

@@ -128,10 +128,15 @@ impl WaitingToken {
         matches!(self.state, TokenState::Waiting | TokenState::Active { .. })
     }
 
-    /// An active token does not run out before `until`, where a hold ends.
-    pub fn keep_until(&mut self, until: Timestamp) {
-        if let TokenState::Active { expires_at, .. } = &mut self.state {
-            *expires_at = until.max(*expires_at);
+    /// An active token does not run out before `until`, where a hold ends. Says whether that is
+    /// later than it would have.
+    pub fn keep_until(&mut self, until: Timestamp) -> bool {
+        match &mut self.state {
+            TokenState::Active { expires_at, .. } if *expires_at < until => {
+                *expires_at = until;
+                true
+            }
+            _ => false,
         }
     }
 
