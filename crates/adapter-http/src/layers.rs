@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use crate::request_id::{self, X_REQUEST_ID};
+use crate::routes::Pattern;
 use crate::shared::Shared;
 
 /// Names the request, answers it, logs and measures it, and sets the headers that every answer has.
@@ -27,8 +28,7 @@ pub(crate) async fn around(
         Some(shared) => shared.ids.next().to_string(),
         None => String::new(),
     });
-    let method = request.method().to_string();
-    let route = request.match_pattern().unwrap_or_else(|| "(none)".to_owned());
+    let method = request.method().clone();
     let path = request.path().to_owned();
     let mut answer = request_id::within(Rc::clone(&id), next.call(request)).await?;
 
@@ -39,7 +39,9 @@ pub(crate) async fn around(
     let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
     tracing::info!(request_id = %id, %method, path = %path, status, ms = seconds * 1_000.0, "answered");
     if let Some(shared) = shared {
-        shared.metrics.answered(&method, &route, status, seconds);
+        // Asking actix for the pattern would match the path once more.
+        let route = answer.request().app_data::<Pattern>().map_or("(none)", |pattern| pattern.0);
+        shared.metrics.answered(method.as_str(), route, status, seconds);
     }
     Ok(answer)
 }

@@ -25,7 +25,9 @@ mod openapi_paths;
 pub(crate) fn configure(app: &mut ServiceConfig) {
     let date_seats = "/api/concerts/{concert_id}/dates/{date}/seats";
     let room = "/api/admin/rooms/{room_id}";
-    app.service(at("/api/users").route(post().to(accounts::sign_up)))
+    // Paths are tried in this order, so what is asked for most in a rush comes first.
+    app.service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
+        .service(at("/api/users").route(post().to(accounts::sign_up)))
         .service(at("/api/sessions").route(post().to(accounts::sign_in)))
         .service(at("/api/users/me").route(get().to(accounts::show_me)))
         .service(
@@ -47,7 +49,6 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
         .service(at("/api/concerts/{concert_id}/available_dates").route(get().to(concerts::dates)))
         .service(at("/api/concerts/{date}/seats").route(get().to(seats::of_own_date)))
         .service(at(date_seats).route(get().to(seats::of_date)))
-        .service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
         .service(
             at("/api/reservations")
                 .route(get().to(reservations::list))
@@ -79,9 +80,13 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
         .default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
 }
 
+/// The pattern of the path that a request was for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pattern(pub(crate) &'static str);
+
 /// A path whose other methods are told so.
-fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(async |request: HttpRequest| {
+fn at(path: &'static str) -> Resource {
+    web::resource(path).app_data(Pattern(path)).default_service(web::to(async |request: HttpRequest| {
         let detail = format!("{} does not go here", request.method());
         let status = StatusCode::METHOD_NOT_ALLOWED;
         Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
