@@ -69,6 +69,12 @@ impl Proxy {
         self.network.send_replace(network);
     }
 
+    /// Everything arrives from now on.
+    pub(crate) fn mend(&self) {
+        *self.next_commit.lock().unwrap() = None;
+        self.set(Network::Whole);
+    }
+
     /// Says what becomes of the next COMMIT, after which all is whole again.
     pub(crate) fn set_next_commit(&self, fate: NextCommit) {
         *self.next_commit.lock().unwrap() = Some(fate);
@@ -112,9 +118,17 @@ async fn requests(
     deafen: watch::Sender<bool>,
 ) {
     let mut buffer = vec![0; 65_536];
+    let mut name = None;
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let sent = &buffer[..length];
-        let is_commit = sent.windows(7).any(|bytes| bytes == b"COMMIT\0");
+        // It is prepared once, under a name, and then only ever bound by that name.
+        let is_commit = name
+            .as_ref()
+            .is_some_and(|name: &Vec<u8>| sent.windows(name.len()).any(|bytes| bytes == name));
+        if let Some(at) = sent.windows(7).position(|bytes| bytes == b"COMMIT\0") {
+            let before = sent[..at - 1].iter().rposition(|byte| !byte.is_ascii_alphanumeric());
+            name = Some([&[0], &sent[before.unwrap() + 1..at]].concat());
+        }
         let fate = if is_commit { commits.lock().unwrap().take() } else { None };
         if fate == Some(NextCommit::Lost) {
             return;

@@ -35,16 +35,6 @@ pub(crate) enum SqlError {
     /// A row makes no sense.
     #[error(transparent)]
     Unreadable(#[from] columns::Unreadable),
-    /// Rows that were to be saved were not there, or were there already.
-    #[error("{saved} rows of {table} were saved, not {wanted}")]
-    Lost {
-        /// Which table.
-        table: &'static str,
-        /// How many there should have been.
-        wanted: usize,
-        /// How many there were.
-        saved: usize,
-    },
     /// It cannot be reached.
     #[error("the database is away: {0}")]
     Away(String),

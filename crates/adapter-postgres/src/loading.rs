@@ -39,6 +39,7 @@ use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
     ShowRow, TokenRow, UserRow, columns, with_their_seats,
 };
+use crate::saving::{CommitMark, mark};
 use crate::statement::{Statement, array, ids};
 
 /// All that the scopes of a group name, as it is in the database and stays until its transaction
@@ -78,14 +79,16 @@ macro_rules! load {
     };
 }
 
-/// Begins a transaction by `begin` and loads in it all that `scope` names, and what that brings along. All
+/// Begins a transaction by `begin`, marks it, and loads in it all that `scope` names, and what that brings along. All
 /// statements are sent at once; they run in the order in which they are written here.
 pub(crate) async fn begin_and_load(
     conn: &AsyncPgConnection,
     begin: &str,
+    commit: CommitMark,
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
+    let marked = mark(conn, commit);
     let service = service(conn, scope.uptime);
     let room_ids: Vec<RoomId> = scope.rooms.union(&scope.lines).copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
@@ -129,6 +132,7 @@ pub(crate) async fn begin_and_load(
 
     let (
         (),
+        (),
         uptime,
         rooms,
         (),
@@ -146,6 +150,7 @@ pub(crate) async fn begin_and_load(
         time,
     ) = try_join!(
         begin,
+        marked,
         service,
         rooms,
         guarded,

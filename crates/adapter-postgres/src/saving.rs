@@ -1,5 +1,6 @@
 //! Writes down what a group of decisions changed, within its transaction.
 
+use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::records::{Entity, Fate, Records, Table};
@@ -8,10 +9,9 @@ use domain::waiting_token::TokenState;
 use futures_util::try_join;
 use uuid::Uuid;
 
-use crate::SqlError;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row,
-    SeatRow, ShowRow, TokenRow, UserRow, has_its_seats, insert, seat_rows, update,
+    SeatRow, ShowRow, TokenRow, UserRow, has_its_seats, insert, meets_all, seat_rows, update,
 };
 use crate::statement::{Statement, array, ids, one};
 
@@ -49,7 +49,7 @@ pub(crate) async fn save(
     changes: &Records,
     uptime_before: Option<&Uptime>,
     mark: CommitMark,
-) -> Result<(), SqlError> {
+) -> QueryResult<()> {
     try_join!(
         add::<_, UserRow>(conn, &changes.users),
         put::<_, RoomRow>(conn, &changes.rooms),
@@ -73,7 +73,7 @@ pub(crate) async fn save(
         put::<_, KeptAnswerRow>(conn, &changes.kept_answers),
         add::<_, KeptAnswerRow>(conn, &changes.kept_answers),
         save_uptime(conn, changes, uptime_before),
-        mark_commit(conn, changes, mark),
+        tell_others(conn, changes, mark),
     )?;
     Ok(())
 }
@@ -86,56 +86,52 @@ fn of_fate<E: Entity>(table: &Table<E>, wanted: Fate) -> impl Iterator<Item = &E
 async fn add<'a, E: Entity, R: Row + From<&'a E>>(
     conn: &AsyncPgConnection,
     table: &'a Table<E>,
-) -> Result<(), SqlError> {
+) -> QueryResult<()> {
     let rows: Vec<R> = of_fate(table, Fate::New).map(R::from).collect();
-    run(conn, R::TABLE, rows.len(), || insert(&rows)).await
+    run(conn, rows.len(), || insert(&rows)).await
 }
 
 /// Writes what changed in a table.
 async fn put<'a, E: Entity, R: Row + From<&'a E>>(
     conn: &AsyncPgConnection,
     table: &'a Table<E>,
-) -> Result<(), SqlError> {
+) -> QueryResult<()> {
     let rows: Vec<R> = of_fate(table, Fate::Changed).map(R::from).collect();
-    run(conn, R::TABLE, rows.len(), || update(&rows)).await
+    run(conn, rows.len(), || update(&rows)).await
 }
 
-/// Runs a statement that must touch so many rows; none, without asking, for no rows.
+/// Runs a statement about so many rows; about none, it is not asked.
 async fn run(
-    conn: &AsyncPgConnection,
-    table: &'static str,
-    wanted: usize,
+    mut conn: &AsyncPgConnection,
+    rows: usize,
     statement: impl FnOnce() -> Statement,
-) -> Result<(), SqlError> {
-    if wanted == 0 {
-        return Ok(());
+) -> QueryResult<()> {
+    if rows > 0 {
+        statement().execute(&mut conn).await?;
     }
-    let saved = statement().execute(&mut &*conn).await?;
-    if saved == wanted { Ok(()) } else { Err(SqlError::Lost { table, wanted, saved }) }
+    Ok(())
 }
 
-async fn let_go_of_seats(conn: &AsyncPgConnection, changes: &Records) -> Result<(), SqlError> {
+async fn let_go_of_seats(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
     let ended =
         || of_fate(&changes.reservations, Fate::Changed).filter(|ended| !has_its_seats(ended));
     if ended().next().is_none() {
         return Ok(());
     }
-    // A refund comes after the seats were sold, so they are let go of there; what expired or was
-    // cancelled had them to the last. Both are live until now.
     let text = "UPDATE reservation_seats SET live = false WHERE live AND reservation_id = ANY(?)";
-    let wanted = ended().map(|reservation| reservation.seats.len()).sum();
-    run(conn, "reservation_seats", wanted, || {
-        Statement::new(text, vec![ids(ended().map(|reservation| reservation.id))])
+    let seats = ended().map(|reservation| reservation.seats.len()).sum();
+    run(conn, seats, || {
+        meets_all(text, vec![ids(ended().map(|reservation| reservation.id))], seats)
     })
     .await
 }
 
-async fn add_reserved_seats(conn: &AsyncPgConnection, changes: &Records) -> Result<(), SqlError> {
+async fn add_reserved_seats(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
     let rows: Vec<_> = of_fate(&changes.reservations, Fate::New).flat_map(seat_rows).collect();
-    run(conn, "reservation_seats", rows.len(), || insert(&rows)).await
+    run(conn, rows.len(), || insert(&rows)).await
 }
 
-async fn forget_answers(conn: &AsyncPgConnection, changes: &Records) -> Result<(), SqlError> {
+async fn forget_answers(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
     let old = || changes.kept_answers.removals();
     if old().next().is_none() {
         return Ok(());
@@ -157,28 +153,36 @@ async fn save_uptime(
     conn: &AsyncPgConnection,
     changes: &Records,
     before: Option<&Uptime>,
-) -> Result<(), SqlError> {
+) -> QueryResult<()> {
     let Some(uptime) = changes.uptime.as_ref().filter(|uptime| Some(*uptime) != before) else {
         return Ok(());
     };
     let text = "UPDATE service SET heartbeat_at = ?, up_since = ? WHERE id = 1";
     let times: [Timestamp; 2] = [uptime.heartbeat_at, uptime.up_since];
-    run(conn, "service", 1, || Statement::new(text, times.map(one).into())).await
+    run(conn, 1, || meets_all(text, times.map(one).into(), 1)).await
 }
 
-/// Says that this commit was made, and what others want to hear of it: which seats changed, and
-/// which tokens that do not wait.
-async fn mark_commit(
+/// Says that this transaction is under way. Once it is committed, everybody can tell.
+pub(crate) async fn mark(mut conn: &AsyncPgConnection, mark: CommitMark) -> QueryResult<()> {
+    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
+         VALUES (?, ?, clock_timestamp(), '{}', '{}')";
+    let statement = Statement::<()>::new(text, vec![one(mark.id), one(mark.server_id)]);
+    statement.execute(&mut conn).await.map(drop)
+}
+
+/// Says what others want to hear of: which seats changed, and which tokens that do not wait.
+async fn tell_others(
     conn: &AsyncPgConnection,
     changes: &Records,
     mark: CommitMark,
-) -> Result<(), SqlError> {
-    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
-         VALUES (?, ?, ?, ?, ?)";
-    let seats = of_fate(&changes.seats, Fate::Changed).map(|seat| seat.id);
+) -> QueryResult<()> {
+    let seats: Vec<_> = of_fate(&changes.seats, Fate::Changed).map(|seat| seat.id).collect();
     let tokens = changes.tokens.changes().map(|(token, _)| token);
     let tokens = tokens.filter(|token| token.state != TokenState::Waiting).map(|token| token.id);
-    let parameters =
-        vec![one(mark.id), one(mark.server_id), one(changes.now), ids(seats), ids(tokens)];
-    run(conn, "commits", 1, || Statement::new(text, parameters)).await
+    let tokens: Vec<_> = tokens.collect();
+    let text = "UPDATE commits SET seat_ids = ?, token_ids = ? WHERE id = ?";
+    run(conn, seats.len() + tokens.len(), || {
+        meets_all(text, vec![ids(seats), ids(tokens), one(mark.id)], 1)
+    })
+    .await
 }

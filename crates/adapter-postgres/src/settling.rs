@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::result::Error;
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::time::{sleep, timeout};
 
 use crate::connect::{Database, Session};
-use crate::saving::CommitMark;
-use crate::statement::{Statement, one};
+use crate::saving::{CommitMark, mark};
 
 /// For how long the truth is looked for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,12 +45,13 @@ async fn look(database: &Database, mark: CommitMark) -> Option<Fortune> {
 
 /// Tries to make the same mark. Where the transaction still runs, this waits for its end; where it
 /// was committed, the mark is there; and where ours could be made, it was rolled back.
-async fn try_to_mark(mut conn: &AsyncPgConnection, mark: CommitMark) -> Result<Fortune, Error> {
-    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
-         VALUES (?, ?, clock_timestamp(), '{}', '{}') ON CONFLICT (id) DO NOTHING";
+async fn try_to_mark(mut conn: &AsyncPgConnection, commit: CommitMark) -> Result<Fortune, Error> {
     conn.batch_execute("BEGIN").await?;
-    let statement = Statement::<()>::new(text, vec![one(mark.id), one(mark.server_id)]);
-    let made = statement.execute(&mut conn).await?;
+    let marked = mark(conn, commit).await;
     conn.batch_execute("ROLLBACK").await?;
-    Ok(if made == 1 { Fortune::RolledBack } else { Fortune::Committed })
+    match marked {
+        Ok(()) => Ok(Fortune::RolledBack),
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Fortune::Committed),
+        Err(error) => Err(error),
+    }
 }

@@ -7,9 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
 use domain::records::Records;
+use domain::uptime::Uptime;
+use futures_util::try_join;
 use group_commit::{Committer, Waiting};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -22,6 +24,7 @@ use crate::deciding::{Answer, Command, Programme, decide, together};
 use crate::loading::begin_and_load;
 use crate::saving::{CommitMark, is_nothing, save};
 use crate::settling::{Fortune, settle};
+use crate::statement::Statement;
 
 /// How long a step of a group may take: to lock and load, to save, to commit.
 const STEP_WITHIN: Duration = Duration::from_millis(1_500);
@@ -192,7 +195,7 @@ impl Worker {
         match &committed {
             Ok(_) => self.conn = Some(connected),
             Err(Failure::RolledBack(_)) => {
-                let rolled_back = within(STEP_WITHIN, end(&connected.conn, "ROLLBACK")).await;
+                let rolled_back = within(STEP_WITHIN, roll_back(&connected.conn)).await;
                 self.conn = rolled_back.is_ok().then_some(connected);
             }
             Err(Failure::Away(_) | Failure::Unknown(_)) => {}
@@ -208,9 +211,9 @@ async fn commit_on(
 ) -> Result<Vec<Answer>, Failure> {
     let mut scope = together(commands);
     for _ in 0..LOCKS_MAX {
-        let begin = connected.begin();
-        let conn = &connected.conn;
-        let loading = begin_and_load(conn, begin, &scope);
+        let (begin, conn) = (connected.begin(), &connected.conn);
+        let mark = CommitMark { id: desk.ids.next(), server_id: desk.server_id };
+        let loading = begin_and_load(conn, begin, mark, &scope);
         let mut loaded = within(STEP_WITHIN, loading).await.map_err(failed)?;
         let adding = desk.programme.add_to(&mut loaded, &scope, conn);
         within(STEP_WITHIN, adding).await.map_err(failed)?;
@@ -219,27 +222,24 @@ async fn commit_on(
         if !decided.missing.is_empty() {
             // Locked now, it would be out of order; so everything is, once more.
             scope.absorb(&decided.missing);
-            within(STEP_WITHIN, end(conn, "ROLLBACK")).await.map_err(failed)?;
+            within(STEP_WITHIN, roll_back(conn)).await.map_err(failed)?;
             continue;
         }
         let (answers, changes) = (decided.answers, decided.changes);
         let uptime = loaded.uptime.as_ref();
         if is_nothing(&changes, uptime) {
-            within(STEP_WITHIN, end(conn, "ROLLBACK")).await.map_err(failed)?;
+            within(STEP_WITHIN, roll_back(conn)).await.map_err(failed)?;
             return Ok(answers);
         }
-        let mark = CommitMark { id: desk.ids.next(), server_id: desk.server_id };
         let limit = STEP_WITHIN + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
-        within(limit, save(conn, &changes, uptime, mark)).await.map_err(failed)?;
-        // Every statement has answered without an error, or COMMIT would answer ROLLBACK, and
-        // that is no error.
-        return match within(STEP_WITHIN, end(conn, "COMMIT")).await {
+        let saving = timeout(limit, save_and_commit(conn, &changes, uptime, mark)).await;
+        return match saving.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))) {
             Ok(()) => {
                 desk.tell(&changes);
                 Ok(answers)
             }
-            Err(error) if was_refused(&error) => Err(failed(error)),
-            Err(error) => {
+            Err(NotCommitted::RolledBack(error)) => Err(failed(error)),
+            Err(NotCommitted::Lost(error)) => {
                 let fault = fault("the answer to COMMIT was lost", error);
                 Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
             }
@@ -292,8 +292,43 @@ fn row_count(changes: &Records) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
-async fn end(mut conn: &AsyncPgConnection, how: &str) -> Result<(), SqlError> {
-    Ok(conn.batch_execute(how).await?)
+/// Why what was saved is not known to be in the database.
+enum NotCommitted {
+    /// PostgreSQL said no to something, so there was nothing to commit.
+    RolledBack(SqlError),
+    /// It did not say.
+    Lost(SqlError),
+}
+
+/// Saves `changes` and commits, all sent at once. A statement that fails spoils the transaction, and
+/// COMMIT, already on its way, rolls it back.
+async fn save_and_commit(
+    mut conn: &AsyncPgConnection,
+    changes: &Records,
+    uptime: Option<&Uptime>,
+    mark: CommitMark,
+) -> Result<(), NotCommitted> {
+    let saving = async {
+        let saved = save(conn, changes, uptime, mark).await;
+        saved.map_err(|error| match was_heard(&error) {
+            true => NotCommitted::RolledBack(error.into()),
+            false => NotCommitted::Lost(error.into()),
+        })
+    };
+    // As a prepared statement, it waits its turn behind those that have to be prepared first.
+    let commit = Statement::<()>::new("COMMIT", vec![]);
+    let committing = async {
+        let committed = commit.execute(&mut conn).await.map(drop);
+        committed.map_err(|error| match was_refused(&error) {
+            true => NotCommitted::RolledBack(error.into()),
+            false => NotCommitted::Lost(error.into()),
+        })
+    };
+    try_join!(saving, committing).map(drop)
+}
+
+async fn roll_back(mut conn: &AsyncPgConnection) -> Result<(), SqlError> {
+    Ok(conn.batch_execute("ROLLBACK").await?)
 }
 
 async fn within<T>(
@@ -310,15 +345,19 @@ fn failed(error: SqlError) -> Failure {
     if too_slow { Failure::Away(fault) } else { Failure::RolledBack(fault) }
 }
 
-/// Whether the database itself answered COMMIT with a no.
-fn was_refused(error: &SqlError) -> bool {
+/// Whether it was PostgreSQL that said it, and not the connection that was lost.
+fn was_heard(error: &Error) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
     match error {
-        SqlError::Diesel(Error::DatabaseError(kind, _)) => {
-            use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
-            !matches!(kind, ClosedConnection | UnableToSendCommand | Unknown)
-        }
+        Error::DatabaseError(kind, _) => !matches!(kind, ClosedConnection | UnableToSendCommand),
         _ => false,
     }
+}
+
+/// Whether COMMIT itself was answered with a no. Of what PostgreSQL has no kind for, some may be said
+/// by one that is ending after it has committed.
+fn was_refused(error: &Error) -> bool {
+    was_heard(error) && !matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, _))
 }
 
 fn fault(what: &str, error: SqlError) -> Unavailable {

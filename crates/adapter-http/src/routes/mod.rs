@@ -86,11 +86,13 @@ pub(crate) struct Pattern(pub(crate) &'static str);
 
 /// A path whose other methods are told so.
 fn at(path: &'static str) -> Resource {
-    web::resource(path).app_data(Pattern(path)).default_service(web::to(async |request: HttpRequest| {
-        let detail = format!("{} does not go here", request.method());
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
-    }))
+    web::resource(path).app_data(Pattern(path)).default_service(web::to(
+        async |request: HttpRequest| {
+            let detail = format!("{} does not go here", request.method());
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
+        },
+    ))
 }
 
 /// An id from a path; what is no id names nothing.

@@ -1,6 +1,7 @@
 //! What a row is: its columns, and which of them ever change.
 
-use crate::statement::{Parameter, Statement};
+use crate::columns::number;
+use crate::statement::{Parameter, Statement, one};
 
 /// A row of a table.
 pub(crate) trait Row: Sized + 'static {
@@ -31,19 +32,31 @@ pub(crate) fn insert<R: Row>(rows: &[R]) -> Statement {
     Statement::new(text, parameters)
 }
 
-/// Writes the changing columns of rows that are there, all in one statement.
+/// Writes the changing columns of rows that are there, all in one statement, which fails unless it
+/// meets all of them.
 pub(crate) fn update<R: Row>(rows: &[R]) -> Statement {
     let wanted =
         |column: &&ColumnOf<R>| R::KEY.contains(&column.name) || R::CHANGING.contains(&column.name);
     let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter().filter(wanted));
     let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
     let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
-    let text = format!(
+    let update = format!(
         "UPDATE {table} AS old SET {changes} FROM unnest({arrays}) AS new ({names}) WHERE {found}",
         table = R::TABLE,
         changes = R::CHANGING.iter().map(set).collect::<Vec<_>>().join(", "),
         found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
     );
+    meets_all(&update, parameters, rows.len())
+}
+
+/// An update that fails, and so spoils its transaction, unless it meets so many rows: COMMIT is on
+/// its way before the count of rows is known here.
+pub(crate) fn meets_all(update: &str, mut parameters: Vec<Parameter>, wanted: usize) -> Statement {
+    let text = format!(
+        "WITH met AS ({update} RETURNING 1) \
+         SELECT 1 / (CASE WHEN count(*) = ? THEN 1 ELSE 0 END) FROM met"
+    );
+    parameters.push(one(number(wanted)));
     Statement::new(text, parameters)
 }
 
