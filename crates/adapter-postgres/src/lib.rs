@@ -11,6 +11,7 @@ mod connect;
 mod deciding;
 mod feed;
 mod loading;
+mod marking;
 mod migrate;
 mod queries;
 mod rows;

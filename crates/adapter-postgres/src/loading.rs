@@ -35,11 +35,11 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::columns::{Unreadable, read};
+use crate::marking::{CommitMark, mark};
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
     ShowRow, TokenRow, UserRow, columns, with_their_seats,
 };
-use crate::saving::{CommitMark, mark};
 use crate::statement::{Statement, array, ids};
 
 /// All that the scopes of a group name, as it is in the database and stays until its transaction
@@ -79,8 +79,9 @@ macro_rules! load {
     };
 }
 
-/// Begins a transaction by `begin`, marks it, and loads in it all that `scope` names, and what that brings along. All
-/// statements are sent at once; they run in the order in which they are written here.
+/// Begins a transaction by `begin`, and loads in it all that `scope` names, and what that brings along. All
+/// statements are sent at once; they run in the order in which they are written here, the mark and
+/// with it the time last.
 pub(crate) async fn begin_and_load(
     conn: &AsyncPgConnection,
     begin: &str,
@@ -88,7 +89,6 @@ pub(crate) async fn begin_and_load(
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
-    let marked = mark(conn, commit);
     let service = service(conn, scope.uptime);
     let room_ids: Vec<RoomId> = scope.rooms.union(&scope.lines).copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
@@ -128,10 +128,9 @@ pub(crate) async fn begin_and_load(
     let reserved = reserved_by(conn, scope);
     let reserved_seats = seats_of_reservations(conn, scope);
     let lines = lines(conn, scope);
-    let time = time(conn);
+    let time = mark(conn, commit, scope);
 
     let (
-        (),
         (),
         uptime,
         rooms,
@@ -150,7 +149,6 @@ pub(crate) async fn begin_and_load(
         time,
     ) = try_join!(
         begin,
-        marked,
         service,
         rooms,
         guarded,
@@ -340,13 +338,6 @@ async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<HashMap<R
     });
     let unreadable = |error| diesel::result::Error::DeserializationError(Box::new(error));
     lines.collect::<Result<_, Unreadable>>().map_err(unreadable)
-}
-
-/// The time, and never one before the last heartbeat, should the database's clock go back.
-async fn time(conn: &AsyncPgConnection) -> QueryResult<Timestamp> {
-    let text =
-        "SELECT greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))";
-    Statement::<Timestamptz>::new(text, vec![]).get_result(&mut &*conn).await
 }
 
 /// Shows of these ids, which never change.

@@ -7,20 +7,13 @@ use domain::records::{Entity, Fate, Records, Table};
 use domain::uptime::Uptime;
 use domain::waiting_token::TokenState;
 use futures_util::try_join;
-use uuid::Uuid;
 
+use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row,
     SeatRow, ShowRow, TokenRow, UserRow, has_its_seats, insert, meets_all, seat_rows, update,
 };
 use crate::statement::{Statement, array, ids, one};
-
-/// What the row of a commit says beside what changed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CommitMark {
-    pub(crate) id: Uuid,
-    pub(crate) server_id: Uuid,
-}
 
 /// Whether there is anything to save.
 pub(crate) fn is_nothing(changes: &Records, uptime_before: Option<&Uptime>) -> bool {
@@ -162,27 +155,16 @@ async fn save_uptime(
     run(conn, 1, || meets_all(text, times.map(one).into(), 1)).await
 }
 
-/// Says that this transaction is under way. Once it is committed, everybody can tell.
-pub(crate) async fn mark(mut conn: &AsyncPgConnection, mark: CommitMark) -> QueryResult<()> {
-    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
-         VALUES (?, ?, clock_timestamp(), '{}', '{}')";
-    let statement = Statement::<()>::new(text, vec![one(mark.id), one(mark.server_id)]);
-    statement.execute(&mut conn).await.map(drop)
-}
-
-/// Says what others want to hear of: which seats changed, and which tokens that do not wait.
+/// Says what others want to hear of beside the seats, which the mark names: which tokens changed
+/// that do not wait.
 async fn tell_others(
     conn: &AsyncPgConnection,
     changes: &Records,
     mark: CommitMark,
 ) -> QueryResult<()> {
-    let seats: Vec<_> = of_fate(&changes.seats, Fate::Changed).map(|seat| seat.id).collect();
     let tokens = changes.tokens.changes().map(|(token, _)| token);
     let tokens = tokens.filter(|token| token.state != TokenState::Waiting).map(|token| token.id);
     let tokens: Vec<_> = tokens.collect();
-    let text = "UPDATE commits SET seat_ids = ?, token_ids = ? WHERE id = ?";
-    run(conn, seats.len() + tokens.len(), || {
-        meets_all(text, vec![ids(seats), ids(tokens), one(mark.id)], 1)
-    })
-    .await
+    let text = "UPDATE commits SET token_ids = ? WHERE id = ?";
+    run(conn, tokens.len(), || meets_all(text, vec![ids(tokens), one(mark.id)], 1)).await
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use domain::records::Scope;
 use tokio::time::{sleep, timeout};
 
 use crate::connect::{Database, Session};
-use crate::saving::{CommitMark, mark};
+use crate::marking::{CommitMark, mark};
 
 /// For how long the truth is looked for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,10 +48,10 @@ async fn look(database: &Database, mark: CommitMark) -> Option<Fortune> {
 /// was committed, the mark is there; and where ours could be made, it was rolled back.
 async fn try_to_mark(mut conn: &AsyncPgConnection, commit: CommitMark) -> Result<Fortune, Error> {
     conn.batch_execute("BEGIN").await?;
-    let marked = mark(conn, commit).await;
+    let marked = mark(conn, commit, &Scope::new()).await;
     conn.batch_execute("ROLLBACK").await?;
     match marked {
-        Ok(()) => Ok(Fortune::RolledBack),
+        Ok(_) => Ok(Fortune::RolledBack),
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Fortune::Committed),
         Err(error) => Err(error),
     }

@@ -22,7 +22,8 @@ use crate::clock::DatabaseClock;
 use crate::connect::{Database, Session};
 use crate::deciding::{Answer, Command, Programme, decide, together};
 use crate::loading::begin_and_load;
-use crate::saving::{CommitMark, is_nothing, save};
+use crate::marking::CommitMark;
+use crate::saving::{is_nothing, save};
 use crate::settling::{Fortune, settle};
 use crate::statement::Statement;
 

@@ -1,0 +1,44 @@
+//! The row that each transaction leaves if it is committed: whoever lost the answer to COMMIT finds
+//! out by it what became of it, and the other servers what changed.
+
+use diesel::QueryResult;
+use diesel::sql_types::Timestamptz;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use domain::Timestamp;
+use domain::records::Scope;
+use uuid::Uuid;
+
+use crate::statement::{Statement, ids, one};
+
+/// Which transaction, and whose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CommitMark {
+    pub(crate) id: Uuid,
+    pub(crate) server_id: Uuid,
+}
+
+/// Marks the transaction, with all the seats that it may change, and returns the time: never one
+/// before the last heartbeat, should the database's clock go back.
+///
+/// # Errors
+/// A violation of uniqueness where another transaction has the mark and was committed; where it still
+/// runs, this waits for its end.
+pub(crate) async fn mark(
+    mut conn: &AsyncPgConnection,
+    mark: CommitMark,
+    scope: &Scope,
+) -> QueryResult<Timestamp> {
+    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
+         VALUES (?, ?, clock_timestamp(), ? || ARRAY( \
+             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
+                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?)))), '{}') \
+         RETURNING greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))";
+    let parameters = vec![
+        one(mark.id),
+        one(mark.server_id),
+        ids(scope.seats.iter().copied()),
+        ids(scope.reservations.iter().copied()),
+        ids(scope.payments.iter().copied()),
+    ];
+    Statement::<Timestamptz>::new(text, parameters).get_result(&mut conn).await
+}
