@@ -1,6 +1,6 @@
-# Everything there is to do here. Needs a Rust toolchain and a C compiler, nothing else.
+# Everything there is to do here. Needs a Rust toolchain and a C compiler; the tests, PostgreSQL too.
 
-.PHONY: help run test check bench
+.PHONY: help run test test-faults check bench
 
 help: ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -9,7 +9,13 @@ run: ## Starts a server with the demo in it, on http://127.0.0.1:8080
 	cargo run --locked --package server --bin stagedoor -- serve --demo
 
 test: ## Runs all tests
+	@tests/prepare
 	cargo test --locked --workspace
+
+test-faults: ## Breaks servers, database and network, for twenty rounds
+	@tests/prepare
+	STAGEDOOR_FAULT_ROUNDS=$${STAGEDOOR_FAULT_ROUNDS:-20} cargo test --locked --package server \
+		--test on_postgres faults -- --nocapture
 
 check: ## Format, lints, documentation, licences
 	cargo fmt --all --check
@@ -19,5 +25,6 @@ check: ## Format, lints, documentation, licences
 	else echo "cargo-deny is not installed: licences and bans are not checked"; fi
 
 bench: ## Measures beside hand-written SQL, and writes docs/benchmarks.md
+	@tests/prepare
 	cargo build --locked --release --package server --package bench
 	target/release/bench target/release/stagedoor docs/benchmarks.md

@@ -69,7 +69,8 @@ async fn whatever_breaks_nothing_acknowledged_is_lost_and_nothing_is_sold_twice(
 
 /// The servers, their database, and what is between them.
 struct Company {
-    cluster: Cluster,
+    /// None where there are no binaries to run one of our own: then the database is not killed.
+    cluster: Option<Cluster>,
     installation: Installation,
     servers: Vec<Option<Server>>,
     networks: Vec<Proxy>,
@@ -80,8 +81,12 @@ struct Company {
 
 impl Company {
     async fn gather(random: StdRng) -> Self {
-        let cluster = Cluster::start(Durability::Default).unwrap();
-        let installation = Installation::on(Some(cluster.create_database()))
+        let cluster = Cluster::start(Durability::Default).ok();
+        let database = match &cluster {
+            Some(own) => own.create_database(),
+            None => throw_away_postgres::shared().create_database(),
+        };
+        let installation = Installation::on(Some(database))
             .with("HOLD_SECONDS", 2)
             .with("ROOM_ACTIVE_SECONDS", 20)
             .with("SWEEP_INTERVAL_MS", 300);
@@ -160,10 +165,12 @@ impl Company {
                     self.start(n);
                     "server killed"
                 }
-                1 => {
-                    self.cluster.kill();
-                    self.pause(0..800).await;
-                    tokio::task::block_in_place(|| self.cluster.start_again());
+                1 if self.cluster.is_some() => {
+                    let pause = self.random.random_range(0..800);
+                    let cluster = self.cluster.as_ref().unwrap();
+                    cluster.kill();
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    tokio::task::block_in_place(|| cluster.start_again());
                     "database killed"
                 }
                 2 => self.disturb(n, Network::Cut, "network cut").await,

@@ -102,7 +102,7 @@ impl FromStr for Database {
             return Err(BadUrl("names no host"));
         }
         if config.get_ssl_mode() == SslMode::Require {
-            return Err(BadUrl("asks for TLS"));
+            return Err(BadUrl("asks for TLS, which this version does not speak"));
         }
         if config.get_application_name().is_none() {
             config.application_name("stagedoor");
