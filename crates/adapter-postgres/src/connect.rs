@@ -2,14 +2,20 @@
 //! lock outlives its server.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::AsyncPgConnection;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a connection may take to be made.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -20,12 +26,15 @@ const SILENT_FOR: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Database {
     config: Box<Config>,
+    /// None: not encrypted.
+    tls: Option<MakeRustlsConnect>,
 }
 
-/// A URL that names no database of ours. It is not repeated: it may hold a password.
+/// A URL that names no database of ours, or certificates that cannot be read. The URL is not
+/// repeated: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct BadUrl(&'static str);
+pub struct BadUrl(String);
 
 /// What a session is for, and so what it may take its time for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +84,18 @@ impl Database {
         let given = config.get_options().unwrap_or_default();
         config.options(format!("{given}{}", session.settings()));
         let connecting = async {
-            let (client, connection) = config.connect(NoTls).await.map_err(|error| bad(&error))?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            match self.tls.clone() {
+                None => {
+                    let connected = config.connect(NoTls).await;
+                    let (client, connection) = connected.map_err(|error| bad(&error))?;
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+                }
+                Some(tls) => {
+                    let connected = config.connect(tls).await;
+                    let (client, connection) = connected.map_err(|error| bad(&error))?;
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+                }
+            }
         };
         let late = |_| ConnectionError::BadConnection(format!("no answer in {CONNECT_WITHIN:?}"));
         timeout(CONNECT_WITHIN, connecting).await.map_err(late)?
@@ -93,24 +112,63 @@ impl FromStr for Database {
     type Err = BadUrl;
 
     fn from_str(url: &str) -> Result<Self, BadUrl> {
+        Self::new(url, None)
+    }
+}
+
+impl Database {
+    /// Reads `postgres://…`. With `sslmode=require` in it, connections are encrypted, and the server
+    /// must prove its name by a certificate of the authorities in `ca_file`, or of the system's.
+    ///
+    /// # Errors
+    /// [`BadUrl`], saying what is wrong without repeating the URL.
+    pub fn new(url: &str, ca_file: Option<&Path>) -> Result<Self, BadUrl> {
+        let wrong = |what: &str| BadUrl(what.to_owned());
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(BadUrl("does not begin with postgres://"));
+            return Err(wrong("does not begin with postgres://"));
         }
         let mut config: Config =
-            url.parse().map_err(|_| BadUrl("is no URL of a PostgreSQL database"))?;
+            url.parse().map_err(|_| wrong("is no URL of a PostgreSQL database"))?;
         if config.get_hosts().is_empty() {
-            return Err(BadUrl("names no host"));
+            return Err(wrong("names no host"));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(BadUrl("asks for TLS, which this version does not speak"));
-        }
+        let is_encrypted = config.get_ssl_mode() == SslMode::Require;
+        let tls = is_encrypted.then(|| tls(ca_file)).transpose().map_err(BadUrl)?;
         if config.get_application_name().is_none() {
             config.application_name("stagedoor");
         }
         config.connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENT_FOR);
         config.keepalives_idle(SILENT_FOR);
-        Ok(Self { config: Box::new(config) })
+        Ok(Self { config: Box::new(config), tls })
     }
+}
+
+/// Encryption that trusts the authorities in a file, or the system's.
+fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
+    let mut trusted = RootCertStore::empty();
+    match ca_file {
+        Some(path) => {
+            let unreadable = |error| format!("cannot read {}: {error}", path.display());
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+                let added = trusted.add(certificate.map_err(unreadable)?);
+                added.map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+        }
+        None => {
+            // Some systems have a few that nobody can read.
+            trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if trusted.is_empty() {
+        return Err("there is no certificate of an authority to trust".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
 }
 
 impl fmt::Display for Database {

@@ -1,7 +1,7 @@
 //! Which store is meant: the one place that knows that there are two.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapter_postgres::Database;
 use anyhow::Result;
@@ -20,17 +20,15 @@ impl DatabaseUrl {
     ///
     /// # Errors
     /// What is wrong, without the URL, which may hold a password.
-    pub(crate) fn read(url: &str) -> Result<Self, String> {
+    pub(crate) fn read(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             let empty = || "sqlite: and then no path".to_owned();
             return (!path.is_empty()).then(|| Self::Sqlite(PathBuf::from(path))).ok_or_else(empty);
         }
         if url.starts_with("postgres") {
-            return url
-                .parse()
-                .map(Self::Postgres)
-                .map_err(|error: adapter_postgres::BadUrl| error.to_string());
+            let database = Database::new(url, ca_file);
+            return database.map(Self::Postgres).map_err(|wrong| wrong.to_string());
         }
         Err("is neither sqlite: and the path of a file, nor postgres://…".to_owned())
     }

@@ -35,6 +35,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Where everything is kept: sqlite: and a path, or postgres://…",
     ),
     setting(
+        "database_ca_file",
+        "",
+        "Whose certificates PostgreSQL may have, with sslmode=require; none: the system's",
+    ),
+    setting(
         "secret",
         "",
         "Signs tokens, 32 characters or more, the same on all servers; none: made and kept beside \
@@ -178,7 +183,9 @@ impl Source<'_> {
     /// A wrong URL is not repeated: it may hold a password.
     fn database(&self) -> Result<DatabaseUrl> {
         let Given { value, place } = self.given("database_url");
-        DatabaseUrl::read(value.trim()).map_err(|wrong| anyhow!("{place}: {wrong}"))
+        let ca_file = self.given("database_ca_file").value;
+        let ca_file = Some(Path::new(ca_file.trim())).filter(|path| !path.as_os_str().is_empty());
+        DatabaseUrl::read(value.trim(), ca_file).map_err(|wrong| anyhow!("{place}: {wrong}"))
     }
 
     fn list(&self, name: &'static str) -> Vec<String> {

@@ -1,6 +1,6 @@
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -38,6 +38,7 @@ const STARTS_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Cluster {
     port: u16,
+    folder: PathBuf,
     orders: Mutex<ChildStdin>,
     _keeper: Child,
     /// The binaries it runs on.
@@ -91,15 +92,41 @@ impl Cluster {
             .spawn()
             .map_err(said)?;
         let orders = Mutex::new(keeper.stdin.take().expect("it is piped"));
-        let cluster = Self { port, orders, _keeper: keeper, binaries };
+        let cluster = Self { port, folder, orders, _keeper: keeper, binaries };
         cluster.order("start");
         cluster.wait_until_it_answers()?;
         Ok(cluster)
     }
 
+    /// From the next start on, it takes encrypted connections only, and shows this certificate.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    pub fn take_encrypted_only(&self, certificate: &str, key: &str) {
+        let data = self.folder.join("data");
+        let owner = std::fs::metadata(&data).expect("it is there");
+        let write = |name: &str, text: &str| {
+            let path = data.join(name);
+            std::fs::write(&path, text).expect("it can be written");
+            chown(&path, Some(owner.uid()), Some(owner.gid())).expect("its owner can be set");
+            let owners_only = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, owners_only).expect("its mode can be set");
+        };
+        write("server.crt", certificate);
+        write("server.key", key);
+        write("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
+        let conf = std::fs::File::options().append(true).open(data.join("postgresql.conf"));
+        writeln!(conf.expect("it is there"), "ssl = on").expect("it can be written");
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(&self) {
         self.order("kill");
+    }
+
+    /// Starts it again, without waiting until it answers.
+    pub fn begin_to_start_again(&self) {
+        self.order("start");
     }
 
     /// Starts it again.
