@@ -79,9 +79,9 @@ macro_rules! load {
     };
 }
 
-/// Begins a transaction by `begin`, and loads in it all that `scope` names, and what that brings along. All
-/// statements are sent at once; they run in the order in which they are written here, the mark and
-/// with it the time last.
+/// Begins a transaction by `begin`, and loads in it all that `scope` names and what that brings
+/// along. All statements are sent at once; they run in the order in which they are written here,
+/// the mark and with it the time last.
 pub(crate) async fn begin_and_load(
     conn: &AsyncPgConnection,
     begin: &str,
@@ -103,23 +103,9 @@ pub(crate) async fn begin_and_load(
         "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
         [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())]);
     let tokens = tokens(conn, scope);
-    let no_reservations = scope.reservations.is_empty() && scope.payments.is_empty();
-    let reservations = load!(conn, ReservationRow, unless no_reservations,
-        "SELECT {columns} FROM reservations AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [reservation_ids(scope), payment_ids(scope)]);
-    let seats = load!(conn, SeatRow, unless no_reservations && scope.seats.is_empty(),
-        "SELECT {columns} FROM seats AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
-                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [ids(scope.seats.iter().copied()), reservation_ids(scope), payment_ids(scope)]);
-    let payments = load!(conn, PaymentRow, unless no_reservations,
-        "SELECT {columns} FROM payments AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [payment_ids(scope), reservation_ids(scope)]);
+    let reservations = reservations(conn, scope);
+    let seats = seats(conn, scope);
+    let payments = payments(conn, scope);
     let accounts = load!(conn, AccountRow, unless scope.accounts.is_empty(),
         "SELECT {columns} FROM cash_accounts AS t WHERE t.user_id = ANY(?) \
          ORDER BY t.user_id FOR NO KEY UPDATE",
@@ -198,6 +184,41 @@ where
     E::Id: std::hash::Hash,
 {
     rows.into_iter().map(|row| E::try_from(row).map(|entity| (entity.id(), entity))).collect()
+}
+
+/// Reservations by their ids and by their payments'.
+async fn reservations(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<ReservationRow>> {
+    load!(conn, ReservationRow, unless names_no_reservation(scope),
+        "SELECT {columns} FROM reservations AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [reservation_ids(scope), payment_ids(scope)])
+    .await
+}
+
+/// Seats by their ids, and those of the reservations above.
+async fn seats(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<SeatRow>> {
+    load!(conn, SeatRow, unless names_no_reservation(scope) && scope.seats.is_empty(),
+        "SELECT {columns} FROM seats AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
+                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [ids(scope.seats.iter().copied()), reservation_ids(scope), payment_ids(scope)])
+    .await
+}
+
+/// Payments by their ids and by their reservations'.
+async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<PaymentRow>> {
+    load!(conn, PaymentRow, unless names_no_reservation(scope),
+        "SELECT {columns} FROM payments AS t WHERE t.id = ANY(? || ARRAY( \
+             SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?))) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [payment_ids(scope), reservation_ids(scope)])
+    .await
+}
+
+fn names_no_reservation(scope: &Scope) -> bool {
+    scope.reservations.is_empty() && scope.payments.is_empty()
 }
 
 fn reservation_ids(scope: &Scope) -> crate::statement::Parameter {

@@ -3,13 +3,42 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Request, Response, body::Incoming};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::load::Shot;
+/// A request to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Shot {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) token: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
+}
+
+impl Shot {
+    pub(crate) fn get(path: &str, token: &str) -> Self {
+        Self::new(Method::GET, path, token, Bytes::new())
+    }
+
+    pub(crate) fn post(path: &str, token: &str, body: Bytes) -> Self {
+        Self::new(Method::POST, path, token, body)
+    }
+
+    fn new(method: Method, path: &str, token: &str, body: Bytes) -> Self {
+        let (path, token) = (path.to_owned(), token.to_owned());
+        Self { method, path, token, headers: Vec::new(), body }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
 
 /// One connection, kept alive.
 pub(crate) struct Caller {

@@ -6,41 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use hyper::Method;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::caller::Caller;
-
-/// A request to be sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Shot {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) token: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Bytes,
-}
-
-impl Shot {
-    pub(crate) fn get(path: &str, token: &str) -> Self {
-        Self::new(Method::GET, path, token, Bytes::new())
-    }
-
-    pub(crate) fn post(path: &str, token: &str, body: Bytes) -> Self {
-        Self::new(Method::POST, path, token, body)
-    }
-
-    fn new(method: Method, path: &str, token: &str, body: Bytes) -> Self {
-        let (path, token) = (path.to_owned(), token.to_owned());
-        Self { method, path, token, headers: Vec::new(), body }
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-}
+use crate::caller::{Caller, Shot};
 
 /// How long all of it took, and each.
 #[derive(Debug, Clone, Default)]

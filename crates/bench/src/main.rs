@@ -19,7 +19,7 @@ use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use throw_away_postgres::{Cluster, Durability, Postgres};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Shot};
 use crate::load::{Times, fire_any, repeat};
 use crate::reference::Reference;
 use crate::report::{Figure, Report};
@@ -150,7 +150,7 @@ async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<
     let etag = answer.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
     let (_, body) = Caller::connect(&theatre.address).await?.send(&look).await?;
     let bare = bare::start(Bytes::copy_from_slice(&body), 2)?;
-    let get = |path| crate::load::Shot::get(path, "nobody");
+    let get = |path| Shot::get(path, "nobody");
     let unmodified = look.clone().with("if-none-match", etag);
     let body = repeat(&bare, READERS, get("/body"), 200, READS_LAST).await?;
     report.add(Figure::BareBody, body);

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::caller::Caller;
-use crate::load::{Shot, Times, fire};
+use crate::caller::{Caller, Shot};
+use crate::load::{Times, fire};
 
 /// How a theatre is opened.
 #[derive(Clone)]
