@@ -90,3 +90,32 @@ async fn a_commit_that_never_arrived_changed_nothing_and_says_so() {
     }
     theatre.installation.assert_sound();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_nobody_loses_a_place() {
+    let (theatre, server, proxy) = with_network().await;
+    let Theatre { installation, server: other, operator, concert } = theatre;
+    other.kill();
+    let operator = operator.at(&server);
+    let rooms = operator.get("/api/admin/rooms").await.expect(200);
+    let room = rooms["rooms"].as_array().unwrap().iter().find(|r| r["concert_id"] == *concert.id);
+    let path = format!("/api/admin/rooms/{}", text(room.unwrap(), "room_id"));
+    let short = serde_json::json!({
+        "capacity": 1, "active_ttl_seconds": 6, "idle_ttl_seconds": 3
+    });
+    operator.patch(&path, short).await.expect(200);
+    let (inside, place) = server.user("inside").await.join(Some(&concert.id)).await;
+    assert_eq!(place["state"], "active");
+    let (waiting, _) = server.user("waiting").await.join(Some(&concert.id)).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    proxy.set(Network::Cut);
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    proxy.set(Network::Whole);
+    until_it_works(&inside).await;
+    // Until the outage is accounted for, a ticket may still say that the time was over.
+    inside.until("active").await;
+    let ticket = waiting.get("/api/queue_tokens/current").await.expect(200);
+    assert_eq!((&ticket["state"], &ticket["position"]), (&"waiting".into(), &1.into()));
+    inside.hold(&concert.show, &[&concert.seats[0]]).await.expect(201);
+    installation.assert_sound();
+}
