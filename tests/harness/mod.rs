@@ -1,11 +1,13 @@
 //! Starts the binary, and speaks to it as its clients do.
 
+mod caller;
+
+pub(crate) use caller::{Caller, text};
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throw_away_postgres::Database;
@@ -13,7 +15,6 @@ use throw_away_postgres::Database;
 const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 /// What all servers on one PostgreSQL share in these tests.
 pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A store, on which servers can be started: one after the other on a file, and any number at once
 /// on PostgreSQL; and a folder for them to run in.
@@ -166,7 +167,7 @@ impl Server {
     }
 
     pub(crate) fn anyone(&self) -> Caller {
-        Caller { client: Client::new(), address: self.address.clone(), token: None, key: None }
+        Caller::at_server(&self.address)
     }
 
     /// Signs somebody up and in.
@@ -186,150 +187,6 @@ impl Server {
         let session = self.anyone().post("/api/sessions", credentials).await.expect(201);
         self.anyone().with_token(text(&session, "access_token"))
     }
-}
-
-/// Somebody who calls, with or without a token.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    client: Client,
-    address: String,
-    token: Option<String>,
-    key: Option<String>,
-}
-
-impl Caller {
-    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { token: Some(token.into()), ..self.clone() }
-    }
-
-    /// With an idempotency key.
-    pub(crate) fn with_key(&self, key: &str) -> Self {
-        Self { key: Some(key.to_owned()), ..self.clone() }
-    }
-
-    /// The same one, at another server.
-    pub(crate) fn at(&self, server: &Server) -> Self {
-        self.at_address(&server.address)
-    }
-
-    pub(crate) fn at_address(&self, address: &str) -> Self {
-        Self { address: address.to_owned(), ..self.clone() }
-    }
-
-    pub(crate) fn token(&self) -> &str {
-        self.token.as_deref().unwrap()
-    }
-
-    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let mut request = self.client.request(method, format!("{}{path}", self.address));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(key) = &self.key {
-            request = request.header("Idempotency-Key", key);
-        }
-        request
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.try_get(path).await.unwrap()
-    }
-
-    /// Gets where the server may be gone before it answers.
-    pub(crate) async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
-        Ok(Answer::of(self.request(Method::GET, path).send().await?).await)
-    }
-
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::DELETE, path).send().await.unwrap()).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.try_post(path, body).await.unwrap()
-    }
-
-    /// Posts where the server may be gone before it answers.
-    pub(crate) async fn try_post(&self, path: &str, body: Value) -> reqwest::Result<Answer> {
-        let answer = self.request(Method::POST, path).json(&body).send().await?;
-        Ok(Answer::of(answer).await)
-    }
-
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
-        Answer::of(self.request(Method::PATCH, path).json(&body).send().await.unwrap()).await
-    }
-
-    /// Takes a place in line for a concert, and returns who holds the queue token, and the place.
-    pub(crate) async fn join(&self, concert: Option<&str>) -> (Self, Value) {
-        let place = self.post("/api/queue_tokens", json!({ "concert_id": concert })).await.body;
-        (self.with_token(text(&place, "token")), place)
-    }
-
-    /// Waits until the place in line has come to `state`.
-    pub(crate) async fn until(&self, state: &str) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let ticket = self.get("/api/queue_tokens/current").await.expect(200);
-            if ticket["state"] == state {
-                return ticket;
-            }
-            assert!(Instant::now() < end, "still {ticket}, not {state}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    pub(crate) async fn charge(&self, amount: i64) -> Value {
-        self.post("/api/users/balance", json!({ "amount": amount })).await.expect(200)
-    }
-
-    pub(crate) async fn hold(&self, show: &str, seats: &[&str]) -> Answer {
-        self.post("/api/reservations", json!({ "show_id": show, "seat_ids": seats })).await
-    }
-
-    pub(crate) async fn pay(&self, reservation: &str) -> Answer {
-        self.post("/api/payments", json!({ "reservation_id": reservation })).await
-    }
-}
-
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    async fn of(response: Response) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap_or_default();
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, body }
-    }
-
-    /// The body of a success of that status.
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{}", self.body);
-        self.body
-    }
-
-    /// The body of a refusal of that status and code.
-    #[track_caller]
-    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
-        let told = (self.status.as_u16(), self.body["code"].as_str());
-        assert_eq!(told, (status, Some(code)), "{}", self.body);
-        assert_eq!(self.body["type"], format!("/problems/{code}"));
-        assert_eq!(self.body["status"], status);
-        assert_eq!(self.headers["content-type"], "application/problem+json");
-        assert_eq!(self.headers["x-request-id"], text(&self.body, "request_id"));
-        self.body
-    }
-}
-
-/// A text field of a body.
-#[track_caller]
-pub(crate) fn text(body: &Value, field: &str) -> String {
-    body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}")).to_owned()
 }
 
 /// A concert with one show, entered by an operator.

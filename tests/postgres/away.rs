@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::proxy::{Network, NextCommit, Proxy, address_of};
-use crate::harness::{Answer, Caller, Server, Theatre, text};
+use crate::harness::{Caller, Server, Theatre, text};
 
 /// A theatre, and one more server with a network before its database that can be cut.
 async fn with_network() -> (Theatre, Server, Proxy) {
@@ -18,7 +18,7 @@ async fn with_network() -> (Theatre, Server, Proxy) {
 
 /// The answer, which must not take long. The promise is 2 seconds; a machine that is busy with
 /// other tests gets some more.
-async fn soon(answer: impl Future<Output = Answer>) -> Answer {
+async fn soon<T>(answer: impl Future<Output = T>) -> T {
     let asked = Instant::now();
     let answer = answer.await;
     assert!(asked.elapsed() < Duration::from_secs(4), "it took {:?}", asked.elapsed());

@@ -1,6 +1,7 @@
 //! What only a store on PostgreSQL can meet: other servers, and a database that goes away.
 
 mod away;
+mod client;
 mod faults;
 mod many_servers;
 mod proxy;

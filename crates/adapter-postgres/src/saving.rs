@@ -15,25 +15,6 @@ use crate::rows::{
 };
 use crate::statement::{Statement, array, ids, one};
 
-/// Whether there is anything to save.
-pub(crate) fn is_nothing(changes: &Records, uptime_before: Option<&Uptime>) -> bool {
-    fn is_same<E: Entity>(table: &Table<E>) -> bool {
-        table.changes().next().is_none() && table.removals().next().is_none()
-    }
-    is_same(&changes.users)
-        && is_same(&changes.concerts)
-        && is_same(&changes.shows)
-        && is_same(&changes.seats)
-        && is_same(&changes.reservations)
-        && is_same(&changes.payments)
-        && is_same(&changes.accounts)
-        && is_same(&changes.entries)
-        && is_same(&changes.rooms)
-        && is_same(&changes.tokens)
-        && is_same(&changes.kept_answers)
-        && changes.uptime.as_ref() == uptime_before
-}
-
 /// Saves `changes`, a statement for what is new in a table and one for what changed. All are sent at
 /// once, and run in the order in which they are written here: parents before children, so that
 /// every reference finds its row, and what was changed before what is new, since it may make room.

@@ -1,6 +1,6 @@
 //! The store as the ports see it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl StoreOptions {
 /// The store on PostgreSQL. Everything that was taken in is answered before its writers end.
 pub struct PostgresStore {
     lines: Vec<Callers<Command, Answer>>,
-    writers: Mutex<Vec<JoinHandle<()>>>,
+    writers: Vec<JoinHandle<()>>,
     readers: Pool<AsyncPgConnection>,
     pub(crate) database: Database,
     desk: Arc<Desk>,
@@ -68,8 +68,8 @@ pub struct PostgresStore {
 pub(crate) type Reader = Object<AsyncPgConnection>;
 
 impl PostgresStore {
-    /// Opens the store, with its schema brought up to date. Needs a tokio runtime of several
-    /// threads, on which its writers run from then on.
+    /// Opens the store, with its schema brought up to date. Its writers have threads of their own;
+    /// what follows the other servers runs on the caller's tokio runtime.
     ///
     /// # Errors
     /// [`MigrateError`] when the database cannot be reached or its schema not be used.
@@ -101,7 +101,7 @@ impl PostgresStore {
         let readers = pool(&database, options.readers);
         let readers = readers.map_err(|error| unreachable(error.to_string()))?;
         let feed = tokio::spawn(Feed::new(Arc::clone(&desk), from).run()).abort_handle();
-        Ok(Self { lines, writers: Mutex::new(writers), readers, database, desk, feed })
+        Ok(Self { lines, writers, readers, database, desk, feed })
     }
 
     /// The store's time, as near as this server can tell it.
@@ -171,8 +171,7 @@ impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.feed.abort();
         self.lines.clear();
-        let writers = self.writers.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for writer in writers.drain(..) {
+        for writer in self.writers.drain(..) {
             let _ = writer.join();
         }
     }

@@ -23,7 +23,7 @@ use crate::connect::{Database, Session};
 use crate::deciding::{Answer, Command, Programme, decide, together};
 use crate::loading::begin_and_load;
 use crate::marking::CommitMark;
-use crate::saving::{is_nothing, save};
+use crate::saving::save;
 use crate::settling::{Fortune, settle};
 use crate::statement::Statement;
 
@@ -228,7 +228,7 @@ async fn commit_on(
         }
         let (answers, changes) = (decided.answers, decided.changes);
         let uptime = loaded.uptime.as_ref();
-        if is_nothing(&changes, uptime) {
+        if changes.is_unchanged_since(uptime) {
             within(STEP_WITHIN, roll_back(conn)).await.map_err(failed)?;
             return Ok(answers);
         }

@@ -98,6 +98,40 @@ impl Records {
         }
     }
 
+    /// Whether there is nothing to save: no row was added, changed or taken out, and the pulse is
+    /// as it was loaded.
+    #[must_use]
+    pub fn is_unchanged_since(&self, uptime_loaded: Option<&Uptime>) -> bool {
+        let Self {
+            now: _,
+            users,
+            concerts,
+            shows,
+            seats,
+            reservations,
+            payments,
+            accounts,
+            entries,
+            rooms,
+            lines: _,
+            tokens,
+            kept_answers,
+            uptime,
+        } = self;
+        users.is_unchanged()
+            && concerts.is_unchanged()
+            && shows.is_unchanged()
+            && seats.is_unchanged()
+            && reservations.is_unchanged()
+            && payments.is_unchanged()
+            && accounts.is_unchanged()
+            && entries.is_unchanged()
+            && rooms.is_unchanged()
+            && tokens.is_unchanged()
+            && kept_answers.is_unchanged()
+            && uptime.as_ref() == uptime_loaded
+    }
+
     /// A token of the user's.
     ///
     /// # Errors

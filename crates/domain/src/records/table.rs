@@ -113,6 +113,12 @@ impl<E: Entity> Table<E> {
         self.removed.iter()
     }
 
+    /// Whether no row was added, changed or taken out.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.changes().next().is_none() && self.removed.is_empty()
+    }
+
     /// Takes over what `other`, which began as a copy of some of these rows, changed.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (entity, fate) in other.changes() {
