@@ -48,6 +48,7 @@ pub(crate) struct Key {
     pub(crate) id: [u8; 4],
     pub(crate) access: [u8; 32],
     pub(crate) queue: [u8; 32],
+    pub(crate) work: [u8; 32],
 }
 
 impl Key {
@@ -60,6 +61,7 @@ impl Key {
             id,
             access: derive("stagedoor 2026 access tokens"),
             queue: derive("stagedoor 2026 queue tokens"),
+            work: derive("stagedoor 2026 join work"),
         }
     }
 }
@@ -78,9 +80,14 @@ impl Keyring {
         Self { current: Key::of(current), previous: previous.iter().map(Key::of).collect() }
     }
 
+    /// All of them, the one that signs first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
     /// The key of that name.
     pub(crate) fn find(&self, id: &[u8]) -> Option<&Key> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+        self.all().find(|key| key.id == id)
     }
 }
 

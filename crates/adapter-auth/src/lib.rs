@@ -1,14 +1,18 @@
-//! Who somebody is: password hashes (argon2id), access tokens (JWT), queue tokens (signed), and ids
-//! that nobody had before.
+//! Who somebody is: password hashes (argon2id), access tokens (JWT), queue tokens (signed), work
+//! before joining, and ids and seeds that nobody had before.
 
 mod access_tokens;
+mod draw_seeds;
 mod ids;
+mod join_work;
 mod keys;
 mod passwords;
 mod queue_tokens;
 
 pub use access_tokens::JwtAccessTokens;
+pub use draw_seeds::RandomSeeds;
 pub use ids::RandomIds;
+pub use join_work::HashWork;
 pub use keys::{Keyring, Secret, SecretTooShort};
 pub use passwords::Argon2Passwords;
 pub use queue_tokens::SignedQueueTokens;

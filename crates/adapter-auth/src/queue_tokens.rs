@@ -14,6 +14,8 @@ pub struct SignedQueueTokens {
 
 /// Tells queue tokens from access tokens, and one form of them from the next.
 const PREFIX: &str = "q1.";
+/// What stands for the number of a token that was issued before the draw.
+const NO_NUMBER: u64 = 0;
 /// Key id, token, user, room, concert (nil for none), number, issue time in microseconds.
 const SAID: usize = 4 + 16 + 16 + 16 + 16 + 8 + 8;
 const MAC: usize = 32;
@@ -36,7 +38,7 @@ impl QueueTokens for SignedQueueTokens {
         bytes.extend(Uuid::from(claims.user_id).into_bytes());
         bytes.extend(Uuid::from(claims.room_id).into_bytes());
         bytes.extend(concert.into_bytes());
-        bytes.extend(claims.number.to_be_bytes());
+        bytes.extend(claims.number.unwrap_or(NO_NUMBER).to_be_bytes());
         bytes.extend(claims.issued_at.timestamp_micros().to_be_bytes());
         let mac = blake3::keyed_hash(&key.queue, &bytes);
         bytes.extend(mac.as_bytes());
@@ -66,7 +68,7 @@ impl QueueTokens for SignedQueueTokens {
             user_id: Uuid::from_bytes(*user_id).into(),
             room_id: Uuid::from_bytes(*room_id).into(),
             concert_id: (!concert.is_nil()).then(|| concert.into()),
-            number: u64::from_be_bytes(*number),
+            number: Some(u64::from_be_bytes(*number)).filter(|number| *number != NO_NUMBER),
             issued_at: DateTime::from_timestamp_micros(issued_at)?,
         })
     }
@@ -83,7 +85,7 @@ mod tests {
             user_id: Uuid::from_u128(2).into(),
             room_id: Uuid::from_u128(3).into(),
             concert_id: Some(Uuid::from_u128(4).into()),
-            number: 1_000_000,
+            number: Some(1_000_000),
             issued_at: "2026-05-01T10:00:00.123456Z".parse().unwrap(),
         }
     }
@@ -91,7 +93,8 @@ mod tests {
     #[test]
     fn a_token_says_what_was_signed_and_is_the_same_every_time() {
         let tokens = SignedQueueTokens::new(Keyring::new(&Secret::random(), &[]));
-        for claims in [claims(), QueueClaims { concert_id: None, ..claims() }] {
+        let without = QueueClaims { concert_id: None, number: None, ..claims() };
+        for claims in [claims(), without] {
             assert_eq!(tokens.verify(&tokens.sign(&claims)), Some(claims));
             assert_eq!(tokens.sign(&claims), tokens.sign(&claims));
         }

@@ -5,6 +5,7 @@ mod body;
 mod credentials;
 mod idempotency;
 mod layers;
+mod limits;
 mod metrics;
 mod openapi;
 mod paging;
@@ -14,6 +15,9 @@ mod routes;
 mod seat_map_bodies;
 mod server;
 mod shared;
+mod streams;
 
+pub use limits::LimitOptions;
+pub use metrics::Metrics;
 pub use openapi::openapi_json;
 pub use server::{HttpOptions, HttpServer};

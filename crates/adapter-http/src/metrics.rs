@@ -1,19 +1,32 @@
 //! What `/metrics` tells.
 
+use chrono::TimeDelta;
+use domain::ids::RoomId;
+use domain::ports::LineWatch;
 use prometheus::{
     Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
 };
 
 /// The server's own measurements.
-pub(crate) struct Metrics {
+pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
     people: IntGaugeVec,
+    turns: IntCounterVec,
+    waited: HistogramVec,
 }
 
+/// From those who find a free place to those who wait for half a day, in seconds.
+const WAITED: [f64; 12] =
+    [0.0, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0];
+
 impl Metrics {
-    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+    /// With everything at zero.
+    ///
+    /// # Errors
+    /// None that names of ours can cause.
+    pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let requests = IntCounterVec::new(
             Opts::new("stagedoor_http_requests_total", "Requests answered."),
@@ -27,10 +40,28 @@ impl Metrics {
             Opts::new("stagedoor_room_people", "People in a waiting room, by what they do there."),
             &["room_id", "state"],
         )?;
+        let turns = IntCounterVec::new(
+            Opts::new(
+                "stagedoor_room_turns_total",
+                "People whom this server let in, who were dropped because they were silent, whose \
+                 time inside ran out, or who left by themselves.",
+            ),
+            &["room_id", "turn"],
+        )?;
+        let waited = HistogramVec::new(
+            histogram_opts!(
+                "stagedoor_room_wait_seconds",
+                "How long people had waited whom this server let in.",
+                WAITED.to_vec()
+            ),
+            &["room_id"],
+        )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(people.clone()))?;
-        Ok(Self { registry, requests, seconds, people })
+        registry.register(Box::new(turns.clone()))?;
+        registry.register(Box::new(waited.clone()))?;
+        Ok(Self { registry, requests, seconds, people, turns, waited })
     }
 
     /// Notes that a request was answered.
@@ -45,11 +76,63 @@ impl Metrics {
         self.people.with_label_values(&[room_id, state]).set(count);
     }
 
+    fn turn(&self, room_id: RoomId, turn: &str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(0);
+        self.turns.with_label_values(&[&room_id.to_string(), turn]).inc_by(count);
+    }
+
     /// All of it in Prometheus' text format.
     pub(crate) fn text(&self) -> String {
         let mut text = Vec::new();
         // Writing to memory does not fail; a metric that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl LineWatch for Metrics {
+    fn admitted(&self, room_id: RoomId, waited: TimeDelta) {
+        self.turn(room_id, "admitted", 1);
+        let waited = waited.as_seconds_f64().max(0.0);
+        self.waited.with_label_values(&[&room_id.to_string()]).observe(waited);
+    }
+
+    fn dropped(&self, room_id: RoomId, count: usize) {
+        self.turn(room_id, "dropped", count);
+    }
+
+    fn ran_out(&self, room_id: RoomId) {
+        self.turn(room_id, "ran_out", 1);
+    }
+
+    fn left(&self, room_id: RoomId) {
+        self.turn(room_id, "left", 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_in_a_line_is_counted_by_room() {
+        let metrics = Metrics::new().unwrap();
+        metrics.admitted(RoomId::SITE, TimeDelta::seconds(7));
+        metrics.dropped(RoomId::SITE, 3);
+        metrics.ran_out(RoomId::SITE);
+        metrics.left(RoomId::SITE);
+        let (text, site) = (metrics.text(), RoomId::SITE);
+        for (turn, count) in [("admitted", 1), ("dropped", 3), ("ran_out", 1), ("left", 1)] {
+            let line = format!(
+                "stagedoor_room_turns_total{{room_id=\"{site}\",turn=\"{turn}\"}} {count}\n"
+            );
+            assert!(text.contains(&line), "{text}");
+        }
+        for (most, count) in [("5", 0), ("15", 1)] {
+            let line = format!(
+                "stagedoor_room_wait_seconds_bucket{{room_id=\"{site}\",le=\"{most}\"}} {count}\n"
+            );
+            assert!(text.contains(&line), "{text}");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: String,
     more: Map<String, Value>,
-    retry_after_seconds: Option<u32>,
+    retry_after_seconds: Option<u64>,
 }
 
 impl Problem {
@@ -57,9 +57,13 @@ impl Problem {
         Refusal::invalid(field, message).into()
     }
 
+    /// The same, to be tried again after so many seconds.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
     pub(crate) fn busy(detail: &str) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
-        Self { retry_after_seconds: Some(1), ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).after(1)
     }
 
     fn with(mut self, field: &str, value: Value) -> Self {
@@ -88,6 +92,11 @@ impl From<Refusal> for Problem {
             }
             Refusal::TokenExpired => problem(StatusCode::FORBIDDEN, "token_expired"),
             Refusal::TokenExists => problem(StatusCode::CONFLICT, "token_exists"),
+            Refusal::WorkRequired { challenge, bits } => {
+                problem(StatusCode::PRECONDITION_REQUIRED, "work_required")
+                    .with("challenge", json!(challenge))
+                    .with("bits", json!(bits))
+            }
             Refusal::NotFound => problem(StatusCode::NOT_FOUND, "not_found"),
             Refusal::InvalidConcert => problem(StatusCode::NOT_FOUND, "invalid_concert"),
             Refusal::InvalidShow => problem(StatusCode::NOT_FOUND, "invalid_show"),
@@ -110,6 +119,11 @@ impl From<Refusal> for Problem {
             Refusal::SeatAlreadyReserved { seat_numbers } => {
                 problem(StatusCode::CONFLICT, "seat_already_reserved")
                     .with("seat_numbers", json!(seat_numbers))
+            }
+            Refusal::SeatLetGo { seat_numbers, wait_seconds } => {
+                problem(StatusCode::CONFLICT, "seat_let_go")
+                    .with("seat_numbers", json!(seat_numbers))
+                    .after(wait_seconds)
             }
             Refusal::SeatLimitExceeded { limit } => {
                 problem(StatusCode::CONFLICT, "seat_limit_exceeded").with("limit", json!(limit))
@@ -157,8 +171,7 @@ impl From<UpdateError> for Problem {
                 let detail = "whether this took effect is not known; ask again with the same \
                               Idempotency-Key, or look before you repeat it";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let problem = Self::new(status, "outcome_unknown", detail);
-                Self { retry_after_seconds: Some(1), ..problem }
+                Self::new(status, "outcome_unknown", detail).after(1)
             }
         }
     }

@@ -1,22 +1,27 @@
 //! The server as a value: bound to an address, run, and stopped without losing anybody.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Condition, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use application::Application;
 use domain::ports::Ids;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::layers;
+use crate::limits::{LimitOptions, Limits};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
 use crate::shared::Shared;
+use crate::streams::Streams;
 
 /// How the server is run.
 #[derive(Clone)]
@@ -33,6 +38,13 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// How long what is under way may take when the server is stopped.
     pub stop_within: Duration,
+    /// How often somebody may ask for what is dear.
+    pub limits: LimitOptions,
+    /// The header in which a proxy that is trusted tells the client's address; none is believed by
+    /// default.
+    pub address_header: Option<String>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// Names requests that come without a name.
     pub ids: Arc<dyn Ids>,
 }
@@ -46,6 +58,8 @@ pub struct HttpServer {
     server: actix_web::dev::Server,
     handle: ServerHandle,
     stopping: watch::Sender<bool>,
+    streams: Arc<Streams>,
+    app: Arc<Application>,
     address: SocketAddr,
 }
 
@@ -56,18 +70,22 @@ impl HttpServer {
     /// What the system says when the address cannot be had.
     pub fn bind(app: Arc<Application>, options: &HttpOptions) -> std::io::Result<Self> {
         let (stopping, is_stopping) = watch::channel(false);
+        let address_header = options.address_header.as_deref().map(HeaderName::try_from);
+        let address_header = address_header.transpose().map_err(std::io::Error::other)?;
+        let streams = Streams::new(options.streams_max);
         let shared = web::Data::new(Shared {
-            metrics: Metrics::new().map_err(std::io::Error::other)?,
+            metrics: Arc::clone(&options.metrics),
             ids: Arc::clone(&options.ids),
-            streams: Arc::new(Semaphore::new(options.streams_max)),
+            limits: Limits::new(options.limits, address_header),
+            streams: Arc::clone(&streams),
             seat_maps: SeatMapBodies::default(),
             stopping: is_stopping,
         });
-        let app = web::Data::from(app);
+        let data = web::Data::from(Arc::clone(&app));
         let origins = options.cors_origins.clone();
         let factory = move || {
             App::new()
-                .app_data(app.clone())
+                .app_data(data.clone())
                 .app_data(shared.clone())
                 .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .wrap(from_fn(layers::around))
@@ -81,10 +99,11 @@ impl HttpServer {
             .shutdown_timeout(options.stop_within.as_secs().max(1))
             .disable_signals()
             .backlog(BACKLOG)
+            .on_connect(give_up_on_the_silent)
             .bind(options.listen)?;
         let address = server.addrs().first().copied().unwrap_or(options.listen);
         let server = server.run();
-        Ok(Self { handle: server.handle(), server, stopping, address })
+        Ok(Self { handle: server.handle(), server, stopping, streams, app, address })
     }
 
     /// Where the server listens.
@@ -99,12 +118,24 @@ impl HttpServer {
     /// # Errors
     /// What the system says when the server cannot go on.
     pub async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-        let Self { server, handle, stopping, .. } = self;
+        let Self { server, handle, stopping, streams, app, .. } = self;
         let running = tokio::spawn(server);
+        let streaming = tokio::spawn(streams.run(app, stopping.subscribe()));
         stop.await;
         let _ = stopping.send(true);
+        let _ = streaming.await;
         handle.stop(true).await;
         running.await.map_err(std::io::Error::other)?
+    }
+}
+
+/// How long what was sent may go unacknowledged, or a reader that has stopped reading be waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+fn give_up_on_the_silent(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+        // Where the system has no such thing, its own patience counts.
+        let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENCE_MAX));
     }
 }
 

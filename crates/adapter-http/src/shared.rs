@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use domain::ports::Ids;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::seat_map_bodies::SeatMapBodies;
+use crate::streams::Streams;
 
 /// One for all workers.
 pub(crate) struct Shared {
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) limits: Limits,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) seat_maps: SeatMapBodies,
     /// Turns true when the server is about to stop.
     pub(crate) stopping: watch::Receiver<bool>,

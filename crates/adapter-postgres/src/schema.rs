@@ -21,6 +21,12 @@ diesel::table! {
         active_ttl_seconds -> BigInt,
         idle_ttl_seconds -> BigInt,
         paused -> Bool,
+        opens_at -> Nullable<Timestamptz>,
+        draw_seed -> Binary,
+        lobby_count -> BigInt,
+        drawn_count -> BigInt,
+        drawn_at -> Nullable<Timestamptz>,
+        sold_out -> Bool,
         last_number -> BigInt,
         rate_used_until -> Timestamptz,
         created_at -> Timestamptz,
@@ -59,7 +65,7 @@ diesel::table! {
         user_id -> Uuid,
         room_id -> Uuid,
         concert_id -> Nullable<Uuid>,
-        number -> BigInt,
+        number -> Nullable<BigInt>,
         joined_at -> Timestamptz,
         heard_at -> Timestamptz,
         state -> Text,
@@ -82,7 +88,9 @@ diesel::table! {
         state -> Text,
         reservation_id -> Nullable<Uuid>,
         held_until -> Nullable<Timestamptz>,
-    }
+        let_go_by -> Nullable<Uuid>,
+        let_go_at -> Nullable<Timestamptz>,
+        }
 }
 
 diesel::table! {
@@ -188,5 +196,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     reservations,
     seats,
     shows,
+    waiting_rooms,
     waiting_tokens,
 );

@@ -21,6 +21,12 @@ diesel::table! {
         active_ttl_seconds -> BigInt,
         idle_ttl_seconds -> BigInt,
         paused -> Bool,
+        opens_at -> Nullable<BigInt>,
+        draw_seed -> Binary,
+        lobby_count -> BigInt,
+        drawn_count -> BigInt,
+        drawn_at -> Nullable<BigInt>,
+        sold_out -> Bool,
         last_number -> BigInt,
         rate_used_until -> BigInt,
         created_at -> BigInt,
@@ -59,7 +65,7 @@ diesel::table! {
         user_id -> Binary,
         room_id -> Binary,
         concert_id -> Nullable<Binary>,
-        number -> BigInt,
+        number -> Nullable<BigInt>,
         joined_at -> BigInt,
         heard_at -> BigInt,
         state -> Text,
@@ -82,7 +88,9 @@ diesel::table! {
         state -> Text,
         reservation_id -> Nullable<Binary>,
         held_until -> Nullable<BigInt>,
-    }
+        let_go_by -> Nullable<Binary>,
+        let_go_at -> Nullable<BigInt>,
+        }
 }
 
 diesel::table! {
@@ -178,5 +186,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     reservations,
     seats,
     shows,
+    waiting_rooms,
     waiting_tokens,
 );

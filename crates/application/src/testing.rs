@@ -7,12 +7,13 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::cash::CashAccount;
 use domain::concert::{Concert, ConcertDetails};
+use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, IdempotentRequest};
 use domain::ids::{ReservationId, RoomId, SeatId, UserId};
 use domain::money::Amount;
 use domain::ports::{
-    MockCatalogue, MockClock, MockIds, MockLines, MockStore, MockUsers, QueueClaims, UpdateError,
-    WaitingNumbers,
+    MockCatalogue, MockClock, MockDrawSeeds, MockIds, MockLineWatch, MockLines, MockStore,
+    MockUsers, QueueClaims, UpdateError, WaitingNumbers,
 };
 use domain::records::Records;
 use domain::refusal::Refusal;
@@ -24,7 +25,7 @@ use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
 
-use crate::queue::{Board, Gate, TicketDesk};
+use crate::queue::{Board, Gate, RoomPulses, TicketDesk};
 
 pub(crate) fn now() -> Timestamp {
     "2026-05-01T10:00:00Z".parse().unwrap()
@@ -114,6 +115,10 @@ pub(crate) fn other_room() -> RoomId {
     Uuid::from_u128(5).into()
 }
 
+pub(crate) fn seed() -> DrawSeed {
+    DrawSeed::new([3; 32])
+}
+
 pub(crate) fn room() -> WaitingRoom {
     let policy = RoomPolicy {
         capacity: 10,
@@ -121,8 +126,10 @@ pub(crate) fn room() -> WaitingRoom {
         active_ttl_seconds: 600,
         idle_ttl_seconds: 120,
         paused: false,
+        opens_at: None,
     };
-    WaitingRoom { last_number: 100, ..WaitingRoom::new(RoomId::SITE, Door::Site, policy, now()) }
+    let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed(), now());
+    WaitingRoom { last_number: 100, ..room }
 }
 
 pub(crate) fn claims() -> QueueClaims {
@@ -135,7 +142,7 @@ fn token(state: TokenState) -> WaitingToken {
         user_id: buyer_id(),
         room_id: RoomId::SITE,
         concert_id: Some(concert().id),
-        number: 100,
+        number: Some(100),
         joined_at: now(),
         heard_at: now(),
         state,
@@ -167,7 +174,7 @@ pub(crate) fn reservation_id() -> ReservationId {
 }
 
 pub(crate) const BOOKING: BookingPolicy =
-    BookingPolicy { hold_seconds: 300, seats_per_reservation: 4 };
+    BookingPolicy { hold_seconds: 300, seats_per_reservation: 4, rehold_cooldown_seconds: 60 };
 
 pub(crate) fn empty() -> Records {
     Records::at(now())
@@ -241,6 +248,22 @@ pub(crate) fn ids() -> Arc<MockIds> {
     Arc::new(ids)
 }
 
+pub(crate) fn seeds() -> Arc<MockDrawSeeds> {
+    let mut seeds = MockDrawSeeds::new();
+    seeds.expect_next().returning(seed);
+    Arc::new(seeds)
+}
+
+/// Somebody who is told what happens in lines and keeps it to themselves.
+pub(crate) fn watch() -> Arc<MockLineWatch> {
+    let mut watch = MockLineWatch::new();
+    watch.expect_admitted().return_const(());
+    watch.expect_dropped().return_const(());
+    watch.expect_ran_out().return_const(());
+    watch.expect_left().return_const(());
+    Arc::new(watch)
+}
+
 pub(crate) fn users(known: Vec<User>) -> Arc<MockUsers> {
     let mut users = MockUsers::new();
     users.expect_user().returning(move |id| Ok(known.iter().find(|user| user.id == id).cloned()));
@@ -255,21 +278,22 @@ pub(crate) fn gate(lines: Arc<MockLines>) -> Gate {
 /// A desk over these lines.
 pub(crate) fn desk(lines: Arc<MockLines>) -> TicketDesk {
     let board = Arc::new(Board::new(lines.clone()));
-    TicketDesk::new(board, lines, catalogue(), clock())
+    let pulses = RoomPulses::new(lines, catalogue(), clock());
+    TicketDesk::new(board, Arc::new(pulses), clock())
 }
 
 /// A line in which the token that is asked for is `token`, with `ahead` before it.
 pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     let mut lines = MockLines::new();
     let waiting = token.iter().filter(|token| token.state == TokenState::Waiting);
-    let number = waiting.map(|token| token.number).next();
+    let number = waiting.filter_map(|token| token.number).next();
     let waiting = number.into_iter().flat_map(|number| number - ahead..=number).collect();
-    let line = WaitingNumbers { last_number: 100, waiting };
+    let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
     lines.expect_token().returning(move |_| Ok(token.clone()));
     lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
     lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
     lines.expect_rooms().returning(|| Ok(vec![room()]));
-    lines.expect_admitted_last_minute().returning(|_, _| Ok(0));
+    lines.expect_admitted().returning(|_, _| Ok(Default::default()));
     lines.expect_head_count().returning(|_, _| Ok(Default::default()));
     Arc::new(lines)
 }

@@ -6,8 +6,8 @@ use domain::cash::CashPolicy;
 use domain::money::Currency;
 use domain::payment::RefundPolicy;
 use domain::ports::{
-    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DueWork, Ids, Ledger, Lines, Orders,
-    Passwords, QueueTokens, Store, Users,
+    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork, Ids, JoinWork,
+    Ledger, LineWatch, Lines, Orders, Passwords, QueueTokens, Store, Users,
 };
 use domain::records::Records;
 use domain::reservation::BookingPolicy;
@@ -23,9 +23,12 @@ use crate::operator::{
     Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, OpenSiteRoom, ShowRoom,
 };
 use crate::payment::{ListPayments, Pay, Refund, ShowPayment};
-use crate::queue::{Board, Gate, Hearing, Leave, ShowTicket, TakePlace, TicketDesk};
+use crate::queue::{
+    Board, Gate, Hearing, Leave, RoomPulses, ShowDraw, ShowTicket, TakePlace, TicketDesk,
+};
 use crate::sweeping::{
-    AdmitNext, DropIdle, EndRunOut, ExpireHolds, ForgetAnswers, KeepTime, WriteHeard,
+    AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers, KeepTime,
+    WriteHeard,
 };
 
 /// What stands behind each port.
@@ -35,6 +38,7 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+    pub draw_seeds: Arc<dyn DrawSeeds>,
     pub users: Arc<dyn Users>,
     pub catalogue: Arc<dyn Catalogue>,
     pub lines: Arc<dyn Lines>,
@@ -45,6 +49,8 @@ pub struct Ports {
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub queue_tokens: Arc<dyn QueueTokens>,
+    pub join_work: Arc<dyn JoinWork>,
+    pub line_watch: Arc<dyn LineWatch>,
 }
 
 /// What an installation decides for itself.
@@ -82,6 +88,7 @@ pub struct Application {
     pub take_place: TakePlace,
     pub show_ticket: ShowTicket,
     pub leave: Leave,
+    pub show_draw: ShowDraw,
 
     pub list_concerts: ListConcerts,
     pub show_concert: ShowConcert,
@@ -111,6 +118,8 @@ pub struct Application {
     pub audit: Audit,
 
     pub admit_next: AdmitNext,
+    pub draw_lobbies: DrawLobbies,
+    pub feel_pulses: FeelPulses,
     pub end_run_out: EndRunOut,
     pub drop_idle: DropIdle,
     pub expire_holds: ExpireHolds,
@@ -123,10 +132,20 @@ impl Application {
     /// Wires every use case to the ports it needs.
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
+        let hearing = Arc::new(Hearing::default());
+        let board = Arc::new(Board::new(ports.lines.clone()));
+        let pulses = Arc::new(RoomPulses::new(
+            ports.lines.clone(),
+            ports.catalogue.clone(),
+            ports.clock.clone(),
+        ));
+        let desk = Arc::new(TicketDesk::new(board.clone(), pulses.clone(), ports.clock.clone()));
+        let take_place = TakePlace::new(&ports, desk.clone());
         let Ports {
             store,
             clock,
             ids,
+            draw_seeds,
             users,
             catalogue,
             lines,
@@ -137,23 +156,17 @@ impl Application {
             passwords,
             access_tokens,
             queue_tokens,
+            join_work: _,
+            line_watch,
         } = ports;
+        let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
         let programme = Arc::new(Programme::new(catalogue.clone()));
-        let hearing = Arc::new(Hearing::default());
-        let board = Arc::new(Board::new(lines.clone()));
-        let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
-        let desk = Arc::new(TicketDesk::new(
-            board.clone(),
-            lines.clone(),
-            catalogue.clone(),
-            clock.clone(),
-        ));
         let new_rooms = || policies.new_rooms.clone();
         Self {
             authenticate: Authenticate::new(
                 access_tokens.clone(),
-                queue_tokens.clone(),
+                queue_tokens,
                 lines.clone(),
                 clock.clone(),
             ),
@@ -166,16 +179,10 @@ impl Application {
                 access_tokens,
                 clock.clone(),
             ),
-            take_place: TakePlace::new(
-                store.clone(),
-                ids.clone(),
-                users.clone(),
-                catalogue.clone(),
-                queue_tokens,
-                desk.clone(),
-            ),
+            take_place,
             show_ticket: ShowTicket::new(desk, hearing.clone(), clock.clone()),
-            leave: Leave::new(store.clone()),
+            leave: Leave::new(store.clone(), line_watch.clone()),
+            show_draw: ShowDraw::new(lines.clone(), clock.clone()),
             list_concerts: ListConcerts::new(catalogue.clone()),
             show_concert: ShowConcert::new(catalogue.clone()),
             list_available_dates: ListAvailableDates::new(
@@ -200,7 +207,7 @@ impl Application {
             ),
             list_reservations: ListReservations::new(orders.clone()),
             show_reservation: ShowReservation::new(orders.clone()),
-            cancel_reservation: CancelReservation::new(store.clone()),
+            cancel_reservation: CancelReservation::new(store.clone(), policies.booking),
             charge_cash: ChargeCash::new(store.clone(), ids.clone(), policies.cash),
             show_balance: ShowBalance::new(cash_book.clone()),
             list_entries: ListEntries::new(cash_book),
@@ -211,23 +218,53 @@ impl Application {
             create_concert: CreateConcert::new(
                 store.clone(),
                 ids.clone(),
+                draw_seeds.clone(),
                 users.clone(),
                 new_rooms(),
                 policies.currency,
             ),
-            create_show: CreateShow::new(store.clone(), ids, users.clone(), new_rooms()),
+            create_show: CreateShow::new(
+                store.clone(),
+                ids,
+                draw_seeds.clone(),
+                users.clone(),
+                new_rooms(),
+            ),
             list_rooms: ListRooms::new(lines.clone(), users.clone(), clock.clone()),
             show_room: ShowRoom::new(lines.clone(), users.clone(), clock.clone()),
             change_room: ChangeRoom::new(store.clone(), lines.clone(), users, clock.clone()),
-            open_site_room: OpenSiteRoom::new(store.clone(), new_rooms()),
+            open_site_room: OpenSiteRoom::new(store.clone(), draw_seeds, new_rooms()),
             audit: Audit::new(ledger),
-            admit_next: AdmitNext::new(store.clone(), due_work.clone(), lines.clone()),
-            end_run_out: EndRunOut::new(store.clone(), due_work.clone(), clock.clone()),
-            drop_idle: DropIdle::new(store.clone(), due_work.clone(), lines.clone(), clock.clone()),
+            admit_next: AdmitNext::new(
+                store.clone(),
+                due_work.clone(),
+                clock.clone(),
+                line_watch.clone(),
+            ),
+            draw_lobbies: DrawLobbies::new(
+                store.clone(),
+                due_work.clone(),
+                lines.clone(),
+                clock.clone(),
+            ),
+            feel_pulses: FeelPulses::new(store.clone(), pulses),
+            end_run_out: EndRunOut::new(
+                store.clone(),
+                due_work.clone(),
+                clock.clone(),
+                line_watch.clone(),
+            ),
+            drop_idle: DropIdle::new(
+                store.clone(),
+                due_work.clone(),
+                lines.clone(),
+                clock.clone(),
+                line_watch,
+            ),
             expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
             forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
-            keep_time: KeepTime::new(store.clone(), due_work, lines),
-            write_heard: WriteHeard::new(store.clone(), hearing),
+            keep_time: KeepTime::new(store.clone(), due_work, lines.clone()),
+            write_heard: WriteHeard::new(store.clone(), lines, hearing, clock.clone()),
             seat_maps,
             board,
             policies,

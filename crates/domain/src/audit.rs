@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Timestamp;
 use crate::cash::{CashAccount, CashEntry, EntryKind};
+use crate::draw::draw_order;
 use crate::ids::{PaymentId, ReservationId, RoomId, SeatId};
 use crate::payment::{Payment, PaymentState};
 use crate::reservation::{Reservation, ReservationState};
@@ -57,6 +58,7 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         ),
         finding(13, "never more active tokens than the room's capacity", capacity(books)),
         finding(14, "nobody is let in past somebody who waits", order(books)),
+        finding(19, "the draw of a lobby follows its seed", draws(books)),
     ]
 }
 
@@ -265,20 +267,29 @@ fn by_room(books: &Books) -> BTreeMap<RoomId, Vec<&WaitingToken>> {
 }
 
 fn numbers(books: &Books) -> Vec<String> {
-    let last: BTreeMap<_, _> = books.rooms.iter().map(|room| (room.id, room.last_number)).collect();
+    let rooms: BTreeMap<_, _> = books.rooms.iter().map(|room| (room.id, room)).collect();
     let mut breaches = Vec::new();
-    for (room, tokens) in by_room(books) {
-        let gap = (1..).zip(&tokens).find(|(number, token)| token.number != *number);
-        if let Some((number, _)) = gap {
-            breaches.push(format!("room {room} has no or two numbers {number}"));
-        } else if last.get(&room).copied() != u64::try_from(tokens.len()).ok() {
-            breaches.push(format!("room {room} counts {:?} joins", last.get(&room)));
+    for (id, tokens) in by_room(books) {
+        let Some(room) = rooms.get(&id) else {
+            breaches.push(format!("there are tokens of room {id}, which there is not"));
+            continue;
+        };
+        let drawn = room.lobby.drawn_count;
+        let undrawn = room.lobby.count.saturating_sub(drawn);
+        let given = tokens.iter().filter_map(|token| token.number);
+        let expected = (1..=drawn).chain(room.lobby.count + 1..=room.last_number);
+        if !given.eq(expected) {
+            breaches.push(format!("room {id} has a gap or a repeat in its numbers"));
+        }
+        let without = tokens.iter().filter(|token| token.number.is_none()).count();
+        if u64::try_from(without) != Ok(undrawn) {
+            breaches.push(format!("room {id}: {without} have no number instead of {undrawn}"));
         }
         let mut live = BTreeSet::new();
         for token in tokens {
             let is_live = matches!(token.state, TokenState::Waiting | TokenState::Active { .. });
             if is_live && !live.insert(token.user_id) {
-                breaches.push(format!("user {} has two places in room {room}", token.user_id));
+                breaches.push(format!("user {} has two places in room {id}", token.user_id));
             }
         }
     }
@@ -326,7 +337,7 @@ fn order(books: &Books) -> Vec<String> {
     for (room, tokens) in by_room(books) {
         // Everybody with a lower number had been let in or was out by then; `None`: still waits.
         let mut line_passed_at = Some(Timestamp::MIN_UTC);
-        for token in tokens {
+        for (number, token) in tokens.iter().filter_map(|token| Some((token.number?, token))) {
             let out_of_line_at = match token.state {
                 TokenState::Waiting => None,
                 TokenState::Expired { admission: None, ended_at } => Some(ended_at),
@@ -334,8 +345,7 @@ fn order(books: &Books) -> Vec<String> {
                 | TokenState::Done { admission, .. }
                 | TokenState::Expired { admission: Some(admission), .. } => {
                     if line_passed_at.is_none_or(|passed| passed > admission.at) {
-                        breaches
-                            .push(format!("room {room}: number {} passed others", token.number));
+                        breaches.push(format!("room {room}: number {number} passed others"));
                     }
                     Some(admission.at)
                 }
@@ -344,6 +354,19 @@ fn order(books: &Books) -> Vec<String> {
         }
     }
     breaches
+}
+
+fn draws(books: &Books) -> Vec<String> {
+    let by_room = by_room(books);
+    let drawn = books.rooms.iter().filter(|room| room.lobby.drawn_at.is_some());
+    let off = drawn.filter(|room| {
+        let is_of_lobby =
+            |token: &&&WaitingToken| token.number.is_some_and(|number| number <= room.lobby.count);
+        let tokens = by_room.get(&room.id).into_iter().flatten().filter(is_of_lobby);
+        let ids: Vec<_> = tokens.map(|token| token.id).collect();
+        draw_order(&room.lobby.seed, &ids) != ids
+    });
+    off.map(|room| format!("room {} was drawn in another order", room.id)).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::concert::tests::concert;
+use crate::draw::DrawSeed;
 use crate::ids::{RoomId, TokenId, UserId};
 use crate::money::Amount;
 use crate::reservation::ReservedSeat;
@@ -68,7 +69,7 @@ fn sound() -> Books {
         user_id: UserId::from(Uuid::from_u128(n.into())),
         room_id: RoomId::SITE,
         concert_id: None,
-        number: n,
+        number: Some(n),
         joined_at: at(0),
         heard_at: at(0),
         state,
@@ -191,11 +192,11 @@ fn a_payment_without_its_debit_or_with_another_price_is_found() {
 
 #[test]
 fn a_gap_in_the_numbers_and_a_second_place_are_found() {
-    assert_breaks(&[12], |books| books.tokens[1].number = 3);
+    assert_breaks(&[12], |books| books.tokens[1].number = Some(3));
     assert_breaks(&[12], |books| books.rooms[0].last_number = 3);
     assert_breaks(&[12], |books| {
         let mut again = books.tokens[1].clone();
-        again.number = 3;
+        again.number = Some(3);
         books.rooms[0].last_number = 3;
         books.tokens.push(again);
     });
@@ -223,4 +224,48 @@ fn who_was_let_in_past_somebody_who_waits_is_found() {
         books.tokens[0].state = TokenState::Expired { admission: None, ended_at: at(2) };
         books.tokens[1].state = done;
     });
+}
+
+/// The sound books with the waiting token drawn as the first of a lobby of two.
+fn drawn(books: &mut Books) {
+    let room = &mut books.rooms[0];
+    room.policy.opens_at = Some(at(1));
+    room.lobby.count = 2;
+    room.lobby.drawn_count = 2;
+    room.lobby.drawn_at = Some(at(1));
+    let seed = room.lobby.seed;
+    let ids: Vec<_> = books.tokens.iter().map(|token| token.id).collect();
+    for (number, id) in (1..).zip(draw_order(&seed, &ids)) {
+        let token = books.tokens.iter_mut().find(|token| token.id == id).unwrap();
+        token.number = Some(number);
+        token.state = TokenState::Waiting;
+    }
+}
+
+#[test]
+fn a_draw_that_does_not_follow_its_seed_is_found() {
+    assert_breaks(&[], drawn);
+    assert_breaks(&[19], |books| {
+        drawn(books);
+        let (first, second) = (books.tokens[0].number, books.tokens[1].number);
+        (books.tokens[0].number, books.tokens[1].number) = (second, first);
+    });
+    assert_breaks(&[19], |books| {
+        drawn(books);
+        let numbers: Vec<_> = books.tokens.iter().map(|token| token.number).collect();
+        // Another seed that orders these two the other way.
+        let room = &mut books.rooms[0];
+        let ids: Vec<_> = books.tokens.iter().map(|token| token.id).collect();
+        let other = (2..).map(|n| DrawSeed::new([n; 32])).find(|seed| {
+            let place = |id| draw_order(seed, &ids).iter().position(|other| *other == id);
+            place(ids[0]) > place(ids[1]) && numbers[0] < numbers[1]
+                || place(ids[0]) < place(ids[1]) && numbers[0] > numbers[1]
+        });
+        room.lobby.seed = other.unwrap();
+    });
+}
+
+#[test]
+fn somebody_without_a_number_after_the_draw_is_found() {
+    assert_breaks(&[12], |books| books.tokens[1].number = None);
 }

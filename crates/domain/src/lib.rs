@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod cash;
 pub mod concert;
+pub mod draw;
 pub mod idempotency;
 pub mod ids;
 pub mod line;

@@ -59,24 +59,29 @@ pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<WaitingToken, Re
     Ok(token)
 }
 
-/// Lets in as many of `next`, who are in order of their numbers, as fit; nobody while an outage is
-/// not accounted for. Says how many. Needs the room's line, the tokens and the service's pulse among
+/// Lets in as many of `next` as fit, lowest number first; nobody while an outage is not accounted
+/// for. Nobody who waits with a lower number may be missing among them. Says who was let in. Needs the room's line, the tokens and the service's pulse among
 /// the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room.
-pub fn admit(records: &mut Records, room_id: RoomId, next: &[TokenId]) -> Result<usize, Refusal> {
+pub fn admit(
+    records: &mut Records,
+    room_id: RoomId,
+    next: &[TokenId],
+) -> Result<Vec<WaitingToken>, Refusal> {
     let now = records.now;
     if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let mut admitted = 0;
-    for id in next {
-        let Some(mut token) = records.tokens.get(id).cloned() else { continue };
+    let mut next: Vec<_> = next.iter().filter_map(|id| records.tokens.get(id).cloned()).collect();
+    next.sort_by_key(|token| token.number);
+    let mut admitted = Vec::new();
+    for mut token in next {
         let (room, line) = records.room_and_line_mut(room_id).ok_or(Refusal::NotFound)?;
         if room.admit(line, &mut token, now) {
+            admitted.push(token.clone());
             records.tokens.put(token);
-            admitted += 1;
         }
     }
     Ok(admitted)
@@ -142,7 +147,7 @@ mod tests {
             user_id: Uuid::from_u128(number.into()).into(),
             room_id: RoomId::SITE,
             concert_id: None,
-            number,
+            number: Some(number),
             joined_at: START,
             heard_at: START,
             state: TokenState::Active { admission, expires_at: at(expires) },
@@ -164,7 +169,7 @@ mod tests {
 
     fn inside(records: &Records) -> Vec<u64> {
         let live = records.tokens.iter().filter(|token| token.is_live(records.now));
-        live.map(|token| token.number).collect()
+        live.filter_map(|token| token.number).collect()
     }
 
     #[test]
@@ -202,8 +207,8 @@ mod tests {
         let waiting = WaitingToken { state: TokenState::Waiting, ..token(1, 0, 0) };
         let (mut records, _, ids) = after_outage(&[waiting]);
         records.uptime = Some(Uptime::first(at(100)));
-        assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(0));
+        assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(vec![]));
         records.uptime = Some(Uptime::first(at(399)));
-        assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(1));
+        assert_eq!(admit(&mut records, RoomId::SITE, &ids).unwrap().len(), 1);
     }
 }

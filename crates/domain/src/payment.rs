@@ -178,7 +178,7 @@ pub fn refund(
     records.payments.put(payment.clone());
     reservation.state = ReservationState::Refunded { payment_id, confirmed_at, refunded_at: now };
     let seat_ids: Vec<_> = reservation.seat_ids().collect();
-    release(records, reservation.id, &seat_ids);
+    release(records, reservation.id, &seat_ids, None);
     records.reservations.put(reservation.clone());
     Ok(Receipt { payment, reservation })
 }

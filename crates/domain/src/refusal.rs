@@ -44,6 +44,15 @@ pub enum Refusal {
     #[error("there already is a token for this waiting room")]
     TokenExists,
 
+    /// Work has to be done first, and was not, or not enough.
+    #[error("some work has to be done before joining")]
+    WorkRequired {
+        /// What the work has to be done on.
+        challenge: String,
+        /// How many leading bits must be zero.
+        bits: u32,
+    },
+
     /// No such thing, or none that this user may see.
     #[error("there is no such thing here")]
     NotFound,
@@ -82,6 +91,14 @@ pub enum Refusal {
     SeatAlreadyReserved {
         /// Which ones.
         seat_numbers: Vec<String>,
+    },
+    /// The user let some of the seats go unpaid a moment ago.
+    #[error("you held this seat and let it go; it is others' turn for a moment")]
+    SeatLetGo {
+        /// Which ones.
+        seat_numbers: Vec<String>,
+        /// In how many seconds the user may hold them again.
+        wait_seconds: u64,
     },
     /// More seats than a reservation, or a user and concert, may have.
     #[error("this is more seats than allowed")]

@@ -11,7 +11,7 @@ use crate::ids::{ConcertId, PaymentId, ReservationId, SeatId, ShowId, TokenId, U
 use crate::money::Amount;
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::seat::{Place, Seat, SeatStatus};
+use crate::seat::{LetGo, Place, Seat, SeatStatus};
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,15 @@ pub struct BookingPolicy {
     pub hold_seconds: u32,
     /// How many in one reservation at the most.
     pub seats_per_reservation: u32,
+    /// For how long, in seconds, somebody who let a seat go unpaid cannot hold it again, so that
+    /// nobody keeps seats from others by holding them over and over.
+    pub rehold_cooldown_seconds: u32,
+}
+
+impl BookingPolicy {
+    fn rehold_cooldown(self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.rehold_cooldown_seconds))
+    }
 }
 
 impl Reservation {
@@ -158,7 +167,8 @@ pub struct HoldRequest {
 ///
 /// # Errors
 /// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`],
-/// [`Refusal::InvalidSeat`], [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`].
+/// [`Refusal::InvalidSeat`], [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`],
+/// [`Refusal::SeatLetGo`].
 pub fn hold(
     records: &mut Records,
     ask: &HoldRequest,
@@ -173,6 +183,7 @@ pub fn hold(
     ensure_available(records, ask)?;
 
     end_lapsed_holds(records, &ask.seat_ids);
+    ensure_not_just_let_go(records, ask, policy.rehold_cooldown())?;
     let held_until = now + TimeDelta::seconds(i64::from(policy.hold_seconds));
     let seats: Vec<_> = ask
         .seat_ids
@@ -257,6 +268,24 @@ fn ensure_available(records: &Records, ask: &HoldRequest) -> Result<(), Refusal>
     }
 }
 
+fn ensure_not_just_let_go(
+    records: &Records,
+    ask: &HoldRequest,
+    cooldown: TimeDelta,
+) -> Result<(), Refusal> {
+    let now = records.now;
+    let seats = ask.seat_ids.iter().filter_map(|id| records.seats.get(id));
+    let let_go = seats.filter(|seat| seat.was_just_let_go_by(ask.user_id, cooldown, now));
+    let let_go: Vec<_> = let_go.collect();
+    let last = let_go.iter().filter_map(|seat| seat.let_go).map(|let_go| let_go.at).max();
+    let Some(last) = last else { return Ok(()) };
+    let wait = (last + cooldown - now).num_milliseconds();
+    Err(Refusal::SeatLetGo {
+        seat_numbers: let_go.iter().map(|seat| seat.place.number.clone()).collect(),
+        wait_seconds: u64::try_from(wait).unwrap_or(0).div_ceil(1_000).max(1),
+    })
+}
+
 /// Whoever held one of these seats too long loses the whole hold, before somebody else gets it.
 fn end_lapsed_holds(records: &mut Records, seat_ids: &[SeatId]) {
     let now = records.now;
@@ -277,30 +306,44 @@ pub fn expire(records: &mut Records, id: ReservationId) -> bool {
         return false;
     }
     let seats = reservation.ended_without_payment(ReservationState::Expired { ended_at: now });
-    release(records, id, &seats);
+    let let_go = LetGo { by: reservation.user_id, at: reservation.held_until };
+    release(records, id, &seats, Some(let_go));
     true
 }
 
-/// Gives a hold back. Needs the reservation among the records.
+/// Gives a hold back. Who had it for longer than the cooldown let the seats go as much as who let
+/// them run out; who chose wrongly may choose again. Needs the reservation among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] unless it is the user's own, [`Refusal::NotHeld`] unless it is held.
-pub fn cancel(records: &mut Records, id: ReservationId, user_id: UserId) -> Result<(), Refusal> {
+pub fn cancel(
+    records: &mut Records,
+    id: ReservationId,
+    user_id: UserId,
+    policy: BookingPolicy,
+) -> Result<(), Refusal> {
     let now = records.now;
     let reservation = records.reservations.get_mut(&id).ok_or(Refusal::NotFound)?;
     reservation.ensure_owned_by(user_id)?;
     if reservation.status(now) != ReservationStatus::Held {
         return Err(Refusal::NotHeld);
     }
+    let was_long = now - reservation.created_at > policy.rehold_cooldown();
+    let let_go = was_long.then_some(LetGo { by: user_id, at: now });
     let seats = reservation.ended_without_payment(ReservationState::Cancelled { ended_at: now });
-    release(records, id, &seats);
+    release(records, id, &seats, let_go);
     Ok(())
 }
 
-pub(crate) fn release(records: &mut Records, from: ReservationId, seat_ids: &[SeatId]) {
+pub(crate) fn release(
+    records: &mut Records,
+    from: ReservationId,
+    seat_ids: &[SeatId],
+    let_go: Option<LetGo>,
+) {
     for id in seat_ids {
         if let Some(seat) = records.seats.get_mut(id) {
-            seat.release(from);
+            seat.release(from, let_go);
         }
     }
 }

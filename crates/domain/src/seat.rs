@@ -1,9 +1,10 @@
 //! Seats: one place at one show.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::ids::{ReservationId, SeatId, ShowId};
+use crate::ids::{ReservationId, SeatId, ShowId, UserId};
 use crate::money::Amount;
 
 /// One place at one show.
@@ -20,6 +21,17 @@ pub struct Seat {
     pub version: u64,
     /// Whose it is.
     pub state: SeatState,
+    /// Who had it last and did not pay for it.
+    pub let_go: Option<LetGo>,
+}
+
+/// That somebody held a seat and did not pay for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetGo {
+    /// Who.
+    pub by: UserId,
+    /// When the hold ended.
+    pub at: Timestamp,
 }
 
 /// Where a seat is and what it costs; never changes.
@@ -73,7 +85,7 @@ impl Seat {
     /// A seat of `show_id` that nobody has had yet.
     #[must_use]
     pub const fn new(id: SeatId, show_id: ShowId, place: Place) -> Self {
-        Self { id, show_id, place, version: 0, state: SeatState::Available }
+        Self { id, show_id, place, version: 0, state: SeatState::Available, let_go: None }
     }
 
     /// Its status at `now`: a hold that is over is nobody's, swept or not.
@@ -107,12 +119,20 @@ impl Seat {
         self.state = SeatState::Held { by, until };
     }
 
-    /// Makes it nobody's, if it is that reservation's; else leaves it alone.
-    pub(crate) fn release(&mut self, from: ReservationId) {
+    /// Makes it nobody's, if it is that reservation's; else leaves it alone. Remembers who let it
+    /// go, if somebody did.
+    pub(crate) fn release(&mut self, from: ReservationId, let_go: Option<LetGo>) {
         if self.reservation_id() == Some(from) {
             self.version += 1;
             self.state = SeatState::Available;
+            self.let_go = let_go.or(self.let_go);
         }
+    }
+
+    /// Whether `user_id` let it go less than `cooldown` before `now`.
+    #[must_use]
+    pub fn was_just_let_go_by(&self, user_id: UserId, cooldown: TimeDelta, now: Timestamp) -> bool {
+        self.let_go.is_some_and(|let_go| let_go.by == user_id && now < let_go.at + cooldown)
     }
 
     /// Makes it the reservation's for good. The caller has seen that the reservation holds it.
@@ -135,8 +155,6 @@ impl Seat {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn seat() -> Seat {
@@ -173,7 +191,7 @@ mod tests {
         assert_eq!((swept.version_at(now), swept.version_at(until)), (1, 2));
 
         let mut held_anew = swept.clone();
-        swept.release(reservation(1));
+        swept.release(reservation(1), None);
         assert_eq!(swept.version_at(until), 2);
         held_anew.hold(reservation(2), until + TimeDelta::seconds(300), until);
         assert_eq!(held_anew.version_at(until), 3);
@@ -184,9 +202,9 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let mut seat = seat();
         seat.hold(reservation(1), now + TimeDelta::seconds(1), now);
-        seat.release(reservation(2));
+        seat.release(reservation(2), None);
         assert_eq!(seat.status(now), SeatStatus::Held);
-        seat.release(reservation(1));
+        seat.release(reservation(1), None);
         assert_eq!(seat.status(now), SeatStatus::Available);
     }
 }

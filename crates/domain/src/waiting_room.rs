@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::draw::{DrawSeed, Lobby};
 use crate::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use crate::refusal::{FieldErrors, Refusal};
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
@@ -17,8 +18,13 @@ pub struct WaitingRoom {
     pub door: Door,
     /// Who is let in, and for how long.
     pub policy: RoomPolicy,
-    /// The number of whoever joined last. Numbers are counted up from 1 and never reused.
+    /// Who came before it opened.
+    pub lobby: Lobby,
+    /// The highest number there is, drawn or to be drawn or given to whoever joined last. Numbers
+    /// are counted up from 1 and never reused.
     pub last_number: u64,
+    /// Whether all that it sells is sold, so that nobody is let in to find nothing.
+    pub sold_out: bool,
     /// Up to when the rate of admissions is used up.
     pub rate_used_until: Timestamp,
     /// When it was made.
@@ -49,6 +55,8 @@ pub struct RoomPolicy {
     pub idle_ttl_seconds: u32,
     /// Whether nobody is let in for now.
     pub paused: bool,
+    /// When it opens; who comes before gets a number by lot. None: it is open from the start.
+    pub opens_at: Option<Timestamp>,
 }
 
 /// Changes to a policy; what is `None` stays as it is.
@@ -64,6 +72,8 @@ pub struct PolicyChange {
     pub idle_ttl_seconds: Option<u32>,
     /// See [`RoomPolicy::paused`].
     pub paused: Option<bool>,
+    /// See [`RoomPolicy::opens_at`]; `Some(None)` opens it now.
+    pub opens_at: Option<Option<Timestamp>>,
 }
 
 impl RoomPolicy {
@@ -80,6 +90,7 @@ impl RoomPolicy {
             active_ttl_seconds: change.active_ttl_seconds.unwrap_or(self.active_ttl_seconds),
             idle_ttl_seconds: change.idle_ttl_seconds.unwrap_or(self.idle_ttl_seconds),
             paused: change.paused.unwrap_or(self.paused),
+            opens_at: change.opens_at.unwrap_or(self.opens_at),
         };
         policy.check()?;
         Ok(policy)
@@ -124,12 +135,50 @@ pub struct Line {
 impl WaitingRoom {
     /// A room that nobody joined yet.
     #[must_use]
-    pub const fn new(id: RoomId, door: Door, policy: RoomPolicy, now: Timestamp) -> Self {
-        Self { id, door, policy, last_number: 0, rate_used_until: now, created_at: now }
+    pub const fn new(
+        id: RoomId,
+        door: Door,
+        policy: RoomPolicy,
+        seed: DrawSeed,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            door,
+            policy,
+            lobby: Lobby::new(seed),
+            last_number: 0,
+            sold_out: false,
+            rate_used_until: now,
+            created_at: now,
+        }
+    }
+
+    /// Whether who comes at `now` comes before it opens.
+    #[must_use]
+    pub fn is_lobby(&self, now: Timestamp) -> bool {
+        self.last_number == 0 && self.policy.opens_at.is_some_and(|opens_at| now < opens_at)
+    }
+
+    /// Whether it has opened and not everybody in its lobby has a number.
+    #[must_use]
+    pub fn is_to_be_drawn(&self, now: Timestamp) -> bool {
+        let has_opened = self.policy.opens_at.is_some_and(|opens_at| opens_at <= now);
+        has_opened && self.lobby.drawn_at.is_none()
+    }
+
+    /// Closes the lobby. Its numbers come first, whether or not they are drawn yet.
+    pub(crate) fn open(&mut self, now: Timestamp) {
+        if self.last_number == 0 {
+            self.last_number = self.lobby.count;
+        }
+        if self.policy.opens_at.is_some() && self.lobby.count == 0 {
+            self.lobby.drawn_at.get_or_insert(now);
+        }
     }
 
     /// Gives `user_id` the room's next number, and lets the user in at once where a place is free
-    /// and nobody waits for it.
+    /// and nobody waits for it. Who comes before it opens waits without a number.
     pub fn join(
         &mut self,
         line: &mut Line,
@@ -138,13 +187,20 @@ impl WaitingRoom {
         concert_id: Option<ConcertId>,
         now: Timestamp,
     ) -> WaitingToken {
-        self.last_number += 1;
+        let number = if self.is_lobby(now) {
+            self.lobby.count += 1;
+            None
+        } else {
+            self.open(now);
+            self.last_number += 1;
+            Some(self.last_number)
+        };
         let mut token = WaitingToken {
             id,
             user_id,
             room_id: self.id,
             concert_id,
-            number: self.last_number,
+            number,
             joined_at: now,
             heard_at: now,
             state: TokenState::Waiting,
@@ -155,12 +211,17 @@ impl WaitingRoom {
         token
     }
 
-    /// Lets `token` in, if it waits, a place is free, the rate allows one and the room is not
-    /// paused. The caller goes through the line lowest number first. Says whether it was let in.
+    /// Lets `token` in, if it waits, everybody before it has a number, a place is free, the rate
+    /// allows one, and the room is neither paused nor sold out. The caller goes through the line lowest number first. Says whether it was let in.
     pub fn admit(&mut self, line: &mut Line, token: &mut WaitingToken, now: Timestamp) -> bool {
         debug_assert_eq!((line.room_id, token.room_id), (self.id, self.id), "another room's");
-        let has_place = !self.policy.paused && line.active_count < self.policy.capacity;
-        if token.state != TokenState::Waiting || !has_place || !self.take_from_rate(now) {
+        let is_next = token.number.is_some_and(|number| self.lobby.is_drawn_up_to(number));
+        let has_place = line.active_count < self.policy.capacity;
+        let is_shut = self.policy.paused || self.sold_out;
+        if token.state != TokenState::Waiting || !is_next || is_shut || !has_place {
+            return false;
+        }
+        if !self.take_from_rate(now) {
             return false;
         }
         line.active_count += 1;
@@ -184,9 +245,19 @@ impl WaitingRoom {
     /// Takes a new policy on. Nobody inside is thrown out by it.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], naming each field that would leave its limits.
+    /// [`Refusal::Invalid`], naming each field that would leave its limits, or when it opens if it
+    /// has opened.
     pub fn change(&mut self, change: &PolicyChange, now: Timestamp) -> Result<(), Refusal> {
-        let policy = self.policy.changed(change)?;
+        let mut policy = self.policy.changed(change)?;
+        if policy.opens_at != self.policy.opens_at {
+            if self.last_number > 0 || self.is_to_be_drawn(now) || self.lobby.drawn_at.is_some() {
+                return Err(Refusal::invalid("opens_at", "cannot be changed: the room has opened"));
+            }
+            if self.lobby.count > 0 {
+                // Who came before still gets a number by lot.
+                policy.opens_at = policy.opens_at.or(Some(now));
+            }
+        }
         if policy.admissions_per_minute != self.policy.admissions_per_minute {
             self.rate_used_until = self.rate_used_until.min(now);
         }
@@ -209,13 +280,15 @@ pub(crate) mod tests {
             active_ttl_seconds: 600,
             idle_ttl_seconds: 120,
             paused: false,
+            opens_at: None,
         };
+        let seed = DrawSeed::new([1; 32]);
         let line = Line { room_id: id, active_count: 0, anyone_waiting: false };
-        (WaitingRoom::new(id, Door::Site, policy, Timestamp::UNIX_EPOCH), line)
+        (WaitingRoom::new(id, Door::Site, policy, seed, Timestamp::UNIX_EPOCH), line)
     }
 
-    fn join(room: &mut WaitingRoom, line: &mut Line, now: Timestamp) -> WaitingToken {
-        let n = u128::from(room.last_number) + 1;
+    pub(crate) fn join(room: &mut WaitingRoom, line: &mut Line, now: Timestamp) -> WaitingToken {
+        let n = u128::from(room.last_number + room.lobby.count) + 1;
         room.join(line, Uuid::from_u128(n).into(), Uuid::from_u128(n).into(), None, now)
     }
 
@@ -226,7 +299,7 @@ pub(crate) mod tests {
         let first = join(&mut room, &mut line, now);
         let second = join(&mut room, &mut line, now);
         assert!(matches!(first.state, TokenState::Active { .. }));
-        assert_eq!((second.state, second.number), (TokenState::Waiting, 2));
+        assert_eq!((second.state, second.number), (TokenState::Waiting, Some(2)));
     }
 
     #[test]

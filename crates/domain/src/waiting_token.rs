@@ -19,8 +19,8 @@ pub struct WaitingToken {
     pub room_id: RoomId,
     /// The concert it was issued for, if one was named.
     pub concert_id: Option<ConcertId>,
-    /// Its number in the room, from 1.
-    pub number: u64,
+    /// Its number in the room, from 1; none before it is drawn.
+    pub number: Option<u64>,
     /// When the user joined.
     pub joined_at: Timestamp,
     /// When the user was last heard of while waiting.
@@ -214,7 +214,7 @@ mod tests {
             user_id: Uuid::from_u128(2).into(),
             room_id: RoomId::SITE,
             concert_id: None,
-            number: 1,
+            number: Some(1),
             joined_at: START,
             heard_at: START,
             state,

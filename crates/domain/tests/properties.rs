@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashPolicy, charge};
+use domain::draw::{draw, draw_order, open};
 use domain::ids::{ReservationId, RoomId, SeatId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, admit, join};
 use domain::money::Amount;
@@ -26,7 +27,8 @@ use uuid::Uuid;
 
 const USERS: u8 = 4;
 const SEATS: u8 = 6;
-const BOOKING: BookingPolicy = BookingPolicy { hold_seconds: 300, seats_per_reservation: 3 };
+const BOOKING: BookingPolicy =
+    BookingPolicy { hold_seconds: 300, seats_per_reservation: 3, rehold_cooldown_seconds: 60 };
 const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
 
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ enum Command {
     Join { user: u8 },
     Leave { token: u8 },
     Admit,
+    Open,
+    Draw { most: u8 },
     Hold { user: u8, token: u8, seats: Vec<u8> },
     Cancel { user: u8, reservation: u8 },
     Expire { reservation: u8 },
@@ -49,6 +53,8 @@ fn command() -> impl Strategy<Value = Command> {
         user.clone().prop_map(|user| Command::Join { user }),
         token.clone().prop_map(|token| Command::Leave { token }),
         Just(Command::Admit),
+        Just(Command::Open),
+        (1..4_u8).prop_map(|most| Command::Draw { most }),
         (user.clone(), token.clone(), prop::collection::vec(0..SEATS, 1..4))
             .prop_map(|(user, token, seats)| Command::Hold { user, token, seats }),
         (user.clone(), other.clone())
@@ -79,8 +85,9 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let memory = Memory::with_one_show(USERS, SEATS, id);
+    /// With a room that opens at `opens_at`, or is open from the start.
+    fn new(opens_at: Option<Timestamp>) -> Self {
+        let memory = Memory::with_one_show(USERS, SEATS, opens_at, id);
         Self { memory, tokens: 0, reservations: 0, payments: 0, entries: 0 }
     }
 
@@ -157,6 +164,28 @@ impl World {
                 let scope = scope.line(RoomId::SITE).tokens(tokens.iter().copied());
                 (scope, Box::new(move |records| admit(records, RoomId::SITE, &tokens).map(drop)))
             }
+            Command::Open => {
+                let open = |records: &mut Records| open(records, RoomId::SITE).map(drop);
+                (scope.room(RoomId::SITE), Box::new(open))
+            }
+            Command::Draw { most } => {
+                let books = self.memory.books();
+                let room = books.rooms.first().unwrap();
+                let lobby = &room.lobby;
+                let is_of_lobby =
+                    |token: &&WaitingToken| token.number.is_none_or(|number| number <= lobby.count);
+                let ids: Vec<_> =
+                    books.tokens.iter().filter(is_of_lobby).map(|token| token.id).collect();
+                let (first, opened) = (lobby.drawn_count + 1, room.last_number > 0);
+                let next = draw_order(&lobby.seed, &ids).into_iter();
+                let next = next.skip(usize::try_from(first - 1).unwrap());
+                let next: Vec<_> = next.take(if opened { most.into() } else { 0 }).collect();
+                let scope = scope.room(RoomId::SITE).tokens(next.iter().copied());
+                let draw = move |records: &mut Records| {
+                    draw(records, RoomId::SITE, first, &next).map(drop)
+                };
+                (scope, Box::new(draw))
+            }
             Command::Hold { user, token, seats } => {
                 let ask = HoldRequest {
                     id: id(3, self.reservations),
@@ -176,7 +205,7 @@ impl World {
                 let (user, reservation): (UserId, ReservationId) =
                     (id(1, user), id(3, reservation));
                 let scope = scope.reservation(reservation);
-                (scope, Box::new(move |records| cancel(records, reservation, user)))
+                (scope, Box::new(move |records| cancel(records, reservation, user, BOOKING)))
             }
             Command::Expire { reservation } => {
                 let reservation: ReservationId = id(3, reservation);
@@ -251,9 +280,11 @@ proptest! {
     /// balance, nobody is passed in line: all that the audit knows.
     #[test]
     fn whatever_people_do_the_books_are_sound(
+        opens in prop::option::of(0..1_000_i64),
         steps in prop::collection::vec((0..200_i64, prop::collection::vec(command(), 1..5)), 1..50)
     ) {
-        let mut world = World::new();
+        let opens_at = opens.map(|second| Timestamp::UNIX_EPOCH + TimeDelta::seconds(second));
+        let mut world = World::new(opens_at);
         let mut now = Timestamp::UNIX_EPOCH;
         for (pause, commands) in steps {
             now += TimeDelta::seconds(pause) + TimeDelta::microseconds(1);
@@ -270,7 +301,7 @@ proptest! {
     /// though nobody sweeps.
     #[test]
     fn a_hold_past_its_time_is_nobodys(seats in prop::collection::btree_set(0..SEATS, 1..4), late in 0..600_i64) {
-        let mut world = World::new();
+        let mut world = World::new(None);
         let start = Timestamp::UNIX_EPOCH;
         let seats: Vec<u8> = seats.into_iter().collect();
         let hold = |user: u8| Command::Hold { user, token: user, seats: seats.clone() };

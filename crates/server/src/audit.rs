@@ -6,7 +6,7 @@ use adapter_auth::Secret;
 use anyhow::Result;
 
 use crate::settings::Settings;
-use crate::wiring::{Company, application};
+use crate::wiring::for_command;
 
 /// How many breaches of one invariant are told one by one.
 const TOLD_MAX: usize = 20;
@@ -15,7 +15,7 @@ const TOLD_MAX: usize = 20;
 pub(crate) async fn audit(settings: &Settings) -> Result<ExitCode> {
     anyhow::ensure!(settings.database.exists(), "there is no {}", settings.database);
     // An audit signs nothing, so any secret will do.
-    let app = application(settings, &Secret::random(), Company::BesideOthers).await?;
+    let app = for_command(settings, &Secret::random()).await?;
     let mut sound = true;
     for finding in app.audit.execute().await? {
         let verdict = if finding.breaches.is_empty() { "ok    " } else { "BROKEN" };

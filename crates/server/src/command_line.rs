@@ -10,7 +10,7 @@ use domain::user::Role;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Settings, flags};
-use crate::{audit, serve, users};
+use crate::{audit, serve, users, verify_draw};
 
 fn command() -> Command {
     let text = |name: &'static str, about: &'static str| {
@@ -36,6 +36,22 @@ fn command() -> Command {
         .long("demo")
         .action(ArgAction::SetTrue)
         .help("Fill an empty store with concerts, an operator and two buyers");
+    let verify_draw = Command::new("verify-draw")
+        .about(
+            "Check the draw of a waiting room's lobby, as GET /api/rooms/{room_id}/draw tells it",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required(true)
+                .help("The answer; - for standard input"),
+        )
+        .arg(
+            Arg::new("seed-sha256")
+                .long("seed-sha256")
+                .value_name("HEX")
+                .help("The hash of the seed that you noted before the room opened"),
+        );
     Command::new("stagedoor")
         .about("Concert ticketing for sales where far more people come than there are seats")
         .version(env!("CARGO_PKG_VERSION"))
@@ -45,6 +61,7 @@ fn command() -> Command {
         .subcommand(Command::new("serve").about("Answer requests").arg(demo))
         .subcommand(Command::new("migrate").about("Bring the store's schema up to date"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
+        .subcommand(verify_draw)
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
@@ -76,6 +93,11 @@ pub(crate) fn run() -> Result<ExitCode> {
             runtime().block_on(settings.database.migrate())?;
             println!("{} is up to date", settings.database);
             Ok(ExitCode::SUCCESS)
+        }
+        Some(("verify-draw", matches)) => {
+            let file = matches.get_one::<String>("file").context("FILE is missing")?;
+            let noted = matches.get_one::<String>("seed-sha256").map(String::as_str);
+            verify_draw::verify_draw(file, noted)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),
         Some(("user", matches)) => {

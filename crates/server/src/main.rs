@@ -9,6 +9,7 @@ mod serve;
 mod settings;
 mod sweepers;
 mod users;
+mod verify_draw;
 mod wiring;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_auth::RandomIds;
-use adapter_http::{HttpOptions, HttpServer};
+use adapter_http::{HttpOptions, HttpServer, Metrics};
 use anyhow::{Context, Result, bail};
 use application::Application;
 use domain::page::PageRequest;
@@ -14,7 +14,7 @@ use crate::demo;
 use crate::secret::secret;
 use crate::settings::Settings;
 use crate::sweepers::Sweepers;
-use crate::wiring::{Company, application};
+use crate::wiring::for_server;
 
 /// How long what is under way may take after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -22,7 +22,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Serves until a signal says to stop.
 pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     let secret = secret(settings)?;
-    let app = application(settings, &secret, Company::Alone).await?;
+    let metrics = Arc::new(Metrics::new()?);
+    let app = for_server(settings, &secret, &metrics).await?;
     ensure_currency(&app, settings).await?;
     if let Some(outage) = app.keep_time.execute().await? {
         let seconds = outage.lasted.num_seconds();
@@ -41,6 +42,9 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
             streams_max: settings.streams_max,
             cors_origins: settings.cors_origins.clone(),
             stop_within: STOP_WITHIN,
+            limits: settings.limits,
+            address_header: settings.address_header.clone(),
+            metrics,
             ids: Arc::new(RandomIds),
         },
     );

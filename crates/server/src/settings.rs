@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use adapter_auth::Secret;
+use adapter_http::LimitOptions;
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
@@ -53,6 +54,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("access_token_hours", "12", "How long an access token is good for"),
     setting("currency", "KRW", "What everything is paid in (ISO 4217)"),
     setting("hold_seconds", "300", "How long seats are held"),
+    setting(
+        "rehold_cooldown_seconds",
+        "60",
+        "For how long who let a seat go unpaid leaves it to others",
+    ),
     setting("seats_per_reservation", "4", "How many seats a reservation may have"),
     setting("seats_per_show_max", "100000", "How many seats a show may have"),
     setting("charge_max", "10000000", "The most that can be charged at once, in minor units"),
@@ -68,7 +74,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("readers", "4", "How many connections read from the store"),
     setting("workers", "2", "How many threads answer requests"),
     setting("connections_max", "25000", "How many connections there may be at once"),
-    setting("streams_max", "1000", "How many event streams there may be at once"),
+    setting("streams_max", "10000", "How many event streams there may be at once"),
+    setting(
+        "address_header",
+        "",
+        "Where your proxy tells a client's address, as x-forwarded-for; none: the connection's counts",
+    ),
+    setting("sign_ups_per_address", "30", "How many sign-ups a minute one address has; 0: any"),
+    setting("sign_ins_per_address", "120", "How many sign-ins a minute one address has; 0: any"),
+    setting("sign_ins_per_user", "10", "How many sign-ins a minute one email has; 0: any"),
+    setting("joins_per_address", "300", "How many joins a minute one address has; 0: any"),
+    setting("joins_per_user", "30", "How many joins a minute one user has; 0: any"),
+    setting(
+        "join_work_bits",
+        "0",
+        "How many bits of work a browser does before it joins; 18 is half a second",
+    ),
     setting("cors_origins", "", "Origins whose pages may call, with commas between them"),
     setting("log_format", "text", "text or json"),
     setting(
@@ -87,6 +108,7 @@ pub(crate) struct Settings {
     pub(crate) access_token_lifetime: TimeDelta,
     pub(crate) currency: Currency,
     pub(crate) hold_seconds: u32,
+    pub(crate) rehold_cooldown_seconds: u32,
     pub(crate) seats_per_reservation: u32,
     pub(crate) seats_per_show_max: u32,
     pub(crate) charge_max: Amount,
@@ -103,6 +125,9 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     pub(crate) connections_max: usize,
     pub(crate) streams_max: usize,
+    pub(crate) address_header: Option<String>,
+    pub(crate) limits: LimitOptions,
+    pub(crate) join_work_bits: u32,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) log_as_json: bool,
     pub(crate) log: String,
@@ -221,6 +246,7 @@ impl Settings {
             currency: source
                 .read("currency", "an ISO 4217 code, as KRW", |value| value.parse().ok())?,
             hold_seconds: source.number("hold_seconds", 1, 86_400)?,
+            rehold_cooldown_seconds: source.number("rehold_cooldown_seconds", 0, 86_400)?,
             seats_per_reservation: source.number("seats_per_reservation", 1, 100)?,
             seats_per_show_max: source.number("seats_per_show_max", 1, 1_000_000)?,
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
@@ -237,6 +263,19 @@ impl Settings {
             workers: source.number("workers", 1, 256)?,
             connections_max: source.number("connections_max", 1, 1_000_000)?,
             streams_max: source.number("streams_max", 0, 1_000_000)?,
+            address_header: source.read("address_header", "a header's name", |value| {
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+                let name = Some(value.to_lowercase()).filter(|name| !name.is_empty());
+                value.chars().all(is_name).then_some(name)
+            })?,
+            limits: LimitOptions {
+                sign_ups_per_address: source.number("sign_ups_per_address", 0, MOST)?,
+                sign_ins_per_address: source.number("sign_ins_per_address", 0, MOST)?,
+                sign_ins_per_user: source.number("sign_ins_per_user", 0, MOST)?,
+                joins_per_address: source.number("joins_per_address", 0, MOST)?,
+                joins_per_user: source.number("joins_per_user", 0, MOST)?,
+            },
+            join_work_bits: source.number("join_work_bits", 0, 32)?,
             cors_origins: source.list("cors_origins"),
             log_as_json: source.read("log_format", "text or json", |value| match value {
                 "text" => Some(false),

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 const ADMIT_EVERY: Duration = Duration::from_millis(250);
+const FEEL_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 const HEAR_EVERY: Duration = Duration::from_secs(2);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
@@ -26,6 +27,9 @@ impl Sweepers {
     pub(crate) fn start(app: &Arc<Application>, sweep_every: Duration) -> Self {
         let mut sweepers = Self { stop: watch::channel(false).0, tasks: JoinSet::new() };
         sweepers.every(ADMIT_EVERY, app, "letting in", async |app| app.admit_next.execute().await);
+        sweepers.every(ADMIT_EVERY, app, "drawing", async |app| app.draw_lobbies.execute().await);
+        sweepers
+            .every(FEEL_EVERY, app, "feeling pulses", async |app| app.feel_pulses.execute().await);
         sweepers.every(BEAT_EVERY, app, "keeping time", async |app| app.keep_time.execute().await);
         sweepers.every(sweep_every, app, "expiring holds", async |app| {
             app.expire_holds.execute().await

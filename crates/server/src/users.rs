@@ -14,7 +14,7 @@ use domain::user::{Email, Password, Role, UserName};
 
 use crate::secret::secret;
 use crate::settings::Settings;
-use crate::wiring::{Company, application};
+use crate::wiring::for_command;
 
 /// Makes a user whose password is the first line of standard input.
 pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: Role) -> Result<()> {
@@ -27,7 +27,7 @@ pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: R
         role,
     };
     // Making a user signs nothing, so any secret will do.
-    let app = application(settings, &Secret::random(), Company::BesideOthers).await?;
+    let app = for_command(settings, &Secret::random()).await?;
     let user = app.sign_up.execute(new_user).await?;
     println!("{} {} {}", user.id, user.email.as_str(), user.role.name());
     Ok(())
@@ -54,7 +54,7 @@ pub(crate) async fn create_many(
     let about = || format!("cannot write {}", tokens.display());
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(tokens);
     let mut file = BufWriter::new(file.with_context(about)?);
-    let app = application(settings, &secret(settings)?, Company::BesideOthers).await?;
+    let app = for_command(settings, &secret(settings)?).await?;
     let made = app.create_load_users.execute(count, prefix).await.map_err(|error| match error {
         UpdateError::Refused(refusal) => told(refusal),
         other => other.into(),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use adapter_auth::{
-    Argon2Passwords, JwtAccessTokens, Keyring, RandomIds, Secret, SignedQueueTokens,
+    Argon2Passwords, HashWork, JwtAccessTokens, Keyring, RandomIds, RandomSeeds, Secret,
+    SignedQueueTokens,
 };
+use adapter_http::Metrics;
 use adapter_postgres::PostgresStore;
 use adapter_sqlite::SqliteStore;
 use anyhow::Result;
@@ -18,19 +20,33 @@ use domain::waiting_room::RoomPolicy;
 use crate::database::DatabaseUrl;
 use crate::settings::Settings;
 
-/// Whether a store is opened for a server, which must be alone with a file, or for a command beside
-/// it.
+/// All use cases, for a server, which must be alone with a file.
+pub(crate) async fn for_server(
+    settings: &Settings,
+    secret: &Secret,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<Application>> {
+    application(settings, secret, Company::Alone, metrics).await
+}
+
+/// All use cases, for a command that is run beside servers.
+pub(crate) async fn for_command(settings: &Settings, secret: &Secret) -> Result<Arc<Application>> {
+    // Nobody will ask what it measured.
+    application(settings, secret, Company::BesideOthers, &Arc::new(Metrics::new()?)).await
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Company {
+enum Company {
     Alone,
     BesideOthers,
 }
 
 /// Opens the store and wires all use cases to it.
-pub(crate) async fn application(
+async fn application(
     settings: &Settings,
     secret: &Secret,
     company: Company,
+    metrics: &Arc<Metrics>,
 ) -> Result<Arc<Application>> {
     match &settings.database {
         DatabaseUrl::Sqlite(path) => {
@@ -42,7 +58,7 @@ pub(crate) async fn application(
                 readers: settings.readers,
             })?;
             let store = Arc::new(store);
-            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret)?;
+            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret, metrics)?;
             store.observe(app.commit_observer());
             Ok(app)
         }
@@ -56,7 +72,7 @@ pub(crate) async fn application(
                 ids: Arc::new(RandomIds),
             };
             let store = Arc::new(PostgresStore::open(&options).await?);
-            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret)?;
+            let app = wire(store.clone(), Arc::new(store.clock()), settings, secret, metrics)?;
             store.observe(app.commit_observer());
             Ok(app)
         }
@@ -69,6 +85,7 @@ fn wire<S>(
     clock: Arc<dyn Clock>,
     settings: &Settings,
     secret: &Secret,
+    metrics: &Arc<Metrics>,
 ) -> Result<Arc<Application>>
 where
     S: Store + Users + Catalogue + Lines + Orders + CashBook + DueWork + Ledger + 'static,
@@ -78,6 +95,7 @@ where
         store: store.clone(),
         clock,
         ids: Arc::new(RandomIds),
+        draw_seeds: Arc::new(RandomSeeds),
         users: store.clone(),
         catalogue: store.clone(),
         lines: store.clone(),
@@ -90,7 +108,9 @@ where
             keyring.clone(),
             settings.access_token_lifetime,
         )),
-        queue_tokens: Arc::new(SignedQueueTokens::new(keyring)),
+        queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
+        join_work: Arc::new(HashWork::new(keyring, settings.join_work_bits)),
+        line_watch: metrics.clone(),
     };
     Ok(Arc::new(Application::new(ports, policies(settings))))
 }
@@ -100,6 +120,7 @@ fn policies(settings: &Settings) -> Policies {
         booking: BookingPolicy {
             hold_seconds: settings.hold_seconds,
             seats_per_reservation: settings.seats_per_reservation,
+            rehold_cooldown_seconds: settings.rehold_cooldown_seconds,
         },
         cash: CashPolicy { charge_max: settings.charge_max, balance_max: settings.balance_max },
         refund: RefundPolicy { until_hours: settings.refund_until_hours },
@@ -109,6 +130,7 @@ fn policies(settings: &Settings) -> Policies {
             active_ttl_seconds: settings.room_active_seconds,
             idle_ttl_seconds: settings.room_idle_seconds,
             paused: false,
+            opens_at: None,
         },
         currency: settings.currency,
         seats_per_show_max: settings.seats_per_show_max,

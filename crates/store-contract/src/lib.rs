@@ -39,6 +39,8 @@ macro_rules! every_promise {
             queue::one_user_has_one_place_however_often_asked
             queue::capacity_is_never_passed_while_people_come_and_go
             queue::who_is_due_is_found
+            queue::a_lobby_is_drawn_in_the_order_of_its_seed_and_read_back
+            queue::what_a_room_has_left_is_counted
         }
     };
     ($open:path; $($module:ident::$promise:ident)*) => {$(

@@ -8,11 +8,14 @@ use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashEntry, CashPolicy, charge};
 use domain::concert::{Concert, ConcertDetails};
+use domain::draw::DrawSeed;
 use domain::ids::{ConcertId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, join};
 use domain::money::Amount;
 use domain::payment::{PayRequest, Receipt, pay};
-use domain::ports::{CashBook, Clock, DueWork, Ledger, Lines, Orders, Store, UpdateError};
+use domain::ports::{
+    CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, Store, UpdateError,
+};
 use domain::records::{Records, Scope};
 use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
 use domain::seat::{Place, Seat};
@@ -28,6 +31,7 @@ pub struct Stage {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ledger: Arc<dyn Ledger>,
+    pub catalogue: Arc<dyn Catalogue>,
     pub lines: Arc<dyn Lines>,
     pub orders: Arc<dyn Orders>,
     pub cash_book: Arc<dyn CashBook>,
@@ -49,11 +53,12 @@ impl Stage {
     /// Puts the concert on the store.
     pub async fn set<S>(store: Arc<S>, clock: Arc<dyn Clock>) -> Self
     where
-        S: Store + Ledger + Lines + Orders + CashBook + DueWork + 'static,
+        S: Store + Catalogue + Ledger + Lines + Orders + CashBook + DueWork + 'static,
     {
         let stage = Self {
             clock,
             ledger: store.clone(),
+            catalogue: store.clone(),
             lines: store.clone(),
             orders: store.clone(),
             cash_book: store.clone(),
@@ -97,8 +102,10 @@ impl Stage {
                 active_ttl_seconds: 3_600,
                 idle_ttl_seconds: 120,
                 paused: false,
+                opens_at: None,
             };
-            records.rooms.insert(WaitingRoom::new(RoomId::SITE, Door::Site, policy, now));
+            let seed = DrawSeed::new([9; 32]);
+            records.rooms.insert(WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, now));
             let details = ConcertDetails {
                 title: "봄의 노래 '); DROP TABLE seats; --".into(),
                 venue: "🎤 <b>hall</b>".into(),
@@ -155,7 +162,10 @@ impl Stage {
 
     /// A user takes a place in the site's room.
     pub async fn join(&self, user_id: UserId) -> Result<WaitingToken, UpdateError> {
-        let room_id = RoomId::SITE;
+        self.join_in(RoomId::SITE, user_id).await
+    }
+
+    async fn join_in(&self, room_id: RoomId, user_id: UserId) -> Result<WaitingToken, UpdateError> {
         let if_exists = IfExists::Return;
         let ask = JoinRequest { id: self.id(), user_id, room_id, concert_id: None, if_exists };
         let scope = Scope::new().user(user_id).line(room_id).live_token(user_id, room_id);
@@ -164,8 +174,13 @@ impl Stage {
 
     /// Somebody signs up, is let in and has cash.
     pub async fn buyer(&self) -> Buyer {
+        self.buyer_in(RoomId::SITE).await
+    }
+
+    /// Somebody signs up, is let in to that room and has cash.
+    pub async fn buyer_in(&self, room_id: RoomId) -> Buyer {
         let user_id = self.user().await;
-        let token_id = self.join(user_id).await.unwrap().id;
+        let token_id = self.join_in(room_id, user_id).await.unwrap().id;
         self.charge(user_id, 10 * Self::PRICE).await.unwrap();
         Buyer { user_id, token_id }
     }
@@ -186,14 +201,27 @@ impl Stage {
         seats: &[u32],
         hold_seconds: u32,
     ) -> Result<Reservation, UpdateError> {
+        let seats: Vec<_> = seats.iter().map(|n| self.seat(*n)).collect();
+        self.hold_at(buyer, self.show_id(), &seats, hold_seconds).await
+    }
+
+    /// A buyer holds seats of a show for `hold_seconds`.
+    pub async fn hold_at(
+        &self,
+        buyer: Buyer,
+        show_id: ShowId,
+        seats: &[SeatId],
+        hold_seconds: u32,
+    ) -> Result<Reservation, UpdateError> {
         let ask = HoldRequest {
             id: self.id(),
             user_id: buyer.user_id,
             token_id: buyer.token_id,
-            show_id: self.show_id(),
-            seat_ids: seats.iter().map(|n| self.seat(*n)).collect(),
+            show_id,
+            seat_ids: seats.to_vec(),
         };
-        let policy = BookingPolicy { hold_seconds, seats_per_reservation: 4 };
+        let policy =
+            BookingPolicy { hold_seconds, seats_per_reservation: 4, rehold_cooldown_seconds: 0 };
         let scope = Scope::new()
             .token(ask.token_id)
             .show(ask.show_id)

@@ -26,10 +26,18 @@ CREATE TABLE waiting_rooms (
     active_ttl_seconds    bigint      NOT NULL,
     idle_ttl_seconds      bigint      NOT NULL,
     paused                boolean     NOT NULL,
+    opens_at              timestamptz,
+    -- Decides the draw of the lobby; secret until that is over.
+    draw_seed             bytea       NOT NULL CONSTRAINT waiting_rooms_seed_is_of_32_bytes CHECK (length(draw_seed) = 32),
+    lobby_count           bigint      NOT NULL,
+    drawn_count           bigint      NOT NULL,
+    drawn_at              timestamptz,
+    sold_out              boolean     NOT NULL,
     last_number           bigint      NOT NULL,
     rate_used_until       timestamptz NOT NULL,
     created_at            timestamptz NOT NULL,
-    CONSTRAINT waiting_rooms_have_one_door CHECK (concert_id IS NULL OR show_id IS NULL)
+    CONSTRAINT waiting_rooms_have_one_door CHECK (concert_id IS NULL OR show_id IS NULL),
+    CONSTRAINT waiting_rooms_draw_only_their_lobby CHECK (drawn_count BETWEEN 0 AND lobby_count)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE concerts (
@@ -62,7 +70,8 @@ CREATE TABLE waiting_tokens (
     user_id           uuid        NOT NULL CONSTRAINT waiting_tokens_user_exists REFERENCES users (id),
     room_id           uuid        NOT NULL CONSTRAINT waiting_tokens_room_exists REFERENCES waiting_rooms (id),
     concert_id        uuid,
-    number            bigint      NOT NULL,
+    -- None for who came before the room opened, until it is drawn.
+    number            bigint,
     joined_at         timestamptz NOT NULL,
     heard_at          timestamptz NOT NULL,
     state             text        NOT NULL CONSTRAINT waiting_tokens_state_is_known
@@ -93,6 +102,9 @@ CREATE TABLE seats (
                           CHECK (state IN ('available', 'held', 'sold')),
     reservation_id uuid,
     held_until     timestamptz,
+    -- Who had it last and did not pay for it, and when that ended.
+    let_go_by      uuid,
+    let_go_at      timestamptz,
     CONSTRAINT seats_number_is_unique_in_its_show UNIQUE (show_id, number),
     CONSTRAINT seats_are_somebodys_or_nobodys
         CHECK ((state = 'available') = (reservation_id IS NULL)

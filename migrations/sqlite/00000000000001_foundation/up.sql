@@ -19,10 +19,18 @@ CREATE TABLE waiting_rooms (
     active_ttl_seconds    BIGINT  NOT NULL,
     idle_ttl_seconds      BIGINT  NOT NULL,
     paused                BOOLEAN NOT NULL,
+    opens_at              BIGINT,
+    -- Decides the draw of the lobby; secret until that is over.
+    draw_seed             BLOB    NOT NULL CONSTRAINT waiting_rooms_seed_is_of_32_bytes CHECK (length(draw_seed) = 32),
+    lobby_count           BIGINT  NOT NULL,
+    drawn_count           BIGINT  NOT NULL,
+    drawn_at              BIGINT,
+    sold_out              BOOLEAN NOT NULL,
     last_number           BIGINT  NOT NULL,
     rate_used_until       BIGINT  NOT NULL,
     created_at            BIGINT  NOT NULL,
-    CONSTRAINT waiting_rooms_have_one_door CHECK (concert_id IS NULL OR show_id IS NULL)
+    CONSTRAINT waiting_rooms_have_one_door CHECK (concert_id IS NULL OR show_id IS NULL),
+    CONSTRAINT waiting_rooms_draw_only_their_lobby CHECK (drawn_count BETWEEN 0 AND lobby_count)
 ) WITHOUT ROWID;
 
 CREATE TABLE concerts (
@@ -55,7 +63,8 @@ CREATE TABLE waiting_tokens (
     user_id           BLOB   NOT NULL REFERENCES users (id),
     room_id           BLOB   NOT NULL REFERENCES waiting_rooms (id),
     concert_id        BLOB   REFERENCES concerts (id),
-    number            BIGINT NOT NULL,
+    -- None for who came before the room opened, until it is drawn.
+    number            BIGINT,
     joined_at         BIGINT NOT NULL,
     heard_at          BIGINT NOT NULL,
     state             TEXT   NOT NULL CONSTRAINT waiting_tokens_state_is_known
@@ -86,6 +95,9 @@ CREATE TABLE seats (
                           CHECK (state IN ('available', 'held', 'sold')),
     reservation_id BLOB,
     held_until     BIGINT,
+    -- Who had it last and did not pay for it, and when that ended.
+    let_go_by      BLOB,
+    let_go_at      BIGINT,
     CONSTRAINT seats_number_is_unique_in_its_show UNIQUE (show_id, number),
     CONSTRAINT seats_are_somebodys_or_nobodys
         CHECK ((state = 'available') = (reservation_id IS NULL)

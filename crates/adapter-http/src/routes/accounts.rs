@@ -1,5 +1,5 @@
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use application::account::NewUser;
 use chrono::{DateTime, Utc};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
+use crate::shared::Shared;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,8 +52,15 @@ impl From<User> for UserBody {
     (status = 201, body = UserBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 409, description = "`email_taken`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
-pub(crate) async fn sign_up(app: Data<Application>, body: Body) -> Result<impl Responder, Problem> {
+pub(crate) async fn sign_up(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    http: HttpRequest,
+    body: Body,
+) -> Result<impl Responder, Problem> {
+    shared.limits.sign_up(&http)?;
     let ask: SignUp = body.json()?;
     let new_user =
         all_valid(Email::new(&ask.email), Password::new(&ask.password), UserName::new(&ask.name))?;
@@ -104,13 +112,21 @@ pub(crate) struct Session {
     (status = 201, body = Session),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_credentials`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
-pub(crate) async fn sign_in(app: Data<Application>, body: Body) -> Result<impl Responder, Problem> {
+pub(crate) async fn sign_in(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    http: HttpRequest,
+    body: Body,
+) -> Result<impl Responder, Problem> {
+    shared.limits.sign_in(&http)?;
     let ask: SignIn = body.json()?;
     // What can be nobody's email or password is as wrong as what is nobody's.
     let wrong = |_| Refusal::InvalidCredentials;
     let email = Email::new(&ask.email).map_err(wrong)?;
     let password = Password::new(&ask.password).map_err(wrong)?;
+    shared.limits.sign_in_as(email.as_str())?;
     let signed_in = app.sign_in.execute(email, password).await?;
     Ok(HttpResponse::Created().json(Session {
         access_token: signed_in.access_token,

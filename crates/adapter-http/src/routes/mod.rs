@@ -3,6 +3,7 @@
 mod accounts;
 mod cash;
 mod concerts;
+mod draw;
 mod operator;
 mod payments;
 mod queue_events;
@@ -16,6 +17,7 @@ use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
 use actix_web::{HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
+pub(crate) use queue_tokens::TicketBody;
 
 use crate::problem::Problem;
 
@@ -43,6 +45,7 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
                 .route(delete().to(queue_tokens::leave)),
         )
         .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
+        .service(at("/api/rooms/{room_id}/draw").route(get().to(draw::show_draw)))
         .service(at("/api/concerts").route(get().to(concerts::list)))
         .service(at("/api/concerts/available_dates").route(get().to(concerts::own_dates)))
         .service(at("/api/concerts/{concert_id}").route(get().to(concerts::show)))

@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    accounts, cash, concerts, operator, payments, queue_events, queue_tokens, reservations,
+    accounts, cash, concerts, draw, operator, payments, queue_events, queue_tokens, reservations,
     running, seats,
 };
 
@@ -28,6 +28,7 @@ use super::{
         queue_tokens::show_ticket,
         queue_tokens::leave,
         queue_events::events,
+        draw::show_draw,
         concerts::list,
         concerts::show,
         concerts::dates,

@@ -59,10 +59,17 @@ pub(crate) struct RoomPolicyBody {
     idle_ttl_seconds: Option<u32>,
     /// Whether nobody is let in for now.
     paused: Option<bool>,
+    /// When the room opens; who comes before gets a number by lot, right then. `null`: it is open,
+    /// or opens now. Cannot be changed once the room has opened.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    opens_at: Option<Option<DateTime<Utc>>>,
 }
 
 /// Tells `null` from a field that is not there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -74,6 +81,7 @@ impl From<RoomPolicyBody> for PolicyChange {
             active_ttl_seconds: body.active_ttl_seconds,
             idle_ttl_seconds: body.idle_ttl_seconds,
             paused: body.paused,
+            opens_at: body.opens_at,
         }
     }
 }
@@ -252,6 +260,11 @@ pub(crate) struct RoomBody {
     active_ttl_seconds: u32,
     idle_ttl_seconds: u32,
     paused: bool,
+    opens_at: Option<DateTime<Utc>>,
+    /// When the last number of the lobby was drawn.
+    drawn_at: Option<DateTime<Utc>>,
+    /// Whether all is sold, so that nobody is let in until something comes back.
+    sold_out: bool,
     waiting_count: u64,
     active_count: u64,
     admitted_last_minute: u64,
@@ -274,6 +287,9 @@ impl From<RoomReport> for RoomBody {
             active_ttl_seconds: policy.active_ttl_seconds,
             idle_ttl_seconds: policy.idle_ttl_seconds,
             paused: policy.paused,
+            opens_at: policy.opens_at,
+            drawn_at: report.room.lobby.drawn_at,
+            sold_out: report.room.sold_out,
             waiting_count: report.head_count.waiting,
             active_count: report.head_count.active,
             admitted_last_minute: report.head_count.admitted_last_minute,

@@ -1,9 +1,10 @@
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use application::queue::{PlaceRequest, Ticket};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::line::IfExists;
+use domain::ports::WorkDone;
 use domain::waiting_token::Standing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
+use crate::shared::Shared;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,20 @@ pub(crate) struct TakePlace {
     date: Option<NaiveDate>,
     #[serde(default)]
     if_exists: IfExistsBody,
+    /// The work that a 428 `work_required` asked for.
+    work: Option<WorkBody>,
+}
+
+/// Work that was done: the SHA-256 of `challenge` and then `nonce`, both as text, begins with as
+/// many zero bits as were asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Work)]
+pub(crate) struct WorkBody {
+    /// As it was given.
+    challenge: String,
+    /// What you found, 64 characters at the most.
+    nonce: String,
 }
 
 /// What to do for who has a place already: `return` gives it again, `conflict` answers 409.
@@ -51,11 +67,12 @@ pub(crate) struct PlaceBody {
 pub(crate) struct TicketBody {
     token_id: Uuid,
     room_id: Uuid,
-    /// The ticket's number in its room, counted from 1.
+    /// The ticket's number in its room, counted from 1; `null` before the draw of a room that has
+    /// not opened yet.
     number: Option<u64>,
     /// `waiting`, `active`, `done` or `expired`.
     state: &'static str,
-    /// 1 for the next to be let in; `null` unless waiting.
+    /// 1 for the next to be let in; `null` unless waiting, and before the draw.
     position: Option<u64>,
     /// In how many seconds you may be let in; `null` unless waiting and known.
     eta_seconds: Option<u64>,
@@ -79,7 +96,7 @@ impl From<Ticket> for TicketBody {
         Self {
             token_id: ticket.token_id.into(),
             room_id: ticket.room_id.into(),
-            number: Some(ticket.number),
+            number: ticket.number,
             state,
             position: ticket.position,
             eta_seconds: ticket.eta_seconds,
@@ -92,13 +109,14 @@ impl From<Ticket> for TicketBody {
 
 impl TicketBody {
     /// Whether nothing will change any more.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, "done" | "expired")
     }
 
-    /// What a follower is told of at once when it changes.
-    pub(super) const fn state_and_end(&self) -> (&'static str, Option<DateTime<Utc>>) {
-        (self.state, self.expires_at)
+    /// What a follower is told of at once when it changes: how far the place got, its number, and
+    /// that there is nothing left to wait for.
+    pub(crate) fn urgent(&self) -> impl PartialEq + use<> {
+        (self.state, self.expires_at, self.number, self.seats_left == Some(0))
     }
 }
 
@@ -111,20 +129,28 @@ impl TicketBody {
     (status = 401, description = "`invalid_token`; `invalid_user`: no such user any more", body = ProblemBody),
     (status = 404, description = "`invalid_concert`; `invalid_datetime`: no show on that date", body = ProblemBody),
     (status = 409, description = "`token_exists`, when `if_exists` is `conflict`", body = ProblemBody),
+    (status = 428, description = "`work_required`: find a nonce for `challenge` so that the SHA-256 \
+        of both begins with `bits` zero bits, and come back with it", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
 pub(crate) async fn take_place(
     app: Data<Application>,
+    shared: Data<Shared>,
+    http: HttpRequest,
     bearer: Bearer,
     body: Body,
 ) -> Result<impl Responder, Problem> {
+    shared.limits.join(&http)?;
     let user_id = bearer.access(&app)?;
+    shared.limits.join_as(user_id)?;
     let ask: TakePlace = body.json()?;
     let if_exists = match ask.if_exists {
         IfExistsBody::Return => IfExists::Return,
         IfExistsBody::Conflict => IfExists::Conflict,
     };
     let concert_id = ask.concert_id.map(Into::into);
-    let request = PlaceRequest { user_id, concert_id, date: ask.date, if_exists };
+    let work = ask.work.map(|work| WorkDone { challenge: work.challenge, nonce: work.nonce });
+    let request = PlaceRequest { user_id, concert_id, date: ask.date, if_exists, work };
     let place = app.take_place.execute(request).await?;
     let (mut answer, status) = if place.issued {
         (HttpResponse::Created(), "issued")

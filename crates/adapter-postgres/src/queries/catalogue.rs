@@ -5,12 +5,13 @@ use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension,
     QueryDsl, SelectableHelper,
 };
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
-use domain::ports::{Catalogue, Unavailable};
+use domain::ports::{Catalogue, Stock, Unavailable};
 use domain::seat::Seat;
 use domain::show::Show;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use super::{decode, decode_all, one_more};
 use crate::columns::read;
 use crate::rows::{ConcertRow, SeatRow, ShowRow};
 use crate::schema::{concerts, seats, shows};
+use crate::statement::{Statement, one};
 use crate::store::PostgresStore;
 
 /// Seats that can be held at a time: nobody's, or held by a hold that is over.
@@ -138,20 +140,27 @@ impl Catalogue for PostgresStore {
         .await
     }
 
-    async fn seats_left(&self, room_id: RoomId, now: Timestamp) -> Result<u64, Unavailable> {
+    async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read(|mut conn| async move {
-            let behind_the_concert =
-                shows::room_id.is_null().and(concerts::room_id.eq(Uuid::from(room_id)));
-            let count: i64 = seats::table
-                .inner_join(shows::table.inner_join(concerts::table))
-                .filter(
-                    shows::room_id.eq(Uuid::from(room_id)).or(behind_the_concert).assume_not_null(),
-                )
-                .filter(available_at!(now))
-                .select(count_star())
-                .first(&mut conn)
-                .await?;
-            Ok(read(count, "number of seats")?)
+            let text = "SELECT count(*), \
+                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
+                         OR s.state = 'held' AND s.held_until <= behind.moment)), \
+                     count(*) FILTER (WHERE behind.on_offer AND s.state = 'held' \
+                         AND s.held_until > behind.moment) \
+                 FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
+                         AND coalesce(c.sale_closes_at > p.moment, true) AS on_offer \
+                     FROM (SELECT ?::uuid AS room_id, ?::timestamptz AS moment) AS p, \
+                         shows AS w JOIN concerts AS c ON c.id = w.concert_id \
+                     WHERE w.room_id = p.room_id \
+                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS behind \
+                     JOIN seats AS s ON s.show_id = behind.id";
+            let parameters = vec![one(Uuid::from(room_id)), one(now)];
+            let (total, available, held): (i64, i64, i64) =
+                Statement::<(BigInt, BigInt, BigInt)>::new(text, parameters)
+                    .get_result(&mut *conn)
+                    .await?;
+            let count = |found| read(found, "number of seats");
+            Ok(Stock { total: count(total)?, available: count(available)?, held: count(held)? })
         })
         .await
     }

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use diesel::prelude::{ExpressionMethods, QueryDsl};
+use diesel::dsl::{count_star, exists};
+use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
 use diesel_async::RunQueryDsl;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
@@ -7,7 +8,7 @@ use domain::ids::{ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable};
 use uuid::Uuid;
 
-use crate::schema::{kept_answers, reservations, waiting_tokens};
+use crate::schema::{kept_answers, reservations, waiting_rooms, waiting_tokens};
 use crate::store::PostgresStore;
 
 fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
@@ -86,11 +87,47 @@ impl DueWork for PostgresStore {
         .await
     }
 
+    async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let in_room =
+                || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
+            let in_line = in_room()
+                .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::number.is_not_null());
+            let inside = in_room()
+                .filter(waiting_tokens::state.eq("active"))
+                .filter(waiting_tokens::ends_at.gt(now));
+            let rooms = waiting_rooms::table
+                .filter(waiting_rooms::paused.eq(false))
+                .filter(waiting_rooms::sold_out.eq(false))
+                .filter(exists(in_line))
+                .filter(
+                    waiting_rooms::capacity
+                        .nullable()
+                        .gt(inside.select(count_star()).single_value())
+                        .assume_not_null(),
+                );
+            Ok(ids(rooms.select(waiting_rooms::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let rooms = waiting_rooms::table
+                .filter(waiting_rooms::opens_at.le(now))
+                .filter(waiting_rooms::drawn_at.is_null());
+            Ok(ids(rooms.select(waiting_rooms::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
         self.read(|mut conn| async move {
             let next = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::number.is_not_null())
                 .order(waiting_tokens::number)
                 .limit(limit.into());
             Ok(ids(next.select(waiting_tokens::id).load(&mut conn).await?))

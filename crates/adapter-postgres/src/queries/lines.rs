@@ -1,19 +1,22 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use diesel::dsl::count_star;
-use diesel::prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods,
+    OptionalExtension, QueryDsl, SelectableHelper,
+};
+use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{HeadCount, Lines, Unavailable, WaitingNumbers};
+use domain::ports::{Admitted, HeadCount, Lines, Unavailable, WaitingNumbers};
 use domain::waiting_room::WaitingRoom;
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
 use super::{decode, decode_all};
 use crate::SqlError;
-use crate::columns::read;
+use crate::columns::{number, read};
 use crate::connect::Session;
 use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{waiting_rooms, waiting_tokens};
@@ -31,15 +34,7 @@ impl Lines for PostgresStore {
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
-        // A line of a million takes its time, which a reader has not.
-        let conn = self.database.connect(Session::ReadsAll).await;
-        let conn = conn.map_err(|error| {
-            Unavailable::from_source(format!("the database is away: {error}"), error)
-        })?;
-        let numbers = waiting_numbers(&conn, id).await;
-        numbers.map_err(|error| {
-            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
-        })
+        self.read_at_length(|conn| async move { waiting_numbers(&conn, id).await }).await
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
@@ -58,8 +53,14 @@ impl Lines for PostgresStore {
         .await
     }
 
-    async fn admitted_last_minute(&self, id: RoomId, now: Timestamp) -> Result<u64, Unavailable> {
-        self.read(|mut conn| async move { admitted_last_minute(&mut conn, id, now).await }).await
+    async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {
+        self.read(|mut conn| async move {
+            Ok(Admitted {
+                last_minute: admitted_within(&mut conn, id, 60, now).await?,
+                last_five_minutes: admitted_within(&mut conn, id, 300, now).await?,
+            })
+        })
+        .await
     }
 
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
@@ -75,47 +76,110 @@ impl Lines for PostgresStore {
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.gt(now));
             let active: i64 = active.first(&mut conn).await?;
-            let admitted_last_minute = admitted_last_minute(&mut conn, id, now).await?;
+            let admitted_last_minute = admitted_within(&mut conn, id, 60, now).await?;
             let count = |found| read(found, "number of tokens");
             Ok(HeadCount { waiting: count(waiting)?, active: count(active)?, admitted_last_minute })
         })
         .await
     }
+
+    async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable> {
+        self.read_at_length(|mut conn| async move {
+            let in_room = waiting_tokens::table
+                .inner_join(waiting_rooms::table.on(waiting_rooms::id.eq(waiting_tokens::room_id)))
+                .filter(waiting_rooms::id.eq(Uuid::from(id)));
+            let is_of_lobby = waiting_tokens::number.is_null().or(waiting_tokens::number
+                .le(waiting_rooms::lobby_count.nullable())
+                .assume_not_null());
+            let of_lobby = in_room.filter(is_of_lobby).select(waiting_tokens::id);
+            let ids: Vec<Uuid> = of_lobby.load(&mut conn).await?;
+            Ok(ids.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
+    async fn numbered(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let ids: Vec<Uuid> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(Uuid::from(id)))
+                .filter(waiting_tokens::number.gt(number(after)))
+                .order(waiting_tokens::number)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .load(&mut conn)
+                .await?;
+            Ok(ids.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
 }
 
-/// All of one statement's snapshot, in which the room itself is a row without a number.
+impl PostgresStore {
+    /// A line of a million takes its time, which a reader of the pool has not.
+    async fn read_at_length<T, Fut>(
+        &self,
+        read: impl FnOnce(AsyncPgConnection) -> Fut,
+    ) -> Result<T, Unavailable>
+    where
+        Fut: Future<Output = Result<T, SqlError>>,
+    {
+        let conn = self.database.connect(Session::ReadsAll).await.map_err(|error| {
+            Unavailable::from_source(format!("the database is away: {error}"), error)
+        })?;
+        read(conn).await.map_err(|error| {
+            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
+        })
+    }
+}
+
+/// The room first, as a row without a token; then who waits. All of one statement's snapshot.
 async fn waiting_numbers(
     mut conn: &AsyncPgConnection,
     id: RoomId,
 ) -> Result<WaitingNumbers, SqlError> {
-    let text = "SELECT r.last_number, NULL::bigint AS number FROM waiting_rooms AS r WHERE r.id = ? \
-         UNION ALL SELECT NULL, t.number FROM waiting_tokens AS t \
+    let text = "SELECT r.last_number, r.lobby_count, r.drawn_count, NULL::uuid AS id, \
+             NULL::bigint AS number \
+         FROM waiting_rooms AS r WHERE r.id = ? \
+         UNION ALL SELECT NULL, NULL, NULL, \
+             CASE WHEN t.number > r.lobby_count THEN NULL ELSE t.id END, t.number \
+         FROM waiting_tokens AS t JOIN waiting_rooms AS r ON r.id = t.room_id \
          WHERE t.room_id = ? AND t.state = 'waiting' ORDER BY number NULLS FIRST";
-    type NumbersSql = (Nullable<BigInt>, Nullable<BigInt>);
+    type NumbersSql =
+        (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Nullable<SqlUuid>, Nullable<BigInt>);
+    type NumbersRow = (Option<i64>, Option<i64>, Option<i64>, Option<Uuid>, Option<i64>);
     let parameters = vec![one(Uuid::from(id)), one(Uuid::from(id))];
-    let rows: Vec<(Option<i64>, Option<i64>)> =
+    let rows: Vec<NumbersRow> =
         Statement::<NumbersSql>::new(text, parameters).load(&mut conn).await?;
     let mut line = WaitingNumbers::default();
-    for (last_number, number) in rows {
-        if let Some(last_number) = last_number {
-            line.last_number = read(last_number, "number")?;
+    for (last_number, lobby_count, drawn_count, id, number) in rows {
+        if let (Some(last), Some(lobby), Some(drawn)) = (last_number, lobby_count, drawn_count) {
+            line.last_number = read(last, "number")?;
+            line.lobby_count = read(lobby, "number of tokens")?;
+            line.drawn_count = read(drawn, "number of tokens")?;
+            continue;
         }
-        if let Some(number) = number {
-            line.waiting.push(read(number, "number")?);
-        }
+        let number = number.map(|number| read(number, "number")).transpose()?;
+        line.waiting.extend(number);
+        line.lobby.extend(id.map(|id| (id.into(), number)));
     }
     Ok(line)
 }
 
-async fn admitted_last_minute(
+async fn admitted_within(
     conn: &mut Reader,
     id: RoomId,
+    seconds: i64,
     now: Timestamp,
 ) -> Result<u64, SqlError> {
     let admitted: i64 = waiting_tokens::table
         .filter(waiting_tokens::room_id.eq(Uuid::from(id)))
         .filter(waiting_tokens::admitted_at.is_not_null())
-        .filter(waiting_tokens::admitted_at.gt(now - TimeDelta::seconds(60)))
+        .filter(waiting_tokens::admitted_at.gt(now - TimeDelta::seconds(seconds)))
         .select(count_star())
         .first(conn)
         .await?;

@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::concert::{Concert, ConcertDetails};
-use domain::seat::{Place, Seat, SeatState};
+use domain::seat::{LetGo, Place, Seat, SeatState};
 use domain::show::Show;
 use uuid::Uuid;
 
@@ -106,7 +106,7 @@ impl TryFrom<ShowRow> for Show {
 }
 
 row! {
-    seats by (id) changing (version, state, reservation_id, held_until)
+    seats by (id) changing (version, state, reservation_id, held_until, let_go_by, let_go_at)
     pub(crate) struct SeatRow {
         id: Uuid,
         show_id: Uuid,
@@ -119,6 +119,8 @@ row! {
         state: String,
         reservation_id: Option<Uuid>,
         held_until: Option<Timestamp>,
+        let_go_by: Option<Uuid>,
+        let_go_at: Option<Timestamp>,
     }
 }
 
@@ -141,6 +143,8 @@ impl From<&Seat> for SeatRow {
             state: state.to_owned(),
             reservation_id: seat.reservation_id().map(Into::into),
             held_until,
+            let_go_by: seat.let_go.map(|let_go| let_go.by.into()),
+            let_go_at: seat.let_go.map(|let_go| let_go.at),
         }
     }
 }
@@ -159,6 +163,7 @@ impl TryFrom<SeatRow> for Seat {
             "sold" => SeatState::Sold { to: present(reservation, "sale")? },
             _ => return Err(Unreadable("seat state")),
         };
+        let let_go = row.let_go_by.zip(row.let_go_at);
         let place = Place {
             number: row.number,
             section: row.section,
@@ -172,6 +177,7 @@ impl TryFrom<SeatRow> for Seat {
             place,
             version: read(row.version, "version")?,
             state,
+            let_go: let_go.map(|(by, at)| LetGo { by: by.into(), at }),
         })
     }
 }

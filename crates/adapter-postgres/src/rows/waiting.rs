@@ -1,4 +1,5 @@
 use domain::Timestamp;
+use domain::draw::{DrawSeed, Lobby};
 use domain::ids::RoomId;
 use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
@@ -9,7 +10,7 @@ use crate::columns::{Unreadable, number, present, read};
 use crate::schema::{waiting_rooms, waiting_tokens};
 
 row! {
-    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, last_number, rate_used_until)
+    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until)
     pub(crate) struct RoomRow {
         id: Uuid,
         concert_id: Option<Uuid>,
@@ -19,6 +20,12 @@ row! {
         active_ttl_seconds: i64,
         idle_ttl_seconds: i64,
         paused: bool,
+        opens_at: Option<Timestamp>,
+        draw_seed: Vec<u8>,
+        lobby_count: i64,
+        drawn_count: i64,
+        drawn_at: Option<Timestamp>,
+        sold_out: bool,
         last_number: i64,
         rate_used_until: Timestamp,
         created_at: Timestamp,
@@ -41,6 +48,12 @@ impl From<&WaitingRoom> for RoomRow {
             active_ttl_seconds: room.policy.active_ttl_seconds.into(),
             idle_ttl_seconds: room.policy.idle_ttl_seconds.into(),
             paused: room.policy.paused,
+            opens_at: room.policy.opens_at,
+            draw_seed: room.lobby.seed.expose().to_vec(),
+            lobby_count: number(room.lobby.count),
+            drawn_count: number(room.lobby.drawn_count),
+            drawn_at: room.lobby.drawn_at,
+            sold_out: room.sold_out,
             last_number: number(room.last_number),
             rate_used_until: room.rate_used_until,
             created_at: room.created_at,
@@ -66,11 +79,21 @@ impl TryFrom<RoomRow> for WaitingRoom {
             active_ttl_seconds: read(row.active_ttl_seconds, "active time")?,
             idle_ttl_seconds: read(row.idle_ttl_seconds, "idle time")?,
             paused: row.paused,
+            opens_at: row.opens_at,
+        };
+        let seed = row.draw_seed.try_into().map_err(|_| Unreadable("seed of a draw"))?;
+        let lobby = Lobby {
+            seed: DrawSeed::new(seed),
+            count: read(row.lobby_count, "number of tokens")?,
+            drawn_count: read(row.drawn_count, "number of tokens")?,
+            drawn_at: row.drawn_at,
         };
         Ok(Self {
             id,
             door,
             policy,
+            lobby,
+            sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
             rate_used_until: row.rate_used_until,
             created_at: row.created_at,
@@ -79,13 +102,13 @@ impl TryFrom<RoomRow> for WaitingRoom {
 }
 
 row! {
-    waiting_tokens by (id) changing (heard_at, state, admitted_at, admitted_capacity, ends_at)
+    waiting_tokens by (id) changing (number, heard_at, state, admitted_at, admitted_capacity, ends_at)
     pub(crate) struct TokenRow {
         id: Uuid,
         user_id: Uuid,
         room_id: Uuid,
         concert_id: Option<Uuid>,
-        number: i64,
+        number: Option<i64>,
         joined_at: Timestamp,
         heard_at: Timestamp,
         state: String,
@@ -110,7 +133,7 @@ impl From<&WaitingToken> for TokenRow {
             user_id: token.user_id.into(),
             room_id: token.room_id.into(),
             concert_id: token.concert_id.map(Into::into),
-            number: number(token.number),
+            number: token.number.map(number),
             joined_at: token.joined_at,
             heard_at: token.heard_at,
             state: state.to_owned(),
@@ -146,7 +169,7 @@ impl TryFrom<TokenRow> for WaitingToken {
             user_id: row.user_id.into(),
             room_id: row.room_id.into(),
             concert_id: row.concert_id.map(Into::into),
-            number: read(row.number, "number")?,
+            number: row.number.map(|number| read(number, "number")).transpose()?,
             joined_at: row.joined_at,
             heard_at: row.heard_at,
             state,

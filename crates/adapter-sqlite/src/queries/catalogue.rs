@@ -2,11 +2,12 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
 use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
-use domain::ports::{Catalogue, Unavailable};
+use domain::ports::{Catalogue, Stock, Unavailable};
 use domain::seat::Seat;
 use domain::show::Show;
 
@@ -118,18 +119,41 @@ impl Catalogue for SqliteStore {
         .await
     }
 
-    async fn seats_left(&self, room_id: RoomId, now: Timestamp) -> Result<u64, Unavailable> {
+    async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read(move |conn| {
-            let behind_the_concert =
-                shows::room_id.is_null().and(concerts::room_id.eq(key(room_id)));
-            let count: i64 = seats::table
-                .inner_join(shows::table.inner_join(concerts::table))
-                .filter(shows::room_id.eq(key(room_id)).or(behind_the_concert).assume_not_null())
-                .filter(available_at!(now))
-                .select(count_star())
-                .first(conn)?;
-            Ok(read(count, "number of seats")?)
+            let text = "SELECT count(*) AS total, \
+                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
+                         OR s.state = 'held' AND s.held_until <= behind.moment)) AS available, \
+                     count(*) FILTER (WHERE behind.on_offer AND s.state = 'held' \
+                         AND s.held_until > behind.moment) AS held \
+                 FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
+                         AND coalesce(c.sale_closes_at > p.moment, 1) AS on_offer \
+                     FROM (SELECT ? AS room_id, ? AS moment) AS p, \
+                         shows AS w JOIN concerts AS c ON c.id = w.concert_id \
+                     WHERE w.room_id = p.room_id \
+                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS behind \
+                     JOIN seats AS s ON s.show_id = behind.id";
+            let found: StockRow = diesel::sql_query(text)
+                .bind::<Binary, _>(key(room_id))
+                .bind::<BigInt, _>(micros(now))
+                .get_result(conn)?;
+            let count = |found| read(found, "number of seats");
+            Ok(Stock {
+                total: count(found.total)?,
+                available: count(found.available)?,
+                held: count(found.held)?,
+            })
         })
         .await
     }
+}
+
+#[derive(QueryableByName)]
+struct StockRow {
+    #[diesel(sql_type = BigInt)]
+    total: i64,
+    #[diesel(sql_type = BigInt)]
+    available: i64,
+    #[diesel(sql_type = BigInt)]
+    held: i64,
 }

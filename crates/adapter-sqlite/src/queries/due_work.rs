@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
@@ -6,7 +7,7 @@ use domain::ids::{ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable};
 
 use crate::columns::{Key, key, micros};
-use crate::schema::{kept_answers, reservations, waiting_tokens};
+use crate::schema::{kept_answers, reservations, waiting_rooms, waiting_tokens};
 use crate::store::SqliteStore;
 
 fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
@@ -85,11 +86,47 @@ impl DueWork for SqliteStore {
         .await
     }
 
+    async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read(move |conn| {
+            let in_room =
+                || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
+            let in_line = in_room()
+                .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::number.is_not_null());
+            let inside = in_room()
+                .filter(waiting_tokens::state.eq("active"))
+                .filter(waiting_tokens::ends_at.gt(micros(now)));
+            let rooms = waiting_rooms::table
+                .filter(waiting_rooms::paused.eq(false))
+                .filter(waiting_rooms::sold_out.eq(false))
+                .filter(exists(in_line))
+                .filter(
+                    waiting_rooms::capacity
+                        .nullable()
+                        .gt(inside.select(count_star()).single_value())
+                        .assume_not_null(),
+                );
+            Ok(ids(rooms.select(waiting_rooms::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read(move |conn| {
+            let rooms = waiting_rooms::table
+                .filter(waiting_rooms::opens_at.le(micros(now)))
+                .filter(waiting_rooms::drawn_at.is_null());
+            Ok(ids(rooms.select(waiting_rooms::id).load(conn)?))
+        })
+        .await
+    }
+
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
         self.read(move |conn| {
             let next = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(key(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
+                .filter(waiting_tokens::number.is_not_null())
                 .order(waiting_tokens::number)
                 .limit(limit.into());
             Ok(ids(next.select(waiting_tokens::id).load(conn)?))

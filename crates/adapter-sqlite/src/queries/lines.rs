@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{HeadCount, Lines, Unavailable, WaitingNumbers};
+use domain::ports::{Admitted, HeadCount, Lines, Unavailable, WaitingNumbers};
 use domain::records::Source;
 use domain::waiting_room::WaitingRoom;
 use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
-use crate::columns::{key, micros, read};
+use crate::columns::{Key, key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::RoomRow;
 use crate::schema::{waiting_rooms, waiting_tokens};
@@ -25,19 +25,7 @@ impl Lines for SqliteStore {
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
-        self.read(move |conn| {
-            let room = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.room(id)?;
-            let waiting: Vec<i64> = waiting_tokens::table
-                .filter(waiting_tokens::room_id.eq(key(id)))
-                .filter(waiting_tokens::state.eq("waiting"))
-                .order(waiting_tokens::number)
-                .select(waiting_tokens::number)
-                .load(conn)?;
-            let waiting = waiting.into_iter().map(|number| read(number, "number"));
-            let waiting = waiting.collect::<Result<_, _>>()?;
-            Ok(WaitingNumbers { last_number: room.map_or(0, |room| room.last_number), waiting })
-        })
-        .await
+        self.read(move |conn| conn.transaction(|conn| waiting_numbers(conn, id))).await
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
@@ -52,8 +40,14 @@ impl Lines for SqliteStore {
         self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.room(id)).await
     }
 
-    async fn admitted_last_minute(&self, id: RoomId, now: Timestamp) -> Result<u64, Unavailable> {
-        self.read(move |conn| admitted_last_minute(conn, id, now)).await
+    async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {
+        self.read(move |conn| {
+            Ok(Admitted {
+                last_minute: admitted_within(conn, id, 60, now)?,
+                last_five_minutes: admitted_within(conn, id, 300, now)?,
+            })
+        })
+        .await
     }
 
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
@@ -68,7 +62,7 @@ impl Lines for SqliteStore {
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.gt(micros(now)))
                 .first(conn)?;
-            let admitted = admitted_last_minute(conn, id, now)?;
+            let admitted = admitted_within(conn, id, 60, now)?;
             let count = |found| read(found, "number of tokens");
             Ok(HeadCount {
                 waiting: count(waiting)?,
@@ -78,18 +72,86 @@ impl Lines for SqliteStore {
         })
         .await
     }
+
+    async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let in_room = waiting_tokens::table
+                .inner_join(waiting_rooms::table.on(waiting_rooms::id.eq(waiting_tokens::room_id)))
+                .filter(waiting_rooms::id.eq(key(id)));
+            let is_of_lobby = waiting_tokens::number.is_null().or(waiting_tokens::number
+                .le(waiting_rooms::lobby_count.nullable())
+                .assume_not_null());
+            let ids: Vec<Key> =
+                in_room.filter(is_of_lobby).select(waiting_tokens::id).load(conn)?;
+            Ok(ids.into_iter().map(Key::id).collect())
+        })
+        .await
+    }
+
+    async fn numbered(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let ids: Vec<Key> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(id)))
+                .filter(waiting_tokens::number.gt(number(after)))
+                .order(waiting_tokens::number)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .load(conn)?;
+            Ok(ids.into_iter().map(Key::id).collect())
+        })
+        .await
+    }
 }
 
-fn admitted_last_minute(
+/// All of one snapshot.
+fn waiting_numbers(conn: &mut SqliteConnection, id: RoomId) -> Result<WaitingNumbers, SqlError> {
+    let Some(room) = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.room(id)? else {
+        return Ok(WaitingNumbers::default());
+    };
+    let in_line = || {
+        waiting_tokens::table
+            .filter(waiting_tokens::room_id.eq(key(id)))
+            .filter(waiting_tokens::state.eq("waiting"))
+    };
+    let numbered = in_line().filter(waiting_tokens::number.is_not_null());
+    let waiting: Vec<i64> = numbered
+        .order(waiting_tokens::number)
+        .select(waiting_tokens::number.assume_not_null())
+        .load(conn)?;
+    let is_of_lobby = waiting_tokens::number
+        .is_null()
+        .or(waiting_tokens::number.le(number(room.lobby.count)).assume_not_null());
+    let lobby: Vec<(Key, Option<i64>)> = in_line()
+        .filter(is_of_lobby)
+        .select((waiting_tokens::id, waiting_tokens::number))
+        .load(conn)?;
+    let read = |number| read(number, "number");
+    let with_number =
+        |(id, number): (Key, Option<i64>)| Ok((id.id(), number.map(read).transpose()?));
+    Ok(WaitingNumbers {
+        last_number: room.last_number,
+        waiting: waiting.into_iter().map(read).collect::<Result<_, _>>()?,
+        lobby_count: room.lobby.count,
+        drawn_count: room.lobby.drawn_count,
+        lobby: lobby.into_iter().map(with_number).collect::<Result<_, SqlError>>()?,
+    })
+}
+
+fn admitted_within(
     conn: &mut SqliteConnection,
     id: RoomId,
+    seconds: i64,
     now: Timestamp,
 ) -> Result<u64, SqlError> {
-    let minute_ago = micros(now - TimeDelta::seconds(60));
     let admitted: i64 = waiting_tokens::table
         .filter(waiting_tokens::room_id.eq(key(id)))
         .filter(waiting_tokens::admitted_at.is_not_null())
-        .filter(waiting_tokens::admitted_at.gt(minute_ago))
+        .filter(waiting_tokens::admitted_at.gt(micros(now - TimeDelta::seconds(seconds))))
         .select(count_star())
         .first(conn)?;
     Ok(read(admitted, "number of tokens")?)

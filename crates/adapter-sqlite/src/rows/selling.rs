@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::concert::{Concert, ConcertDetails};
-use domain::seat::{Place, Seat, SeatState};
+use domain::seat::{LetGo, Place, Seat, SeatState};
 use domain::show::Show;
 
 use super::update::update_by_key;
@@ -121,10 +121,13 @@ pub(crate) struct SeatRow {
     state: String,
     reservation_id: Option<Key>,
     held_until: Option<i64>,
+    let_go_by: Option<Key>,
+    let_go_at: Option<i64>,
 }
 
 update_by_key! { seats by id in SeatRow:
-    version: BigInt, state: Text, reservation_id: Nullable<Binary>, held_until: Nullable<BigInt>
+    version: BigInt, state: Text, reservation_id: Nullable<Binary>, held_until: Nullable<BigInt>,
+    let_go_by: Nullable<Binary>, let_go_at: Nullable<BigInt>
 }
 
 impl From<&Seat> for SeatRow {
@@ -146,6 +149,8 @@ impl From<&Seat> for SeatRow {
             state: state.to_owned(),
             reservation_id: seat.reservation_id().map(key),
             held_until,
+            let_go_by: seat.let_go.map(|let_go| key(let_go.by)),
+            let_go_at: seat.let_go.map(|let_go| micros(let_go.at)),
         }
     }
 }
@@ -164,6 +169,10 @@ impl TryFrom<SeatRow> for Seat {
             "sold" => SeatState::Sold { to: present(reservation, "sale")? },
             _ => return Err(Unreadable("seat state")),
         };
+        let let_go = match (row.let_go_by, row.let_go_at) {
+            (Some(by), Some(at)) => Some(LetGo { by: by.id(), at: time(at)? }),
+            _ => None,
+        };
         let place = Place {
             number: row.number,
             section: row.section,
@@ -177,6 +186,7 @@ impl TryFrom<SeatRow> for Seat {
             place,
             version: read(row.version, "version")?,
             state,
+            let_go,
         })
     }
 }

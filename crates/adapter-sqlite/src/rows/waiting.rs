@@ -1,4 +1,5 @@
 use diesel::prelude::*;
+use domain::draw::{DrawSeed, Lobby};
 use domain::ids::RoomId;
 use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
@@ -18,6 +19,12 @@ pub(crate) struct RoomRow {
     active_ttl_seconds: i64,
     idle_ttl_seconds: i64,
     paused: bool,
+    opens_at: Option<i64>,
+    draw_seed: Vec<u8>,
+    lobby_count: i64,
+    drawn_count: i64,
+    drawn_at: Option<i64>,
+    sold_out: bool,
     last_number: i64,
     rate_used_until: i64,
     created_at: i64,
@@ -25,7 +32,9 @@ pub(crate) struct RoomRow {
 
 update_by_key! { waiting_rooms by id in RoomRow:
     capacity: BigInt, admissions_per_minute: Nullable<BigInt>, active_ttl_seconds: BigInt,
-    idle_ttl_seconds: BigInt, paused: Bool, last_number: BigInt, rate_used_until: BigInt
+    idle_ttl_seconds: BigInt, paused: Bool, opens_at: Nullable<BigInt>, lobby_count: BigInt,
+    drawn_count: BigInt, drawn_at: Nullable<BigInt>, sold_out: Bool, last_number: BigInt,
+    rate_used_until: BigInt
 }
 
 impl From<&WaitingRoom> for RoomRow {
@@ -44,6 +53,12 @@ impl From<&WaitingRoom> for RoomRow {
             active_ttl_seconds: room.policy.active_ttl_seconds.into(),
             idle_ttl_seconds: room.policy.idle_ttl_seconds.into(),
             paused: room.policy.paused,
+            opens_at: room.policy.opens_at.map(micros),
+            draw_seed: room.lobby.seed.expose().to_vec(),
+            lobby_count: number(room.lobby.count),
+            drawn_count: number(room.lobby.drawn_count),
+            drawn_at: room.lobby.drawn_at.map(micros),
+            sold_out: room.sold_out,
             last_number: number(room.last_number),
             rate_used_until: micros(room.rate_used_until),
             created_at: micros(room.created_at),
@@ -69,11 +84,21 @@ impl TryFrom<RoomRow> for WaitingRoom {
             active_ttl_seconds: read(row.active_ttl_seconds, "active time")?,
             idle_ttl_seconds: read(row.idle_ttl_seconds, "idle time")?,
             paused: row.paused,
+            opens_at: row.opens_at.map(time).transpose()?,
+        };
+        let seed = row.draw_seed.try_into().map_err(|_| Unreadable("seed of a draw"))?;
+        let lobby = Lobby {
+            seed: DrawSeed::new(seed),
+            count: read(row.lobby_count, "number of tokens")?,
+            drawn_count: read(row.drawn_count, "number of tokens")?,
+            drawn_at: row.drawn_at.map(time).transpose()?,
         };
         Ok(Self {
             id,
             door,
             policy,
+            lobby,
+            sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
             rate_used_until: time(row.rate_used_until)?,
             created_at: time(row.created_at)?,
@@ -88,7 +113,7 @@ pub(crate) struct TokenRow {
     user_id: Key,
     room_id: Key,
     concert_id: Option<Key>,
-    number: i64,
+    number: Option<i64>,
     joined_at: i64,
     heard_at: i64,
     state: String,
@@ -98,7 +123,7 @@ pub(crate) struct TokenRow {
 }
 
 update_by_key! { waiting_tokens by id in TokenRow:
-    heard_at: BigInt, state: Text, admitted_at: Nullable<BigInt>,
+    number: Nullable<BigInt>, heard_at: BigInt, state: Text, admitted_at: Nullable<BigInt>,
     admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>
 }
 
@@ -117,7 +142,7 @@ impl From<&WaitingToken> for TokenRow {
             user_id: key(token.user_id),
             room_id: key(token.room_id),
             concert_id: token.concert_id.map(key),
-            number: number(token.number),
+            number: token.number.map(number),
             joined_at: micros(token.joined_at),
             heard_at: micros(token.heard_at),
             state: state.to_owned(),
@@ -153,7 +178,7 @@ impl TryFrom<TokenRow> for WaitingToken {
             user_id: row.user_id.id(),
             room_id: row.room_id.id(),
             concert_id: row.concert_id.map(Key::id),
-            number: read(row.number, "number")?,
+            number: row.number.map(|number| read(number, "number")).transpose()?,
             joined_at: time(row.joined_at)?,
             heard_at: time(row.heard_at)?,
             state,

@@ -3,24 +3,26 @@ use std::sync::Arc;
 use domain::ids::{ReservationId, UserId};
 use domain::ports::{Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::reservation::cancel;
+use domain::reservation::{BookingPolicy, cancel};
 
 /// Somebody gives a hold back.
 pub struct CancelReservation {
     store: Arc<dyn Store>,
+    policy: BookingPolicy,
 }
 
 impl CancelReservation {
-    /// Over this port.
+    /// Over this port, by this policy.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, policy: BookingPolicy) -> Self {
+        Self { store, policy }
     }
 
     /// # Errors
     /// What [`domain::reservation::cancel`] refuses.
     pub async fn execute(&self, user_id: UserId, id: ReservationId) -> Result<(), UpdateError> {
-        let decide = move |records: &mut Records| cancel(records, id, user_id);
+        let policy = self.policy;
+        let decide = move |records: &mut Records| cancel(records, id, user_id, policy);
         self.store.decide(Scope::new().reservation(id), decide).await
     }
 }
@@ -39,12 +41,12 @@ mod tests {
             let seat = records.seats.get(&seat_id(1)).unwrap();
             assert_eq!(seat.status(now()), SeatStatus::Available);
         });
-        CancelReservation::new(store).execute(buyer_id(), reservation_id()).await.unwrap();
+        CancelReservation::new(store, BOOKING).execute(buyer_id(), reservation_id()).await.unwrap();
     }
 
     #[tokio::test]
     async fn another_users_hold_is_not_found_and_stays() {
-        let cancel = CancelReservation::new(store_with(world_with_hold().0));
+        let cancel = CancelReservation::new(store_with(world_with_hold().0), BOOKING);
         let others = cancel.execute(operator_id(), reservation_id()).await;
         assert_refused(others, &Refusal::NotFound);
         assert_refused(cancel.execute(buyer_id(), unknown()).await, &Refusal::NotFound);
@@ -54,7 +56,7 @@ mod tests {
     async fn a_hold_that_is_over_cannot_be_given_back() {
         let (mut records, held) = world_with_hold();
         records.now = held.held_until;
-        let over = CancelReservation::new(store_with(records));
+        let over = CancelReservation::new(store_with(records), BOOKING);
         assert_refused(over.execute(buyer_id(), reservation_id()).await, &Refusal::NotHeld);
     }
 }

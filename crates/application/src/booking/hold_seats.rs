@@ -226,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_seat_whose_hold_is_over_is_held_by_the_next_and_the_old_hold_ends() {
         let (mut records, old) = world_with_hold();
-        records.now = old.held_until;
+        records.now = old.held_until + seconds(60);
         if let Some(token) = records.tokens.get_mut(&claims().token_id) {
             token.keep_until(old.held_until + seconds(600));
         }
@@ -237,6 +237,43 @@ mod tests {
         });
         let hold = hold_seats(store, active_token());
         assert!(hold.execute(&claims(), by_ids(&[seat_id(1)]), None).await.is_ok());
+    }
+
+    /// Seat 1 was held at the start; asks for it again, `later` seconds later.
+    async fn hold_again(
+        later: i64,
+        meanwhile: impl Fn(&mut Records),
+    ) -> Result<Answered<Reservation>, UpdateError> {
+        let (mut records, _) = world_with_hold();
+        records.now = now() + seconds(later);
+        meanwhile(&mut records);
+        if let Some(token) = records.tokens.get_mut(&claims().token_id) {
+            token.keep_until(now() + seconds(3_600));
+        }
+        ask(records, by_ids(&[seat_id(1)])).await
+    }
+
+    #[tokio::test]
+    async fn who_let_a_seat_run_out_leaves_it_to_others_for_a_while() {
+        let let_go =
+            |wait_seconds| Refusal::SeatLetGo { seat_numbers: vec!["A-1-1".into()], wait_seconds };
+        let sweep = |records: &mut Records| {
+            domain::reservation::expire(records, reservation_id());
+        };
+        assert_refused(hold_again(300, |_| ()).await, &let_go(60));
+        assert_refused(hold_again(301, sweep).await, &let_go(59));
+        assert!(hold_again(360, sweep).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_gives_a_seat_back_late_does_too_and_who_chose_wrongly_chooses_again() {
+        let give_back = |records: &mut Records| {
+            domain::reservation::cancel(records, reservation_id(), buyer_id(), BOOKING).unwrap();
+        };
+        let seat_numbers = vec!["A-1-1".into()];
+        let let_go = Refusal::SeatLetGo { seat_numbers, wait_seconds: 60 };
+        assert_refused(hold_again(299, give_back).await, &let_go);
+        assert!(hold_again(60, give_back).await.is_ok());
     }
 
     #[tokio::test]

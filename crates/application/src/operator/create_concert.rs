@@ -3,16 +3,17 @@ use std::sync::Arc;
 use domain::concert::{Concert, ConcertDetails};
 use domain::ids::{ConcertId, RoomId, UserId};
 use domain::money::Currency;
-use domain::ports::{Ids, Store, UpdateError, Users};
+use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
-use domain::waiting_room::{Door, PolicyChange, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy};
 
-use super::ensure_operator;
+use super::{ensure_operator, new_room};
 
 /// An operator enters a concert.
 pub struct CreateConcert {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
+    seeds: Arc<dyn DrawSeeds>,
     users: Arc<dyn Users>,
     new_rooms: RoomPolicy,
     currency: Currency,
@@ -24,11 +25,12 @@ impl CreateConcert {
     pub fn new(
         store: Arc<dyn Store>,
         ids: Arc<dyn Ids>,
+        seeds: Arc<dyn DrawSeeds>,
         users: Arc<dyn Users>,
         new_rooms: RoomPolicy,
         currency: Currency,
     ) -> Self {
-        Self { store, ids, users, new_rooms, currency }
+        Self { store, ids, seeds, users, new_rooms, currency }
     }
 
     /// With `room`, the concert gets a room of its own.
@@ -46,13 +48,15 @@ impl CreateConcert {
         details.check(self.currency)?;
         let policy = room.map(|change| self.new_rooms.changed(&change)).transpose()?;
         let id = ConcertId::from(self.ids.next());
-        let room = policy.map(|policy| (RoomId::from(self.ids.next()), policy));
+        let room_id = policy.is_some().then(|| RoomId::from(self.ids.next()));
+        let room = room_id.zip(policy).map(|(room_id, policy)| {
+            new_room(room_id, Door::Concert(id), policy, self.seeds.next())
+        });
         let create = move |records: &mut Records| {
             let now = records.now;
-            if let Some((room_id, policy)) = room.clone() {
-                records.rooms.insert(WaitingRoom::new(room_id, Door::Concert(id), policy, now));
+            if let Some(room) = &room {
+                records.rooms.insert(room(now));
             }
-            let room_id = room.as_ref().map(|(room_id, _)| *room_id);
             let concert = Concert { id, details: details.clone(), room_id, created_at: now };
             records.concerts.insert(concert.clone());
             Ok(concert)
@@ -71,7 +75,7 @@ mod tests {
 
     fn create(store: Arc<MockStore>) -> CreateConcert {
         let users = users(vec![buyer(), operator()]);
-        CreateConcert::new(store, ids(), users, room().policy, "KRW".parse().unwrap())
+        CreateConcert::new(store, ids(), seeds(), users, room().policy, "KRW".parse().unwrap())
     }
 
     #[tokio::test]

@@ -2,20 +2,21 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
-use domain::ports::{Ids, Store, UpdateError, Users};
+use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::seat::Seat;
 use domain::seat_plan::SeatPlan;
 use domain::show::Show;
-use domain::waiting_room::{Door, PolicyChange, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy};
 
-use super::ensure_operator;
+use super::{ensure_operator, new_room};
 
 /// An operator enters a show and its seats.
 pub struct CreateShow {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
+    seeds: Arc<dyn DrawSeeds>,
     users: Arc<dyn Users>,
     new_rooms: RoomPolicy,
 }
@@ -39,10 +40,11 @@ impl CreateShow {
     pub fn new(
         store: Arc<dyn Store>,
         ids: Arc<dyn Ids>,
+        seeds: Arc<dyn DrawSeeds>,
         users: Arc<dyn Users>,
         new_rooms: RoomPolicy,
     ) -> Self {
-        Self { store, ids, users, new_rooms }
+        Self { store, ids, seeds, users, new_rooms }
     }
 
     /// # Errors
@@ -52,7 +54,10 @@ impl CreateShow {
         ensure_operator(self.users.as_ref(), operator).await?;
         let policy = ask.room.as_ref().map(|change| self.new_rooms.changed(change)).transpose()?;
         let id = ShowId::from(self.ids.next());
-        let room = policy.map(|policy| (RoomId::from(self.ids.next()), policy));
+        let room_id = policy.is_some().then(|| RoomId::from(self.ids.next()));
+        let room = room_id
+            .zip(policy)
+            .map(|(room_id, policy)| new_room(room_id, Door::Show(id), policy, self.seeds.next()));
         let seats: Vec<_> = ask
             .plan
             .places()
@@ -69,10 +74,10 @@ impl CreateShow {
                 starts_at: ask.starts_at,
                 date: Show::date_at_venue(ask.starts_at, concert.details.time_zone),
                 seat_count: u32::try_from(seats.len()).unwrap_or(u32::MAX),
-                room_id: room.as_ref().map(|(room_id, _)| *room_id),
+                room_id,
             };
-            if let Some((room_id, policy)) = room.clone() {
-                records.rooms.insert(WaitingRoom::new(room_id, Door::Show(id), policy, now));
+            if let Some(room) = &room {
+                records.rooms.insert(room(now));
             }
             records.shows.insert(show.clone());
             seats.iter().cloned().for_each(|seat| records.seats.insert(seat));
@@ -90,7 +95,7 @@ mod tests {
     use crate::testing::*;
 
     fn create(store: Arc<MockStore>) -> CreateShow {
-        CreateShow::new(store, ids(), users(vec![buyer(), operator()]), room().policy)
+        CreateShow::new(store, ids(), seeds(), users(vec![buyer(), operator()]), room().policy)
     }
 
     fn ask(concert_id: ConcertId) -> NewShow {

@@ -8,9 +8,12 @@ mod list_rooms;
 mod open_site_room;
 mod show_room;
 
-use domain::ids::UserId;
+use domain::Timestamp;
+use domain::draw::DrawSeed;
+use domain::ids::{RoomId, UserId};
 use domain::ports::{UpdateError, Users};
 use domain::refusal::Refusal;
+use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
 
 pub use audit::*;
 pub use change_room::*;
@@ -26,4 +29,14 @@ pub use show_room::*;
 async fn ensure_operator(users: &dyn Users, id: UserId) -> Result<(), UpdateError> {
     let user = users.user(id).await?.ok_or(Refusal::InvalidToken)?;
     Ok(user.ensure_operator()?)
+}
+
+/// A room that is made at the moment of the decision.
+fn new_room(
+    id: RoomId,
+    door: Door,
+    policy: RoomPolicy,
+    seed: DrawSeed,
+) -> impl Fn(Timestamp) -> WaitingRoom {
+    move |now| WaitingRoom::new(id, door, policy.clone(), seed, now)
 }

@@ -1,21 +1,24 @@
 use std::sync::Arc;
 
 use domain::ids::RoomId;
-use domain::ports::{Store, UpdateError};
+use domain::ports::{DrawSeeds, Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, RoomPolicy};
+
+use super::new_room;
 
 /// A server that starts makes sure that there is a site-wide room.
 pub struct OpenSiteRoom {
     store: Arc<dyn Store>,
+    seeds: Arc<dyn DrawSeeds>,
     new_rooms: RoomPolicy,
 }
 
 impl OpenSiteRoom {
-    /// Over this port.
+    /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, new_rooms: RoomPolicy) -> Self {
-        Self { store, new_rooms }
+    pub fn new(store: Arc<dyn Store>, seeds: Arc<dyn DrawSeeds>, new_rooms: RoomPolicy) -> Self {
+        Self { store, seeds, new_rooms }
     }
 
     /// A room that is there stays as operators left it.
@@ -23,12 +26,11 @@ impl OpenSiteRoom {
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<(), UpdateError> {
-        let policy = self.new_rooms.clone();
+        let (policy, seed) = (self.new_rooms.clone(), self.seeds.next());
+        let room = new_room(RoomId::SITE, Door::Site, policy, seed);
         let open = move |records: &mut Records| {
             if records.rooms.get(&RoomId::SITE).is_none() {
-                let now = records.now;
-                let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy.clone(), now);
-                records.rooms.insert(room);
+                records.rooms.insert(room(records.now));
             }
             Ok(())
         };
@@ -48,7 +50,7 @@ mod tests {
                 let room = records.rooms.get(&RoomId::SITE).unwrap();
                 assert_eq!(room.last_number, joined);
             });
-            OpenSiteRoom::new(store, room().policy).execute().await.unwrap();
+            OpenSiteRoom::new(store, seeds(), room().policy).execute().await.unwrap();
         }
     }
 }

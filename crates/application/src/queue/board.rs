@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
@@ -9,7 +9,7 @@ use domain::records::Records;
 use domain::waiting_token::{Standing, TokenState, WaitingToken};
 use lru::LruCache;
 
-use super::WaitingLine;
+use super::room_line::RoomLine;
 
 /// Who is inside and who waits, as far as this server has heard: of its own commits at once, of other
 /// servers' soon after. A poll is answered from it, and whoever is inside is let through by it,
@@ -18,7 +18,7 @@ use super::WaitingLine;
 pub struct Board {
     lines: Arc<dyn Lines>,
     inside: Mutex<LruCache<TokenId, Seen>>,
-    rooms: Mutex<HashMap<RoomId, Arc<RoomLine>>>,
+    rooms: RwLock<HashMap<RoomId, Arc<Room>>>,
 }
 
 /// How many tokens that are or were inside are on it at the most, the oldest seen going first.
@@ -29,20 +29,15 @@ const INSIDE_MAX: NonZeroUsize = NonZeroUsize::new(1 << 18).unwrap();
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Seen {
     /// Inside, until then at least.
-    Inside(Timestamp),
+    Inside(Timestamp, Option<u64>),
     Out,
 }
 
-/// A room's line, and whether it is being read from the store.
-struct RoomLine {
-    kept: Mutex<Kept>,
+/// A room's line, which one caller at a time reads from the store.
+#[derive(Default)]
+struct Room {
+    line: Mutex<RoomLine>,
     reading: tokio::sync::Mutex<()>,
-}
-
-struct Kept {
-    line: WaitingLine,
-    /// Until it was read, it has only what happened since it is waited for.
-    is_read: bool,
 }
 
 /// Where a token stands, and how many wait before it.
@@ -50,7 +45,9 @@ struct Kept {
 pub struct PlaceInLine {
     /// How far it got.
     pub standing: Standing,
-    /// How many wait before it; none unless it waits.
+    /// Its number; none before the draw.
+    pub number: Option<u64>,
+    /// How many wait before it; none unless it waits with a number.
     pub ahead: Option<u64>,
 }
 
@@ -59,19 +56,40 @@ impl Board {
     #[must_use]
     pub fn new(lines: Arc<dyn Lines>) -> Self {
         let inside = Mutex::new(LruCache::new(INSIDE_MAX));
-        Self { lines, inside, rooms: Mutex::default() }
+        Self { lines, inside, rooms: RwLock::default() }
     }
 
     /// Whether the token is known to be inside at `now`. If not, it may be even so.
     #[must_use]
     pub fn is_inside(&self, id: TokenId, now: Timestamp) -> bool {
-        self.inside_until(id, now).is_some()
+        matches!(self.seen(id), Some(Seen::Inside(until, _)) if now < until)
     }
 
-    fn inside_until(&self, id: TokenId, now: Timestamp) -> Option<Timestamp> {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        match inside.get(&id) {
-            Some(Seen::Inside(until)) if now < *until => Some(*until),
+    fn seen(&self, id: TokenId) -> Option<Seen> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// Where the token stands at `now`, as far as the board knows it by itself.
+    #[must_use]
+    pub fn known_place(&self, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {
+        let room = self.known_room(claims.room_id)?;
+        self.place_in(&room, claims, now)
+    }
+
+    fn place_in(&self, room: &Room, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {
+        let waiting = {
+            let line = room.line();
+            // What happened while it is being read is not the whole line.
+            if line.is_read { line.place(claims.token_id, claims.number) } else { None }
+        };
+        if let Some((number, ahead)) = waiting {
+            return Some(PlaceInLine { standing: Standing::Waiting, number, ahead });
+        }
+        match self.seen(claims.token_id) {
+            Some(Seen::Inside(expires_at, number)) if now < expires_at => {
+                let standing = Standing::Active { expires_at };
+                Some(PlaceInLine { standing, number, ahead: None })
+            }
             _ => None,
         }
     }
@@ -85,30 +103,29 @@ impl Board {
         claims: &QueueClaims,
         now: Timestamp,
     ) -> Result<Option<PlaceInLine>, Unavailable> {
-        if let Some(expires_at) = self.inside_until(claims.token_id, now) {
-            let standing = Standing::Active { expires_at };
-            return Ok(Some(PlaceInLine { standing, ahead: None }));
-        }
         let room = self.room(claims.room_id).await?;
-        let ahead = || {
-            let kept = room.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.line.ahead_of(claims.number)
-        };
-        if let Some(ahead) = ahead() {
-            return Ok(Some(PlaceInLine { standing: Standing::Waiting, ahead: Some(ahead) }));
+        if let Some(place) = self.place_in(&room, claims, now) {
+            return Ok(Some(place));
         }
         let Some(token) = self.lines.token(claims.token_id).await? else { return Ok(None) };
         self.note(&token);
         let standing = token.standing(now);
-        let ahead = if standing == Standing::Waiting { ahead() } else { None };
-        Ok(Some(PlaceInLine { standing, ahead }))
+        let number = token.number;
+        if standing == Standing::Waiting {
+            if let (None, Some(number)) = (claims.number, number) {
+                room.line().wait_since_before_draw(token.id, number);
+            }
+            let ahead = room.line().place(token.id, number).and_then(|(_, ahead)| ahead);
+            return Ok(Some(PlaceInLine { standing, number, ahead }));
+        }
+        Ok(Some(PlaceInLine { standing, number, ahead: None }))
     }
 
     /// Takes note of a token as it was read or written.
     pub fn note(&self, token: &WaitingToken) {
         let seen = match token.state {
             TokenState::Waiting => None,
-            TokenState::Active { expires_at, .. } => Some(Seen::Inside(expires_at)),
+            TokenState::Active { expires_at, .. } => Some(Seen::Inside(expires_at, token.number)),
             TokenState::Done { .. } | TokenState::Expired { .. } => Some(Seen::Out),
         };
         if let Some(seen) = seen {
@@ -116,46 +133,43 @@ impl Board {
             let known = inside.get_or_insert_mut(token.id, || seen);
             *known = seen.max(*known);
         }
-        let room = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(room) = room.get(&token.room_id).cloned() else { return };
-        let mut kept = room.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(room) = self.known_room(token.room_id) else { return };
         match seen {
-            None => kept.line.join(token.number),
-            Some(_) => kept.line.leave(token.number),
+            Some(_) => room.line().leave(token.id, token.number),
+            None if self.seen(token.id).is_none() => room.line().wait(token.id, token.number),
+            // Older than what is known.
+            None => {}
         }
+    }
+
+    fn known_room(&self, id: RoomId) -> Option<Arc<Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// The line of a room, read from the store where it is not here yet. However many want it at
     /// once, one of them reads it.
-    async fn room(&self, id: RoomId) -> Result<Arc<RoomLine>, Unavailable> {
-        let room = {
-            let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(rooms.entry(id).or_insert_with(|| Arc::new(RoomLine::unread())))
-        };
-        if room.is_read() {
+    async fn room(&self, id: RoomId) -> Result<Arc<Room>, Unavailable> {
+        let room = self.known_room(id).unwrap_or_else(|| {
+            let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(rooms.entry(id).or_default())
+        });
+        if room.line().is_read {
             return Ok(room);
         }
         let reading = room.reading.lock().await;
-        if !room.is_read() {
-            let line = self.lines.waiting_numbers(id).await?;
-            let mut kept = room.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whatever happened since before it was read has been noted here.
-            kept.line.begin_with(line.last_number, &line.waiting);
-            kept.is_read = true;
+        if !room.line().is_read {
+            // Whatever happens from now on is noted here, too.
+            let read = self.lines.waiting_numbers(id).await?;
+            room.line().begin_with(read, |id| self.seen(id).is_some());
         }
         drop(reading);
         Ok(room)
     }
 }
 
-impl RoomLine {
-    fn unread() -> Self {
-        let kept = Kept { line: WaitingLine::default(), is_read: false };
-        Self { kept: Mutex::new(kept), reading: tokio::sync::Mutex::default() }
-    }
-
-    fn is_read(&self) -> bool {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).is_read
+impl Room {
+    fn line(&self) -> MutexGuard<'_, RoomLine> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,7 +180,7 @@ impl CommitObserver for Board {
 
     fn lost_track(&self) {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.rooms.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -229,13 +243,14 @@ mod tests {
     /// A store in which numbers 1 to 5 were given out, and 2 to 5 wait.
     fn four_wait() -> MockLines {
         let mut lines = MockLines::new();
-        let line = WaitingNumbers { last_number: 5, waiting: vec![2, 3, 4, 5] };
+        let line =
+            WaitingNumbers { last_number: 5, waiting: vec![2, 3, 4, 5], ..Default::default() };
         lines.expect_waiting_numbers().times(1).returning(move |_| Ok(line.clone()));
         lines
     }
 
     async fn ahead(board: &Board, number: u64) -> Option<u64> {
-        let claims = QueueClaims { number, ..claims() };
+        let claims = QueueClaims { number: Some(number), ..claims() };
         board.place(&claims, now()).await.unwrap().unwrap().ahead
     }
 
@@ -243,19 +258,22 @@ mod tests {
     async fn a_line_is_read_once_and_then_follows_the_commits() {
         let board = Board::new(Arc::new(four_wait()));
         assert_eq!(ahead(&board, 5).await, Some(3));
-        board.note(&WaitingToken { number: 3, ..active_token() });
+        board.note(&WaitingToken { number: Some(3), ..active_token() });
         let joined = TokenId::from(uuid::Uuid::from_u128(77));
-        board.note(&WaitingToken { number: 6, id: joined, ..waiting_token() });
+        board.note(&WaitingToken { number: Some(6), id: joined, ..waiting_token() });
         assert!(is_inside(&board));
-        let sixth = QueueClaims { number: 6, token_id: joined, ..claims() };
+        let sixth = QueueClaims { number: Some(6), token_id: joined, ..claims() };
         let place = board.place(&sixth, now()).await.unwrap().unwrap();
-        assert_eq!(place, PlaceInLine { standing: Standing::Waiting, ahead: Some(3) });
+        assert_eq!(
+            place,
+            PlaceInLine { standing: Standing::Waiting, number: Some(6), ahead: Some(3) }
+        );
     }
 
     #[tokio::test]
     async fn a_number_that_the_board_has_not_heard_of_is_asked_for_in_the_store() {
         let mut lines = four_wait();
-        let newest = WaitingToken { number: 7, ..waiting_token() };
+        let newest = WaitingToken { number: Some(7), ..waiting_token() };
         lines.expect_token().times(1).returning(move |_| Ok(Some(newest.clone())));
         let board = Board::new(Arc::new(lines));
         for _ in 0..2 {
@@ -269,7 +287,7 @@ mod tests {
         let mut lines = four_wait();
         lines.expect_token().returning(|_| Ok(None));
         let board = Board::new(Arc::new(lines));
-        let first = QueueClaims { number: 1, ..claims() };
+        let first = QueueClaims { number: Some(1), ..claims() };
         assert_eq!(board.place(&first, now()).await.unwrap(), None);
     }
 
@@ -279,9 +297,9 @@ mod tests {
         let mut lines = MockLines::new();
         let meanwhile = Arc::clone(&board);
         lines.expect_waiting_numbers().returning(move |_| {
-            let gone = WaitingToken { number: 2, ..done_token() };
+            let gone = WaitingToken { number: Some(2), ..done_token() };
             meanwhile.get().unwrap().note(&gone);
-            Ok(WaitingNumbers { last_number: 3, waiting: vec![1, 2, 3] })
+            Ok(WaitingNumbers { last_number: 3, waiting: vec![1, 2, 3], ..Default::default() })
         });
         let board = board.get_or_init(|| Board::new(Arc::new(lines)));
         assert_eq!(ahead(board, 3).await, Some(1));

@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
-use domain::ports::{QueueClaims, Store, UpdateError};
+use domain::ports::{LineWatch, QueueClaims, Store, UpdateError};
 use domain::records::Scope;
 use domain::refusal::Refusal;
 
 /// Somebody gives a place up.
 pub struct Leave {
     store: Arc<dyn Store>,
+    watch: Arc<dyn LineWatch>,
 }
 
 impl Leave {
-    /// Over this port.
+    /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, watch: Arc<dyn LineWatch>) -> Self {
+        Self { store, watch }
     }
 
     /// Giving up what is over already is no mistake.
@@ -24,10 +25,12 @@ impl Leave {
         let id = claims.token_id;
         let leave = move |records: &mut domain::records::Records| {
             let now = records.now;
-            records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now);
-            Ok(())
+            Ok(records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now))
         };
-        self.store.decide(Scope::new().token(id), leave).await
+        if self.store.decide(Scope::new().token(id), leave).await? {
+            self.watch.left(claims.room_id);
+        }
+        Ok(())
     }
 }
 
@@ -38,20 +41,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_can_be_given_up_and_given_up_again() {
-        let leave = Leave::new(store_checked(world(), |records| {
+        let store = store_checked(world(), |records| {
             let token = records.tokens.get(&claims().token_id).unwrap();
             assert!(!token.is_live(records.now));
-        }));
+        });
+        let leave = Leave::new(store, watch());
         leave.execute(&claims()).await.unwrap();
         let mut left = world();
         left.tokens.get_mut(&claims().token_id).unwrap().leave(now());
-        Leave::new(store_with(left)).execute(&claims()).await.unwrap();
+        Leave::new(store_with(left), watch()).execute(&claims()).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_place_whose_record_is_gone_is_not_found() {
         assert_refused(
-            Leave::new(store_with(empty())).execute(&claims()).await,
+            Leave::new(store_with(empty()), watch()).execute(&claims()).await,
             &Refusal::NotFound,
         );
     }

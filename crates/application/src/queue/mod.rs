@@ -1,9 +1,13 @@
 //! The waiting room: taking a place in it, seeing how far it got, giving it up.
 
 mod board;
+mod estimate;
 mod gate;
 mod hearing;
 mod leave;
+mod pulse;
+mod room_line;
+mod show_draw;
 mod show_ticket;
 mod take_place;
 mod ticket;
@@ -13,6 +17,8 @@ pub use board::*;
 pub use gate::*;
 pub use hearing::*;
 pub use leave::*;
+pub use pulse::*;
+pub use show_draw::*;
 pub use show_ticket::*;
 pub use take_place::*;
 pub use ticket::*;

@@ -23,11 +23,27 @@ impl ShowTicket {
     /// # Errors
     /// [`Refusal::NotFound`] when the place's record is gone.
     pub async fn execute(&self, claims: &QueueClaims) -> Result<Ticket, UpdateError> {
-        let ticket = self.desk.ticket(claims).await?.ok_or(Refusal::NotFound)?;
+        let ticket = match self.desk.known_ticket(claims) {
+            Some(known) => known,
+            None => self.desk.ticket(claims).await?.ok_or(Refusal::NotFound)?,
+        };
+        self.hear(claims, &ticket);
+        Ok(ticket)
+    }
+
+    /// The ticket, where nobody has to be asked for it. A follower of the ticket is there all the
+    /// time, which is a sign of life as well.
+    #[must_use]
+    pub fn at_a_glance(&self, claims: &QueueClaims) -> Option<Ticket> {
+        let ticket = self.desk.known_ticket(claims)?;
+        self.hear(claims, &ticket);
+        Some(ticket)
+    }
+
+    fn hear(&self, claims: &QueueClaims, ticket: &Ticket) {
         if ticket.standing == Standing::Waiting {
             self.hearing.note(claims.token_id, self.clock.now());
         }
-        Ok(ticket)
     }
 }
 
@@ -48,14 +64,14 @@ mod tests {
     async fn who_waits_sees_the_ticket_and_is_heard_of() {
         let (show, hearing) = show(Some(waiting_token()));
         assert_eq!(show.execute(&claims()).await.unwrap().position, Some(1));
-        assert_eq!(hearing.take(10), [(claims().token_id, now())]);
+        assert_eq!(hearing.take_pending(now(), 10), [(claims().token_id, now())]);
     }
 
     #[tokio::test]
     async fn who_is_out_sees_so_and_needs_no_hearing() {
         let (show, hearing) = show(Some(run_out_token()));
         assert_eq!(show.execute(&claims()).await.unwrap().standing, Standing::Expired);
-        assert_eq!(hearing.take(10), []);
+        assert_eq!(hearing.take_pending(now(), 10), []);
     }
 
     #[tokio::test]

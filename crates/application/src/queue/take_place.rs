@@ -1,13 +1,18 @@
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::ids::{ConcertId, RoomId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, join};
-use domain::ports::{Catalogue, Ids, QueueClaims, QueueTokens, Store, UpdateError, Users};
+use domain::ports::{
+    Catalogue, Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError,
+    Users, WorkDone,
+};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
+use domain::waiting_token::TokenState;
 
 use super::{Ticket, TicketDesk};
+use crate::Ports;
 
 /// Somebody takes a place in a waiting room, or gets the one that is theirs already.
 pub struct TakePlace {
@@ -16,6 +21,9 @@ pub struct TakePlace {
     users: Arc<dyn Users>,
     catalogue: Arc<dyn Catalogue>,
     queue_tokens: Arc<dyn QueueTokens>,
+    work: Arc<dyn JoinWork>,
+    clock: Arc<dyn Clock>,
+    watch: Arc<dyn LineWatch>,
     desk: Arc<TicketDesk>,
 }
 
@@ -30,6 +38,8 @@ pub struct PlaceRequest {
     pub date: Option<NaiveDate>,
     /// Whether to be told of a place that is there already instead of being given it.
     pub if_exists: IfExists,
+    /// The work that was done for it, if any was.
+    pub work: Option<WorkDone>,
 }
 
 /// A place that was taken.
@@ -46,21 +56,25 @@ pub struct Place {
 impl TakePlace {
     /// Over these ports.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        ids: Arc<dyn Ids>,
-        users: Arc<dyn Users>,
-        catalogue: Arc<dyn Catalogue>,
-        queue_tokens: Arc<dyn QueueTokens>,
-        desk: Arc<TicketDesk>,
-    ) -> Self {
-        Self { store, ids, users, catalogue, queue_tokens, desk }
+    pub fn new(ports: &Ports, desk: Arc<TicketDesk>) -> Self {
+        Self {
+            store: ports.store.clone(),
+            ids: ports.ids.clone(),
+            users: ports.users.clone(),
+            catalogue: ports.catalogue.clone(),
+            queue_tokens: ports.queue_tokens.clone(),
+            work: ports.join_work.clone(),
+            clock: ports.clock.clone(),
+            watch: ports.line_watch.clone(),
+            desk,
+        }
     }
 
     /// # Errors
-    /// [`Refusal::InvalidUser`], [`Refusal::InvalidConcert`], [`Refusal::InvalidDatetime`],
-    /// [`Refusal::TokenExists`].
+    /// [`Refusal::WorkRequired`], [`Refusal::InvalidUser`], [`Refusal::InvalidConcert`],
+    /// [`Refusal::InvalidDatetime`], [`Refusal::TokenExists`].
     pub async fn execute(&self, ask: PlaceRequest) -> Result<Place, UpdateError> {
+        self.ensure_work(&ask)?;
         let room_id = match self.room(&ask).await {
             Err(UpdateError::Refused(refusal)) => {
                 self.users.user(ask.user_id).await?.ok_or(Refusal::InvalidUser)?;
@@ -79,9 +93,23 @@ impl TakePlace {
         };
         let join = move |records: &mut Records| join(records, &join_request);
         let token = self.store.decide(scope, join).await?;
+        let issued = token.id == id;
+        if let (true, TokenState::Active { .. }) = (issued, token.state) {
+            self.watch.admitted(room_id, TimeDelta::zero());
+        }
         let claims = QueueClaims::from(&token);
         let ticket = self.desk.ticket(&claims).await?.ok_or(Refusal::NotFound)?;
-        Ok(Place { issued: token.id == id, token: self.queue_tokens.sign(&claims), ticket })
+        Ok(Place { issued, token: self.queue_tokens.sign(&claims), ticket })
+    }
+
+    fn ensure_work(&self, ask: &PlaceRequest) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let Some(demand) = self.work.demand(ask.user_id, now) else { return Ok(()) };
+        let is_done = |done| self.work.is_done(ask.user_id, done, now);
+        if ask.work.as_ref().is_some_and(is_done) {
+            return Ok(());
+        }
+        Err(Refusal::WorkRequired { challenge: demand.challenge, bits: demand.bits })
     }
 
     /// The room in front of what is asked for. Which room that is never changes.
@@ -104,29 +132,60 @@ impl TakePlace {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockLines, MockQueueTokens, MockStore, WaitingNumbers};
+    use domain::ports::{
+        MockJoinWork, MockLines, MockQueueTokens, MockStore, WaitingNumbers, WorkDemand,
+    };
     use domain::waiting_token::Standing;
 
     use super::*;
     use crate::testing::*;
 
     fn take_place(store: Arc<MockStore>) -> TakePlace {
+        with_work(store, MockJoinWork::new())
+    }
+
+    fn with_work(store: Arc<MockStore>, mut work: MockJoinWork) -> TakePlace {
+        work.expect_demand().returning(|_, _| None);
         let mut queue_tokens = MockQueueTokens::new();
-        queue_tokens.expect_sign().returning(|claims| format!("signed {}", claims.number));
+        queue_tokens
+            .expect_sign()
+            .returning(|claims| format!("signed {}", claims.number.unwrap_or(0)));
         let mut lines = MockLines::new();
-        let line = WaitingNumbers { last_number: 101, waiting: vec![100, 101] };
+        let line =
+            WaitingNumbers { last_number: 101, waiting: vec![100, 101], ..Default::default() };
         lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
         lines.expect_room().returning(|_| Ok(Some(room())));
-        lines.expect_admitted_last_minute().returning(|_, _| Ok(0));
-        let desk = desk(Arc::new(lines));
-        TakePlace::new(
+        lines.expect_admitted().returning(|_, _| Ok(Default::default()));
+        TakePlace {
             store,
-            ids(),
-            users(vec![buyer()]),
-            catalogue(),
-            Arc::new(queue_tokens),
-            Arc::new(desk),
-        )
+            ids: ids(),
+            users: users(vec![buyer()]),
+            catalogue: catalogue(),
+            queue_tokens: Arc::new(queue_tokens),
+            work: Arc::new(work),
+            clock: clock(),
+            watch: watch(),
+            desk: Arc::new(desk(Arc::new(lines))),
+        }
+    }
+
+    #[tokio::test]
+    async fn where_work_is_demanded_nobody_joins_without_having_done_it() {
+        let take = || {
+            let mut work = MockJoinWork::new();
+            work.expect_demand()
+                .returning(|_, _| Some(WorkDemand { challenge: "do this".into(), bits: 9 }));
+            work.expect_is_done().returning(|_, done, _| done.nonce == "right");
+            with_work(store_with(without_token()), work)
+        };
+        let with_nonce = |nonce: &str| {
+            let done = WorkDone { challenge: "do this".into(), nonce: nonce.into() };
+            PlaceRequest { work: Some(done), ..ask() }
+        };
+        let required = Refusal::WorkRequired { challenge: "do this".into(), bits: 9 };
+        assert_refused(take().execute(ask()).await, &required);
+        assert_refused(take().execute(with_nonce("wrong")).await, &required);
+        assert!(take().execute(with_nonce("right")).await.unwrap().issued);
     }
 
     fn ask() -> PlaceRequest {
@@ -135,6 +194,7 @@ mod tests {
             concert_id: Some(concert().id),
             date: Some(show().date),
             if_exists: IfExists::Return,
+            work: None,
         }
     }
 
@@ -170,7 +230,7 @@ mod tests {
         records.tokens.load(run_out_token());
         let store = store_checked(records, |records| {
             let written_live = records.live_token_of(buyer_id(), RoomId::SITE).unwrap();
-            assert_eq!(written_live.number, 101);
+            assert_eq!(written_live.number, Some(101));
         });
         assert!(take_place(store).execute(ask()).await.unwrap().issued);
     }

@@ -1,13 +1,12 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{Catalogue, Clock, Lines, QueueClaims, Unavailable};
+use domain::ports::{Clock, QueueClaims, Unavailable};
 use domain::waiting_token::Standing;
 
-use super::Board;
+use super::estimate::{eta_seconds, poll_after_seconds};
+use super::{Board, PlaceInLine, Pulse, RoomPulses};
 
 /// What the bearer of a queue token sees of the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +15,11 @@ pub struct Ticket {
     pub token_id: TokenId,
     /// In which room.
     pub room_id: RoomId,
-    /// Its number in the room, from 1.
-    pub number: u64,
+    /// Its number in the room, from 1; none before the draw.
+    pub number: Option<u64>,
     /// How far it got.
     pub standing: Standing,
-    /// How many wait before it, plus one; none unless it waits.
+    /// How many wait before it, plus one; none unless it waits with a number.
     pub position: Option<u64>,
     /// In how many seconds it should be let in, at the pace of the last minute; none unless it
     /// waits and people are being let in.
@@ -31,45 +30,27 @@ pub struct Ticket {
     pub seats_left: Option<u64>,
 }
 
-/// How often a client that polls should ask, in seconds.
-const POLL_AFTER_SECONDS: u32 = 5;
-/// How old what is told of a room may be.
-const PULSE_KEPT_FOR: TimeDelta = TimeDelta::seconds(2);
-
 /// Writes tickets.
 pub struct TicketDesk {
     board: Arc<Board>,
-    lines: Arc<dyn Lines>,
-    catalogue: Arc<dyn Catalogue>,
+    pulses: Arc<RoomPulses>,
     clock: Arc<dyn Clock>,
-    pulses: Mutex<HashMap<RoomId, Arc<RoomPulse>>>,
-}
-
-/// What was last read of a room, and whether somebody is reading it anew.
-#[derive(Default)]
-struct RoomPulse {
-    last: Mutex<Option<Pulse>>,
-    reading: tokio::sync::Mutex<()>,
-}
-
-/// What is the same for everybody in a room, read once in a while.
-#[derive(Debug, Clone, Copy)]
-struct Pulse {
-    read_at: Timestamp,
-    seats_left: Option<u64>,
-    admitted_last_minute: u64,
 }
 
 impl TicketDesk {
-    /// Over the board and these ports.
+    /// Over the board and the rooms' pulses.
     #[must_use]
-    pub fn new(
-        board: Arc<Board>,
-        lines: Arc<dyn Lines>,
-        catalogue: Arc<dyn Catalogue>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { board, lines, catalogue, clock, pulses: Mutex::default() }
+    pub fn new(board: Arc<Board>, pulses: Arc<RoomPulses>, clock: Arc<dyn Clock>) -> Self {
+        Self { board, pulses, clock }
+    }
+
+    /// The ticket of a token, if nobody has to be asked for it.
+    #[must_use]
+    pub fn known_ticket(&self, claims: &QueueClaims) -> Option<Ticket> {
+        let now = self.clock.now();
+        let place = self.board.known_place(claims, now)?;
+        let pulse = self.pulses.known(claims.room_id, now)?;
+        Some(write(claims, place, &pulse, now))
     }
 
     /// The ticket of a token; none where its record is gone.
@@ -77,131 +58,78 @@ impl TicketDesk {
     /// # Errors
     /// [`Unavailable`] when the store does not answer.
     pub async fn ticket(&self, claims: &QueueClaims) -> Result<Option<Ticket>, Unavailable> {
-        let Some(place) = self.board.place(claims, self.clock.now()).await? else {
-            return Ok(None);
-        };
-        let pulse = self.pulse(claims.room_id).await?;
-        let position = place.ahead.map(|ahead| ahead + 1);
-        let admitted = Some(pulse.admitted_last_minute).filter(|admitted| *admitted > 0);
-        let eta_seconds = position
-            .zip(admitted)
-            .map(|(position, admitted)| position.saturating_mul(60).div_ceil(admitted));
-        Ok(Some(Ticket {
-            token_id: claims.token_id,
-            room_id: claims.room_id,
-            number: claims.number,
-            standing: place.standing,
-            position,
-            eta_seconds,
-            poll_after_seconds: POLL_AFTER_SECONDS,
-            seats_left: pulse.seats_left,
-        }))
+        let now = self.clock.now();
+        let Some(place) = self.board.place(claims, now).await? else { return Ok(None) };
+        let pulse = self.pulses.pulse(claims.room_id).await?;
+        Ok(pulse.map(|pulse| write(claims, place, &pulse, now)))
     }
+}
 
-    /// What is the same for everybody in the room. However many ask at once, one of them reads it;
-    /// the others make do with what was read before, and wait only where there is nothing yet.
-    async fn pulse(&self, room_id: RoomId) -> Result<Pulse, Unavailable> {
-        let of_room = {
-            let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(pulses.entry(room_id).or_default())
-        };
-        let last = || *of_room.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |pulse: &Pulse| self.clock.now() < pulse.read_at + PULSE_KEPT_FOR;
-        if let Some(pulse) = last().filter(fresh) {
-            return Ok(pulse);
-        }
-        let reading = match (of_room.reading.try_lock(), last()) {
-            (Ok(reading), _) => reading,
-            (Err(_), Some(pulse)) => return Ok(pulse),
-            (Err(_), None) => of_room.reading.lock().await,
-        };
-        if let Some(pulse) = last().filter(fresh) {
-            return Ok(pulse);
-        }
-        let pulse = self.read_pulse(room_id).await?;
-        *of_room.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(pulse);
-        drop(reading);
-        Ok(pulse)
-    }
-
-    async fn read_pulse(&self, room_id: RoomId) -> Result<Pulse, Unavailable> {
-        let read_at = self.clock.now();
-        let seats_left = match room_id {
-            RoomId::SITE => None,
-            room_id => Some(self.catalogue.seats_left(room_id, read_at).await?),
-        };
-        let paused = self.lines.room(room_id).await?.is_none_or(|room| room.policy.paused);
-        let admitted_last_minute = match paused {
-            true => 0,
-            false => self.lines.admitted_last_minute(room_id, read_at).await?,
-        };
-        Ok(Pulse { read_at, seats_left, admitted_last_minute })
+fn write(claims: &QueueClaims, place: PlaceInLine, pulse: &Pulse, now: Timestamp) -> Ticket {
+    let position = place.ahead.map(|ahead| ahead + 1);
+    let eta_seconds = position.and_then(|position| eta_seconds(position, pulse));
+    Ticket {
+        token_id: claims.token_id,
+        room_id: claims.room_id,
+        number: place.number.or(claims.number),
+        standing: place.standing,
+        position,
+        eta_seconds,
+        poll_after_seconds: poll_after_seconds(claims.token_id, position, eta_seconds, pulse, now),
+        seats_left: pulse.stock.map(|stock| stock.available),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockCatalogue, MockLines, WaitingNumbers};
-    use domain::waiting_room::WaitingRoom;
+    use domain::ports::{Admitted, MockCatalogue, MockLines, Stock, WaitingNumbers};
     use domain::waiting_token::{TokenState, WaitingToken};
 
     use super::*;
     use crate::testing::*;
 
-    fn desk(token: WaitingToken, room: WaitingRoom, admitted: u64) -> TicketDesk {
+    fn desk(token: WaitingToken) -> TicketDesk {
         let mut lines = MockLines::new();
         let waiting = (71..=100).collect();
-        let line = WaitingNumbers { last_number: 100, waiting };
+        let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
         let line = if token.state == TokenState::Waiting { line } else { Default::default() };
-        lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
+        lines.expect_waiting_numbers().times(1).returning(move |_| Ok(line.clone()));
         lines.expect_token().returning(move |_| Ok(Some(token.clone())));
-        lines.expect_room().returning(move |_| Ok(Some(room.clone())));
-        lines.expect_admitted_last_minute().times(..=1).returning(move |_, _| Ok(admitted));
+        lines.expect_room().times(1).returning(|_| Ok(Some(room())));
+        let admitted = Admitted { last_minute: 60, last_five_minutes: 300 };
+        lines.expect_admitted().times(1).returning(move |_, _| Ok(admitted));
         let mut catalogue = MockCatalogue::new();
-        catalogue.expect_seats_left().returning(|_, _| Ok(7));
+        catalogue.expect_stock().returning(|_, _| Ok(Stock { total: 10, available: 7, held: 1 }));
         let lines = Arc::new(lines);
         let board = Arc::new(Board::new(lines.clone()));
-        TicketDesk::new(board, lines, Arc::new(catalogue), clock())
-    }
-
-    async fn ticket(desk: &TicketDesk) -> Ticket {
-        ticket_in(desk, RoomId::SITE).await
-    }
-
-    async fn ticket_in(desk: &TicketDesk, room_id: RoomId) -> Ticket {
-        let claims = QueueClaims { room_id, ..claims() };
-        desk.ticket(&claims).await.unwrap().unwrap()
+        let pulses = RoomPulses::new(lines, Arc::new(catalogue), clock());
+        TicketDesk::new(board, Arc::new(pulses), clock())
     }
 
     #[tokio::test]
-    async fn who_waits_sees_a_position_and_an_estimate_and_the_room_is_read_once() {
-        let desk = desk(waiting_token(), room(), 60);
+    async fn who_waits_sees_a_position_and_an_estimate_and_the_store_is_read_once() {
+        let desk = desk(waiting_token());
+        assert_eq!(desk.known_ticket(&claims()), None);
+        let ticket = desk.ticket(&claims()).await.unwrap().unwrap();
+        assert_eq!((ticket.position, ticket.eta_seconds), (Some(30), Some(30)));
+        assert_eq!((ticket.number, ticket.seats_left), (Some(100), None));
         for _ in 0..3 {
-            let ticket = ticket(&desk).await;
-            assert_eq!((ticket.position, ticket.eta_seconds), (Some(30), Some(30)));
-            assert_eq!(ticket.seats_left, None);
+            assert_eq!(desk.known_ticket(&claims()), Some(ticket.clone()));
         }
     }
 
     #[tokio::test]
     async fn who_is_inside_has_no_position() {
-        let ticket = ticket(&desk(active_token(), room(), 60)).await;
+        let ticket = desk(active_token()).ticket(&claims()).await.unwrap().unwrap();
         assert_eq!((ticket.position, ticket.eta_seconds), (None, None));
         assert!(matches!(ticket.standing, Standing::Active { .. }));
     }
 
     #[tokio::test]
-    async fn nobody_is_told_an_estimate_while_nobody_is_let_in() {
-        let mut paused = room();
-        paused.policy.paused = true;
-        assert_eq!(ticket(&desk(waiting_token(), paused, 60)).await.eta_seconds, None);
-        assert_eq!(ticket(&desk(waiting_token(), room(), 0)).await.eta_seconds, None);
-    }
-
-    #[tokio::test]
     async fn a_room_of_a_concert_tells_how_many_seats_are_left() {
         let token = WaitingToken { room_id: other_room(), ..waiting_token() };
-        let ticket = ticket_in(&desk(token, room(), 1), other_room()).await;
+        let claims = QueueClaims { room_id: other_room(), ..claims() };
+        let ticket = desk(token).ticket(&claims).await.unwrap().unwrap();
         assert_eq!(ticket.seats_left, Some(7));
     }
 }

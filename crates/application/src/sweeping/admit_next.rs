@@ -2,23 +2,29 @@ use std::sync::Arc;
 
 use domain::ids::{RoomId, TokenId};
 use domain::line::admit;
-use domain::ports::{DueWork, Lines, Store, UpdateError};
+use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
 use super::{BATCH, was_full};
 
-/// Lets the next in, lowest number first, in every room.
+/// Lets the next in, lowest number first, in every room in which a place is free.
 pub struct AdmitNext {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
-    lines: Arc<dyn Lines>,
+    clock: Arc<dyn Clock>,
+    watch: Arc<dyn LineWatch>,
 }
 
 impl AdmitNext {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, lines: Arc<dyn Lines>) -> Self {
-        Self { store, due_work, lines }
+    pub fn new(
+        store: Arc<dyn Store>,
+        due_work: Arc<dyn DueWork>,
+        clock: Arc<dyn Clock>,
+        watch: Arc<dyn LineWatch>,
+    ) -> Self {
+        Self { store, due_work, clock, watch }
     }
 
     /// Returns how many were let in.
@@ -27,13 +33,13 @@ impl AdmitNext {
     /// None but the store's.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let mut admitted = 0;
-        for room in self.lines.rooms().await? {
+        for room_id in self.due_work.rooms_with_places(self.clock.now()).await? {
             loop {
-                let next = self.due_work.next_in_line(room.id, BATCH).await?;
-                if room.policy.paused || next.is_empty() {
+                let next = self.due_work.next_in_line(room_id, BATCH).await?;
+                if next.is_empty() {
                     break;
                 }
-                let let_in = self.admit(room.id, next).await?;
+                let let_in = self.admit(room_id, next).await?;
                 admitted += let_in;
                 if !was_full(let_in) {
                     break;
@@ -45,14 +51,20 @@ impl AdmitNext {
 
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
         let scope = Scope::new().line(room_id).tokens(next.iter().copied()).uptime();
-        let admit = move |records: &mut Records| admit(records, room_id, &next);
-        self.store.decide(scope, admit).await
+        let admit = move |records: &mut Records| {
+            let admitted = admit(records, room_id, &next)?;
+            let waited = admitted.iter().map(|token| records.now - token.joined_at);
+            Ok(waited.collect::<Vec<_>>())
+        };
+        let waited = self.store.decide(scope, admit).await?;
+        waited.iter().for_each(|waited| self.watch.admitted(room_id, *waited));
+        Ok(waited.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockDueWork, MockLines};
+    use domain::ports::MockDueWork;
     use domain::waiting_room::WaitingRoom;
     use domain::waiting_token::WaitingToken;
 
@@ -71,7 +83,7 @@ mod tests {
         records.tokens = Default::default();
         for n in 1..=5_u32 {
             let id = id(n.into());
-            let mut token = WaitingToken { id, number: n.into(), ..waiting_token() };
+            let mut token = WaitingToken { id, number: Some(n.into()), ..waiting_token() };
             if n == 1 {
                 token.leave(now());
             }
@@ -79,10 +91,9 @@ mod tests {
         }
         let mut due_work = MockDueWork::new();
         due_work.expect_next_in_line().returning(|_, _| Ok((1..=5).map(id).collect()));
-        let mut lines = MockLines::new();
-        lines.expect_rooms().returning(move || Ok(vec![room.clone()]));
+        due_work.expect_rooms_with_places().returning(|_| Ok(vec![RoomId::SITE]));
         let store = store_checked(records, check);
-        AdmitNext::new(store, Arc::new(due_work), Arc::new(lines)).execute().await.unwrap()
+        AdmitNext::new(store, Arc::new(due_work), clock(), watch()).execute().await.unwrap()
     }
 
     fn with_capacity(capacity: u32) -> WaitingRoom {

@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use domain::ids::TokenId;
-use domain::ports::{Clock, DueWork, Lines, Store, UpdateError};
+use domain::Timestamp;
+use domain::ids::{RoomId, TokenId};
+use domain::ports::{Clock, DueWork, LineWatch, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::waiting_room::WaitingRoom;
 
@@ -14,6 +16,8 @@ pub struct DropIdle {
     due_work: Arc<dyn DueWork>,
     lines: Arc<dyn Lines>,
     clock: Arc<dyn Clock>,
+    watch: Arc<dyn LineWatch>,
+    looked_at: Mutex<HashMap<RoomId, Timestamp>>,
 }
 
 impl DropIdle {
@@ -24,8 +28,9 @@ impl DropIdle {
         due_work: Arc<dyn DueWork>,
         lines: Arc<dyn Lines>,
         clock: Arc<dyn Clock>,
+        watch: Arc<dyn LineWatch>,
     ) -> Self {
-        Self { store, due_work, lines, clock }
+        Self { store, due_work, lines, clock, watch, looked_at: Mutex::default() }
     }
 
     /// Returns how many were dropped.
@@ -36,11 +41,17 @@ impl DropIdle {
         let mut dropped = 0;
         for room in self.lines.rooms().await? {
             let patience = TimeDelta::seconds(i64::from(room.policy.idle_ttl_seconds));
+            if !self.is_due(room.id, patience) {
+                continue;
+            }
             loop {
                 let heard_before = self.clock.now() - patience;
                 let silent = self.due_work.silent_tokens(room.id, heard_before, BATCH).await?;
                 let (full, count) = (was_full(silent.len()), self.drop(&room, silent).await?);
                 dropped += count;
+                if count > 0 {
+                    self.watch.dropped(room.id, count);
+                }
                 // Those who are forgiven an outage are silent still, and would be found again.
                 if !full || count == 0 {
                     break;
@@ -48,6 +59,18 @@ impl DropIdle {
             }
         }
         Ok(dropped)
+    }
+
+    /// To find the silent in a long line, all of it is looked at. So that is done eight times
+    /// within a room's patience, and not each time this is called.
+    fn is_due(&self, id: RoomId, patience: TimeDelta) -> bool {
+        let now = self.clock.now();
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = looked_at.get(&id).is_none_or(|last| now - *last >= patience / 8);
+        if is_due {
+            looked_at.insert(id, now);
+        }
+        is_due
     }
 
     async fn drop(&self, room: &WaitingRoom, silent: Vec<TokenId>) -> Result<usize, UpdateError> {
@@ -86,7 +109,7 @@ mod tests {
         let mut due_work = MockDueWork::new();
         due_work.expect_silent_tokens().returning(|_, _, _| Ok(vec![claims().token_id]));
         let store = store_with(records);
-        let drop = DropIdle::new(store, Arc::new(due_work), lines(None, 0), clock());
+        let drop = DropIdle::new(store, Arc::new(due_work), lines(None, 0), clock(), watch());
         drop.execute().await.unwrap()
     }
 

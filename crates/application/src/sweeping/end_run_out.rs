@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use domain::ports::{Clock, DueWork, Store, UpdateError};
+use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
 use super::{BATCH, was_full};
@@ -10,13 +10,19 @@ pub struct EndRunOut {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
     clock: Arc<dyn Clock>,
+    watch: Arc<dyn LineWatch>,
 }
 
 impl EndRunOut {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, due_work, clock }
+    pub fn new(
+        store: Arc<dyn Store>,
+        due_work: Arc<dyn DueWork>,
+        clock: Arc<dyn Clock>,
+        watch: Arc<dyn LineWatch>,
+    ) -> Self {
+        Self { store, due_work, clock, watch }
     }
 
     /// Returns how many did.
@@ -33,13 +39,18 @@ impl EndRunOut {
                 let now = records.now;
                 // Who ran out during an outage may be inside again once it is accounted for.
                 if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
-                    return Ok(0);
+                    return Ok(Vec::new());
                 }
-                let ran_out = |id: &_| records.tokens.get_mut(id).is_some_and(|t| t.run_out(now));
-                Ok(ids.iter().map(ran_out).filter(|ran_out| *ran_out).count())
+                let ran_out = |id: &_| {
+                    let token = records.tokens.get_mut(id)?;
+                    token.run_out(now).then_some(token.room_id)
+                };
+                Ok(ids.iter().filter_map(ran_out).collect())
             };
             if !scope.tokens.is_empty() {
-                count = self.store.decide(scope, end).await?;
+                let rooms = self.store.decide(scope, end).await?;
+                rooms.iter().for_each(|room_id| self.watch.ran_out(*room_id));
+                count = rooms.len();
                 ended += count;
             }
             if !full || count == 0 {
@@ -62,7 +73,7 @@ mod tests {
         records.tokens.load(token);
         let mut due_work = MockDueWork::new();
         due_work.expect_run_out_tokens().returning(|_, _| Ok(vec![claims().token_id]));
-        let end = EndRunOut::new(store_with(records), Arc::new(due_work), clock());
+        let end = EndRunOut::new(store_with(records), Arc::new(due_work), clock(), watch());
         end.execute().await.unwrap()
     }
 

@@ -2,17 +2,21 @@
 //! time. None of it is needed for correctness: every rule compares times itself.
 
 mod admit_next;
+mod draw_lobbies;
 mod drop_idle;
 mod end_run_out;
 mod expire_holds;
+mod feel_pulses;
 mod forget_answers;
 mod keep_time;
 mod write_heard;
 
 pub use admit_next::*;
+pub use draw_lobbies::*;
 pub use drop_idle::*;
 pub use end_run_out::*;
 pub use expire_holds::*;
+pub use feel_pulses::*;
 pub use forget_answers::*;
 pub use keep_time::*;
 pub use write_heard::*;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use domain::ports::{Store, UpdateError};
+use chrono::TimeDelta;
+use domain::ports::{Clock, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 
 use crate::queue::Hearing;
@@ -8,24 +9,40 @@ use crate::queue::Hearing;
 /// Writes down who was heard of, many at a time.
 pub struct WriteHeard {
     store: Arc<dyn Store>,
+    lines: Arc<dyn Lines>,
     hearing: Arc<Hearing>,
+    clock: Arc<dyn Clock>,
 }
 
 /// How many signs of life one decision writes down.
 const BATCH: usize = 1_000;
+/// For how long signs of life are gathered at the most, so that many of one token are one write.
+const GATHERED_SECONDS_MAX: u32 = 30;
 
 impl WriteHeard {
     /// Over these.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, hearing: Arc<Hearing>) -> Self {
-        Self { store, hearing }
+    pub fn new(
+        store: Arc<dyn Store>,
+        lines: Arc<dyn Lines>,
+        hearing: Arc<Hearing>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, lines, hearing, clock }
     }
 
+    /// A sign of life is written down within a quarter of the shortest patience of any room, so
+    /// that nobody is dropped for it.
+    ///
     /// # Errors
     /// None but the store's; what could not be written down is kept for the next time.
     pub async fn execute(&self) -> Result<(), UpdateError> {
+        let rooms = self.lines.rooms().await?;
+        let patience = rooms.iter().map(|room| room.policy.idle_ttl_seconds).min();
+        let seconds = (patience.unwrap_or(0) / 4).min(GATHERED_SECONDS_MAX);
+        let heard_before = self.clock.now() - TimeDelta::seconds(i64::from(seconds));
         loop {
-            let heard = self.hearing.take(BATCH);
+            let heard = self.hearing.take_pending(heard_before, BATCH);
             if heard.is_empty() {
                 return Ok(());
             }
@@ -56,8 +73,13 @@ mod tests {
 
     fn heard() -> Arc<Hearing> {
         let hearing = Hearing::default();
+        hearing.note(claims().token_id, now() - seconds(30));
         hearing.note(claims().token_id, now() + seconds(30));
         Arc::new(hearing)
+    }
+
+    fn write(store: Arc<MockStore>, hearing: &Arc<Hearing>) -> WriteHeard {
+        WriteHeard::new(store, lines(None, 0), Arc::clone(hearing), clock())
     }
 
     #[tokio::test]
@@ -69,8 +91,17 @@ mod tests {
             assert_eq!(token.heard_at, now() + seconds(30));
         });
         let hearing = heard();
-        WriteHeard::new(store, Arc::clone(&hearing)).execute().await.unwrap();
-        assert_eq!(hearing.take(1), []);
+        write(store, &hearing).execute().await.unwrap();
+        assert_eq!(hearing.take_pending(now() + seconds(60), 1), []);
+    }
+
+    #[tokio::test]
+    async fn a_sign_of_life_of_just_now_is_gathered_with_those_to_come() {
+        let hearing = Arc::new(Hearing::default());
+        hearing.note(claims().token_id, now() - seconds(29));
+        let mut store = MockStore::new();
+        store.expect_update().never();
+        write(Arc::new(store), &hearing).execute().await.unwrap();
     }
 
     #[tokio::test]
@@ -78,7 +109,7 @@ mod tests {
         let mut store = MockStore::new();
         store.expect_update().returning(|_, _| Err(Unavailable::because("away").into()));
         let hearing = heard();
-        assert!(WriteHeard::new(Arc::new(store), Arc::clone(&hearing)).execute().await.is_err());
-        assert_eq!(hearing.take(1).len(), 1);
+        assert!(write(Arc::new(store), &hearing).execute().await.is_err());
+        assert_eq!(hearing.take_pending(now() + seconds(60), 1).len(), 1);
     }
 }

@@ -43,6 +43,25 @@ pub trait Catalogue: Send + Sync {
     /// Every seat of a show, in the order of its plan.
     async fn seats(&self, show_id: ShowId) -> Result<Vec<Seat>, Unavailable>;
 
-    /// How many seats can be held at `now` in all that the room stands in front of.
-    async fn seats_left(&self, room_id: RoomId, now: Timestamp) -> Result<u64, Unavailable>;
+    /// What there is at `now` in all that the room stands in front of.
+    async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable>;
+}
+
+/// The seats behind a room's door at some moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// How many there are, at shows gone by, too.
+    pub total: u64,
+    /// How many can be held, now or when the sale opens.
+    pub available: u64,
+    /// How many are held, and so may come back.
+    pub held: u64,
+}
+
+impl Stock {
+    /// Whether there was something, and nothing is left that could be had.
+    #[must_use]
+    pub const fn is_sold_out(&self) -> bool {
+        self.total > 0 && self.available == 0 && self.held == 0
+    }
 }

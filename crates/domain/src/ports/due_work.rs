@@ -37,6 +37,13 @@ pub trait DueWork: Send + Sync {
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable>;
 
+    /// Rooms in which somebody with a number waits and a place is free, and which are neither
+    /// paused nor sold out.
+    async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable>;
+
+    /// Rooms that have opened and whose lobby is not drawn to its end.
+    async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable>;
+
     /// The waiting tokens of a room with the lowest numbers, lowest first.
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable>;
 

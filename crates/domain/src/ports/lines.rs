@@ -23,11 +23,22 @@ pub trait Lines: Send + Sync {
     /// The room of that id.
     async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable>;
 
-    /// How many were let in to a room within the 60 seconds before `now`.
-    async fn admitted_last_minute(&self, id: RoomId, now: Timestamp) -> Result<u64, Unavailable>;
+    /// How many were let in to a room lately.
+    async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable>;
 
     /// Who is in a room at `now`.
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable>;
+
+    /// Everybody who came before a room opened, whatever became of them, in no order.
+    async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Those of a room's numbers after `after`, lowest first, `limit` at the most.
+    async fn numbered(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable>;
 }
 
 /// Who waits in a room at some moment.
@@ -37,6 +48,21 @@ pub struct WaitingNumbers {
     pub last_number: u64,
     /// The numbers that wait, in ascending order.
     pub waiting: Vec<u64>,
+    /// How many came before the room opened.
+    pub lobby_count: u64,
+    /// How many of them have got their number.
+    pub drawn_count: u64,
+    /// Those who wait and came before the room opened, with their numbers once they are drawn.
+    pub lobby: Vec<(TokenId, Option<u64>)>,
+}
+
+/// How many were let in to a room lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Within the last 60 seconds.
+    pub last_minute: u64,
+    /// Within the last 300 seconds.
+    pub last_five_minutes: u64,
 }
 
 /// Who is in a room at some moment.

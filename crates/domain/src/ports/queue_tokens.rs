@@ -24,8 +24,8 @@ pub struct QueueClaims {
     pub room_id: RoomId,
     /// The concert it was issued for, if one was named.
     pub concert_id: Option<ConcertId>,
-    /// Its number in the room.
-    pub number: u64,
+    /// Its number in the room; none if it was issued before the draw.
+    pub number: Option<u64>,
     /// When it was issued.
     pub issued_at: Timestamp,
 }

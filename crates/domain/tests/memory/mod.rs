@@ -8,6 +8,7 @@ use domain::Timestamp;
 use domain::audit::Books;
 use domain::cash::{CashAccount, CashEntry};
 use domain::concert::{Concert, ConcertDetails};
+use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
     ConcertId, EntryId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId,
@@ -47,7 +48,12 @@ fn save<E: Entity>(rows: &mut BTreeMap<E::Id, E>, changes: &Table<E>) {
 impl Memory {
     /// Users, and one show of one concert with `seats` seats of 100 each, behind the site's room,
     /// which holds two.
-    pub(crate) fn with_one_show(users: u8, seats: u8, id: fn(u128, u8) -> Uuid) -> Self {
+    pub(crate) fn with_one_show(
+        users: u8,
+        seats: u8,
+        opens_at: Option<Timestamp>,
+        id: fn(u128, u8) -> Uuid,
+    ) -> Self {
         let start = Timestamp::UNIX_EPOCH;
         let mut memory = Self { now: start, ..Self::default() };
         for n in 0..users {
@@ -104,8 +110,10 @@ impl Memory {
             active_ttl_seconds: 600,
             idle_ttl_seconds: 120,
             paused: false,
+            opens_at,
         };
-        let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, start);
+        let seed = DrawSeed::new([7; 32]);
+        let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, start);
         memory.rooms.insert(room.id, room);
         memory
     }

@@ -1,0 +1,153 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::ids::UserId;
+use domain::ports::{JoinWork, WorkDemand, WorkDone};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::keys::{Key, Keyring};
+
+/// Work as in Hashcash (Back, 1997): a nonce for which the SHA-256 of the challenge's text and then
+/// its own begins with so many zero bits. The challenge is one user's for some minutes, which a
+/// keyed hash in it proves, so nothing has to be remembered.
+pub struct HashWork {
+    keyring: Keyring,
+    bits: u32,
+}
+
+/// How long a challenge is good for.
+const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
+const NONCE_LENGTH_MAX: usize = 64;
+/// Until when it is good, in microseconds.
+const SAID: usize = 8;
+const MAC: usize = 32;
+
+impl HashWork {
+    /// Demands `bits` zero bits; no work at all for 0.
+    #[must_use]
+    pub const fn new(keyring: Keyring, bits: u32) -> Self {
+        Self { keyring, bits }
+    }
+}
+
+fn mac(key: &Key, user_id: UserId, until_micros: i64) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(&key.work);
+    hasher.update(Uuid::from(user_id).as_bytes()).update(&until_micros.to_be_bytes());
+    hasher.finalize()
+}
+
+impl JoinWork for HashWork {
+    fn demand(&self, user_id: UserId, now: Timestamp) -> Option<WorkDemand> {
+        if self.bits == 0 {
+            return None;
+        }
+        let until = (now + GOOD_FOR).timestamp_micros();
+        let mut bytes = until.to_be_bytes().to_vec();
+        bytes.extend(mac(&self.keyring.current, user_id, until).as_bytes());
+        Some(WorkDemand { challenge: URL_SAFE_NO_PAD.encode(bytes), bits: self.bits })
+    }
+
+    fn is_done(&self, user_id: UserId, done: &WorkDone, now: Timestamp) -> bool {
+        if self.bits == 0 {
+            return true;
+        }
+        if done.nonce.len() > NONCE_LENGTH_MAX {
+            return false;
+        }
+        let bytes: Option<[u8; SAID + MAC]> =
+            URL_SAFE_NO_PAD.decode(&done.challenge).ok().and_then(|bytes| bytes.try_into().ok());
+        let Some(bytes) = bytes else { return false };
+        let Some((said, told)) = bytes.split_first_chunk::<SAID>() else { return false };
+        let Ok(told) = <[u8; MAC]>::try_from(told) else { return false };
+        let until = i64::from_be_bytes(*said);
+        let is_ours =
+            self.keyring.all().any(|key| mac(key, user_id, until) == blake3::Hash::from(told));
+        is_ours && now.timestamp_micros() < until && zero_bits(done) >= self.bits
+    }
+}
+
+fn zero_bits(done: &WorkDone) -> u32 {
+    let hash = Sha256::new().chain_update(&done.challenge).chain_update(&done.nonce).finalize();
+    let mut bits = 0;
+    for byte in hash {
+        bits += byte.leading_zeros();
+        if byte != 0 {
+            break;
+        }
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Secret;
+
+    fn work(bits: u32) -> HashWork {
+        HashWork::new(Keyring::new(&Secret::random(), &[]), bits)
+    }
+
+    fn user(n: u128) -> UserId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn now() -> Timestamp {
+        "2026-05-01T10:00:00Z".parse().unwrap()
+    }
+
+    /// Tries nonces until one has at least, or less than, `bits` zero bits.
+    fn search(challenge: &str, bits: u32, wanted: bool) -> WorkDone {
+        (0_u64..)
+            .map(|n| WorkDone { challenge: challenge.to_owned(), nonce: n.to_string() })
+            .find(|done| (zero_bits(done) >= bits) == wanted)
+            .unwrap()
+    }
+
+    #[test]
+    fn work_that_was_done_is_taken_and_too_little_is_not() {
+        let work = work(10);
+        let demand = work.demand(user(1), now()).unwrap();
+        assert_eq!(demand.bits, 10);
+        assert!(work.is_done(user(1), &search(&demand.challenge, 10, true), now()));
+        assert!(!work.is_done(user(1), &search(&demand.challenge, 10, false), now()));
+    }
+
+    #[test]
+    fn work_is_one_users_for_some_minutes() {
+        let work = work(6);
+        let demand = work.demand(user(1), now()).unwrap();
+        let done = search(&demand.challenge, 6, true);
+        assert!(!work.is_done(user(2), &done, now()));
+        assert!(!work.is_done(user(1), &done, now() + GOOD_FOR));
+    }
+
+    #[test]
+    fn a_challenge_of_ones_own_making_is_not_taken() {
+        let (ours, theirs) = (work(4), work(4));
+        let demand = theirs.demand(user(1), now()).unwrap();
+        assert!(!ours.is_done(user(1), &search(&demand.challenge, 4, true), now()));
+        for challenge in ["", "?", &"A".repeat(54), "김미나"] {
+            assert!(!ours.is_done(user(1), &search(challenge, 4, true), now()), "{challenge}");
+        }
+        let demand = ours.demand(user(1), now()).unwrap();
+        let endless = WorkDone { challenge: demand.challenge, nonce: "7".repeat(65) };
+        assert!(!ours.is_done(user(1), &endless, now()));
+    }
+
+    #[test]
+    fn where_no_work_is_demanded_none_has_to_be_done() {
+        assert_eq!(work(0).demand(user(1), now()), None);
+    }
+
+    #[test]
+    fn zero_bits_are_counted_from_the_first_bit_on() {
+        // printf 'ab' | sha256sum begins with fb.
+        let bits =
+            |text: &str| zero_bits(&WorkDone { challenge: text.to_owned(), nonce: String::new() });
+        assert_eq!(bits("ab"), 0);
+        let found = (0..100_000).map(|n| format!("a{n}")).find(|text| bits(text) >= 8).unwrap();
+        assert_eq!(Sha256::digest(&found)[0], 0);
+    }
+}

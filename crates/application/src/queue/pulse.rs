@@ -1,0 +1,177 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::ids::RoomId;
+use domain::ports::{Admitted, Catalogue, Clock, Lines, Stock, Unavailable};
+use domain::waiting_room::WaitingRoom;
+
+/// What is the same for everybody in a room, as of a moment ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// The room.
+    pub room: WaitingRoom,
+    /// What it has to sell; none for the site-wide room.
+    pub stock: Option<Stock>,
+    /// How many were let in lately.
+    pub admitted: Admitted,
+}
+
+/// After how long without a question a room's pulse is not felt any more.
+const FELT_FOR: TimeDelta = TimeDelta::seconds(60);
+
+/// The pulse of every room that somebody asks about. The first question is answered from the store,
+/// all others from memory; [`RoomPulses::feel`] keeps it fresh.
+pub struct RoomPulses {
+    lines: Arc<dyn Lines>,
+    catalogue: Arc<dyn Catalogue>,
+    clock: Arc<dyn Clock>,
+    rooms: RwLock<HashMap<RoomId, Arc<Felt>>>,
+}
+
+#[derive(Default)]
+struct Felt {
+    last: Mutex<Option<Arc<Pulse>>>,
+    asked_at_micros: AtomicI64,
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Felt {
+    fn last(&self) -> Option<Arc<Pulse>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl RoomPulses {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        lines: Arc<dyn Lines>,
+        catalogue: Arc<dyn Catalogue>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { lines, catalogue, clock, rooms: RwLock::default() }
+    }
+
+    /// The room's pulse, if it was felt before.
+    #[must_use]
+    pub fn known(&self, id: RoomId, now: Timestamp) -> Option<Arc<Pulse>> {
+        let felt = Arc::clone(self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&id)?);
+        felt.asked_at_micros.store(now.timestamp_micros(), Ordering::Relaxed);
+        felt.last()
+    }
+
+    /// The room's pulse; none without such a room.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it was never felt and the store does not answer.
+    pub async fn pulse(&self, id: RoomId) -> Result<Option<Arc<Pulse>>, Unavailable> {
+        let now = self.clock.now();
+        if let Some(known) = self.known(id, now) {
+            return Ok(Some(known));
+        }
+        let felt = {
+            let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(rooms.entry(id).or_default())
+        };
+        felt.asked_at_micros.store(now.timestamp_micros(), Ordering::Relaxed);
+        let reading = felt.reading.lock().await;
+        if felt.last().is_none() {
+            let read = self.read(id).await?.map(Arc::new);
+            *felt.last.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        }
+        drop(reading);
+        Ok(felt.last())
+    }
+
+    /// Feels the pulse of every room that was asked about lately, and forgets the others. Returns
+    /// what it found.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer; then what was found before stays.
+    pub async fn feel(&self) -> Result<Vec<Arc<Pulse>>, Unavailable> {
+        let asked_since = (self.clock.now() - FELT_FOR).timestamp_micros();
+        let rooms: Vec<_> = {
+            let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+            rooms.retain(|_, felt| felt.asked_at_micros.load(Ordering::Relaxed) >= asked_since);
+            rooms.iter().map(|(id, felt)| (*id, Arc::clone(felt))).collect()
+        };
+        let mut found = Vec::new();
+        for (id, felt) in rooms {
+            let read = self.read(id).await?.map(Arc::new);
+            found.extend(read.clone());
+            *felt.last.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        }
+        Ok(found)
+    }
+
+    async fn read(&self, id: RoomId) -> Result<Option<Pulse>, Unavailable> {
+        let now = self.clock.now();
+        let Some(room) = self.lines.room(id).await? else { return Ok(None) };
+        let stock = match id {
+            RoomId::SITE => None,
+            id => Some(self.catalogue.stock(id, now).await?),
+        };
+        let admitted = self.lines.admitted(id, now).await?;
+        Ok(Some(Pulse { room, stock, admitted }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::{MockCatalogue, MockLines};
+
+    use super::*;
+    use crate::testing::*;
+
+    fn pulses(lines: MockLines) -> RoomPulses {
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_stock().returning(|_, _| Ok(Stock::default()));
+        RoomPulses::new(Arc::new(lines), Arc::new(catalogue), clock())
+    }
+
+    /// Lines that are read `times` times.
+    fn read(times: usize) -> MockLines {
+        let mut lines = MockLines::new();
+        lines.expect_room().times(times).returning(|_| Ok(Some(room())));
+        lines.expect_admitted().times(times).returning(|_, _| Ok(Admitted::default()));
+        lines
+    }
+
+    #[tokio::test]
+    async fn a_room_is_read_once_until_it_is_felt_again() {
+        let pulses = pulses(read(2));
+        assert_eq!(pulses.known(other_room(), now()), None);
+        for _ in 0..3 {
+            assert!(pulses.pulse(other_room()).await.unwrap().is_some());
+        }
+        assert_eq!(pulses.feel().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_nobody_asks_about_is_forgotten() {
+        let pulses = pulses(read(1));
+        pulses.pulse(RoomId::SITE).await.unwrap();
+        let _ = pulses.known(RoomId::SITE, now() - FELT_FOR - seconds(1));
+        assert!(pulses.feel().await.unwrap().is_empty());
+        assert_eq!(pulses.known(RoomId::SITE, now()), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_takes_nothing_back() {
+        let mut lines = MockLines::new();
+        let mut answers = 1;
+        lines.expect_room().returning(move |_| {
+            answers -= 1;
+            let away = domain::ports::Unavailable::because("away");
+            if answers == 0 { Ok(Some(room())) } else { Err(away) }
+        });
+        lines.expect_admitted().returning(|_, _| Ok(Admitted::default()));
+        let pulses = pulses(lines);
+        pulses.pulse(RoomId::SITE).await.unwrap();
+        assert!(pulses.feel().await.is_err());
+        assert!(pulses.known(RoomId::SITE, now()).is_some());
+    }
+}
