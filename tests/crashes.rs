@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::{Caller, Installation, Theatre, text};
+use crate::harness::{Caller, Installation, Theatre, room_path, text};
 
 /// What one client was told that it did.
 #[derive(Default)]
@@ -156,9 +156,7 @@ async fn an_outage_drops_nobody_and_takes_no_time_from_who_is_inside() {
     let installation = Installation::new().with("SECRET", "the same secret before and after it");
     let theatre = Theatre::open_in(installation, 1, 1).await;
     let Theatre { installation, server, operator, concert } = theatre;
-    let rooms = operator.get("/api/admin/rooms").await.expect(200);
-    let room = rooms["rooms"].as_array().unwrap().iter().find(|r| r["concert_id"] == *concert.id);
-    let path = format!("/api/admin/rooms/{}", text(room.unwrap(), "room_id"));
+    let path = room_path(&operator, &concert.id).await;
     operator
         .patch(&path, json!({ "active_ttl_seconds": 6, "idle_ttl_seconds": 3 }))
         .await

@@ -10,7 +10,10 @@
 
 mod contract;
 mod crashes;
+mod guarding;
 mod harness;
+mod line;
+mod lobby;
 mod postgres;
 mod privacy;
 mod races;

@@ -11,7 +11,10 @@
 mod contract;
 mod crashes;
 mod file;
+mod guarding;
 mod harness;
+mod line;
+mod lobby;
 mod privacy;
 mod races;
 mod running;

@@ -99,12 +99,8 @@ async fn a_seat_whose_hold_is_over_is_the_next_ones_with_every_sweeper_asleep() 
 async fn who_stays_too_long_and_who_is_silent_too_long_is_out() {
     let short = Installation::new().with("SWEEP_INTERVAL_MS", 100);
     let theatre = Theatre::open_in(short, 1, 1).await;
-    let rooms = theatre.operator.get("/api/admin/rooms").await.expect(200);
-    let of_concert = |room: &&serde_json::Value| room["concert_id"] == *theatre.concert.id;
-    let room = rooms["rooms"].as_array().unwrap().iter().find(of_concert).unwrap();
-    let path = format!("/api/admin/rooms/{}", text(room, "room_id"));
     let change = json!({ "active_ttl_seconds": 8, "idle_ttl_seconds": 4 });
-    theatre.operator.patch(&path, change).await.expect(200);
+    theatre.change_room(change).await.expect(200);
 
     let concert = Some(theatre.concert.id.as_str());
     let (inside, place) = theatre.server.user("inside").await.join(concert).await;

@@ -20,7 +20,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Somebody without a token.
-    pub(super) fn at_server(address: &str) -> Self {
+    pub(crate) fn at_server(address: &str) -> Self {
         Self { client: Client::new(), address: address.to_owned(), token: None, key: None }
     }
 

@@ -2,7 +2,7 @@
 
 mod caller;
 
-pub(crate) use caller::{Caller, text};
+pub(crate) use caller::{Answer, Caller, text};
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -226,8 +226,10 @@ pub(crate) fn new_show(seats: u32) -> Value {
     json!({ "starts_at": "2035-05-01T11:00:00Z", "sections": [section] })
 }
 
-/// Enters a concert with a room of its own and a show.
+/// Enters a concert with a room of its own and a show, and looks at the seats, where the room is
+/// open.
 pub(crate) async fn enter(operator: &Caller, room: Value, seats: u32) -> Concert {
+    let opens_later = !room["opens_at"].is_null();
     let mut details = new_concert();
     details["room"] = room;
     let concert = operator.post("/api/admin/concerts", details).await.expect(201);
@@ -236,6 +238,9 @@ pub(crate) async fn enter(operator: &Caller, room: Value, seats: u32) -> Concert
     let show = operator.post(&path, new_show(seats)).await.expect(201);
     let (show, date) = (text(&show, "show_id"), text(&show, "date"));
 
+    if opens_later {
+        return Concert { id, show, date, seats: Vec::new() };
+    }
     let (looker, _) = operator.join(Some(&id)).await;
     let seats = match looker.get(&format!("/api/shows/{show}/seats")).await {
         map if map.status == 200 => {
@@ -246,6 +251,14 @@ pub(crate) async fn enter(operator: &Caller, room: Value, seats: u32) -> Concert
     };
     looker.delete("/api/queue_tokens/current").await.expect(204);
     Concert { id, show, date, seats }
+}
+
+/// The path of a concert's own room, for its operator.
+pub(crate) async fn room_path(operator: &Caller, concert: &str) -> String {
+    let rooms = operator.get("/api/admin/rooms").await.expect(200);
+    let mut rooms = rooms["rooms"].as_array().unwrap().iter();
+    let room = rooms.find(|room| room["concert_id"] == concert).unwrap();
+    format!("/api/admin/rooms/{}", text(room, "room_id"))
 }
 
 /// A running server with an operator and a concert behind a room of `capacity`.
@@ -278,6 +291,16 @@ impl Theatre {
             user.charge(cash).await;
         }
         queue
+    }
+
+    /// Changes the policy of the concert's room.
+    pub(crate) async fn change_room(&self, change: Value) -> Answer {
+        self.operator.patch(&room_path(&self.operator, &self.concert.id).await, change).await
+    }
+
+    /// The concert's room as its operator sees it.
+    pub(crate) async fn room(&self) -> Value {
+        self.operator.get(&room_path(&self.operator, &self.concert.id).await).await.expect(200)
     }
 
     pub(crate) fn seat(&self, n: usize) -> &str {

@@ -2,6 +2,7 @@
 
 mod away;
 mod client;
+mod crowd;
 mod faults;
 mod many_servers;
 mod proxy;

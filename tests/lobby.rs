@@ -1,0 +1,162 @@
+//! Rooms that open at a time: the lobby before it, and the draw that anyone can check.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Caller, Installation, Theatre, room_path, text};
+use crate::running::said;
+
+/// A theatre for one whose room opens in so many seconds.
+async fn opening_in(seconds: i64) -> (Theatre, String) {
+    let theatre = Theatre::open_in(Installation::new(), 0, 1).await;
+    let Theatre { operator, server, .. } = &theatre;
+    let opens_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
+    let room = json!({ "capacity": 1, "opens_at": opens_at });
+    let concert = crate::harness::enter(operator, room, 3).await;
+    let path = room_path(operator, &concert.id).await.replace("admin/", "") + "/draw";
+    let published = server.anyone().get(&path).await.expect(200);
+    assert_eq!((&published["seed"], &published["drawn_at"]), (&Value::Null, &Value::Null));
+    (Theatre { concert, ..theatre }, path)
+}
+
+async fn until_drawn(anyone: &Caller, path: &str) -> Value {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let draw = anyone.get(path).await.expect(200);
+        if draw["drawn_at"].is_string() {
+            return draw;
+        }
+        assert!(Instant::now() < end, "not drawn: {draw}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyone_can_check() {
+    let (theatre, draw_path) = opening_in(4).await;
+    let anyone = theatre.server.anyone();
+    let promised = text(&anyone.get(&draw_path).await.expect(200), "seed_sha256");
+    let concert = Some(theatre.concert.id.as_str());
+    let mut lobby = Vec::new();
+    for n in 0..12 {
+        let user = theatre.server.user(&format!("early{n}")).await;
+        let (place, told) = user.join(concert).await;
+        assert_eq!((&told["state"], &told["status"]), (&"waiting".into(), &"issued".into()));
+        assert_eq!((&told["number"], &told["position"]), (&Value::Null, &Value::Null));
+        assert_eq!(told["eta_seconds"], Value::Null);
+        let (_, again) = user.join(concert).await;
+        assert_eq!((&again["status"], &again["token"]), (&"existing".into(), &told["token"]));
+        lobby.push((place, text(&told, "token_id")));
+    }
+    let seats = format!("/api/shows/{}/seats", theatre.concert.show);
+    let refused = lobby[0].0.get(&seats).await.refused(403, "not_admitted");
+    assert_eq!(refused["position"], Value::Null);
+    // One leaves, whose lot is drawn all the same.
+    lobby[3].0.delete("/api/queue_tokens/current").await.expect(204);
+    let too_late = json!({ "opens_at": "2035-01-01T00:00:00Z" });
+
+    let draw = until_drawn(&anyone, &draw_path).await;
+    theatre.change_room(too_late).await.refused(400, "invalid_request");
+    let order: Vec<_> = draw["token_ids"].as_array().unwrap().iter().collect();
+    assert_eq!((&draw["count"], order.len()), (&12.into(), 12));
+    assert_eq!(text(&draw, "seed_sha256"), promised);
+    let (late, told) = theatre.server.user("late").await.join(concert).await;
+    assert_eq!(told["number"], 13);
+
+    let mut numbers = BTreeSet::new();
+    for (n, (place, id)) in lobby.iter().enumerate() {
+        let ticket = place.get("/api/queue_tokens/current").await.expect(200);
+        let number = ticket["number"].as_u64().unwrap();
+        assert!(numbers.insert(number));
+        assert_eq!(*order[usize::try_from(number - 1).unwrap()], **id);
+        assert_eq!(ticket["state"] == "expired", n == 3, "{ticket}");
+    }
+    // Let in strictly by number, the one who came after the opening last.
+    let mut by_number: Vec<_> = order
+        .iter()
+        .filter_map(|id| lobby.iter().find(|(_, other)| **id == **other))
+        .filter(|(_, id)| *id != lobby[3].1)
+        .map(|(place, _)| place)
+        .collect();
+    by_number.push(&late);
+    for place in by_number {
+        place.until("active").await;
+        place.delete("/api/queue_tokens/current").await.expect(204);
+    }
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
+    let (theatre, draw_path) = opening_in(2).await;
+    for n in 0..5 {
+        let user = theatre.server.user(&format!("early{n}")).await;
+        user.join(Some(&theatre.concert.id)).await;
+    }
+    let draw = until_drawn(&theatre.server.anyone(), &draw_path).await;
+    let Theatre { installation, server, .. } = theatre;
+    server.kill();
+    let verify = |draw: &Value, more: &[&str]| {
+        let args = [&["verify-draw", "-"], more].concat();
+        let output = installation.run(&args, &draw.to_string());
+        (output.status.success(), said(&output).0)
+    };
+    let hash = text(&draw, "seed_sha256");
+    let (fair, said) = verify(&draw, &["--seed-sha256", &hash]);
+    assert!(fair && said.contains("the draw of 5 follows from its seed"), "{said}");
+    let mut swapped = draw.clone();
+    swapped["token_ids"].as_array_mut().unwrap().swap(0, 1);
+    let mut reseeded = draw.clone();
+    reseeded["seed"] = "11".repeat(32).into();
+    let mut shortened = draw.clone();
+    shortened["token_ids"].as_array_mut().unwrap().pop();
+    for forged in [swapped, reseeded, shortened] {
+        let (fair, said) = verify(&forged, &[]);
+        assert!(!fair && said.contains("NOT a fair draw"), "{said}");
+    }
+    assert!(!verify(&draw, &["--seed-sha256", &"0".repeat(64)]).0);
+    let garbage = installation.run(&["verify-draw", "-"], "<html>");
+    assert!(!garbage.status.success());
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_before_the_opening_draws_when_it_is_back() {
+    let (theatre, draw_path) = opening_in(3).await;
+    let Theatre { installation, server, operator, concert } = theatre;
+    let mut lobby = Vec::new();
+    for n in 0..3 {
+        lobby.push(server.user(&format!("early{n}")).await.join(Some(&concert.id)).await);
+    }
+    server.kill();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let server = installation.start();
+    until_drawn(&server.anyone(), &draw_path).await;
+    let mut positions = BTreeSet::new();
+    for (place, told) in lobby {
+        let ticket = place.at(&server).get("/api/queue_tokens/current").await.expect(200);
+        assert_eq!(ticket["token_id"], told["token_id"]);
+        positions.insert(ticket["number"].as_u64().unwrap());
+    }
+    assert!(positions.into_iter().eq(1..=3));
+    assert_eq!(operator.at(&server).get(&draw_path).await.expect(200)["count"], 3);
+    installation.assert_sound();
+}
+
+#[tokio::test]
+async fn an_operator_moves_the_opening_while_nobody_has_a_number() {
+    let (theatre, draw_path) = opening_in(3_600).await;
+    let concert = Some(theatre.concert.id.as_str());
+    let (early, told) = theatre.server.user("early").await.join(concert).await;
+    assert!(told["poll_after_seconds"].as_u64().unwrap() > 20, "it is an hour away");
+    let room = theatre.room().await;
+    assert_eq!((&room["waiting_count"], &room["drawn_at"]), (&1.into(), &Value::Null));
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
+    until_drawn(&theatre.server.anyone(), &draw_path).await;
+    assert_eq!(early.until("active").await["number"], 1);
+    theatre.server.anyone().get("/api/rooms/nowhere/draw").await.refused(404, "not_found");
+    let nowhere = format!("/api/rooms/{}/draw", uuid::Uuid::now_v7());
+    theatre.server.anyone().get(&nowhere).await.refused(404, "not_found");
+    theatre.installation.assert_sound();
+}
