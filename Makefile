@@ -1,6 +1,6 @@
 # Everything there is to do here. Needs a Rust toolchain and a C compiler; the tests, PostgreSQL too.
 
-.PHONY: help run test test-faults check bench
+.PHONY: help run test test-faults test-crowd check bench bench-queue
 
 help: ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,4 +27,14 @@ check: ## Format, lints, documentation, licences
 bench: ## Measures beside hand-written SQL, and writes docs/benchmarks.md
 	@tests/prepare
 	cargo build --locked --release --package server --package bench
-	target/release/bench target/release/stagedoor docs/benchmarks.md
+	target/release/bench target/release/stagedoor docs/benchmarks.md sale
+
+bench-queue: ## Measures the waiting room with up to a million in line, and writes docs/benchmarks.md
+	@tests/prepare
+	cargo build --locked --release --package server --package bench
+	target/release/bench target/release/stagedoor docs/benchmarks.md queue
+
+test-crowd: ## A hundred thousand people before a small door, on three servers
+	@tests/prepare
+	STAGEDOOR_CROWD=$${STAGEDOOR_CROWD:-100000} STAGEDOOR_CROWD_CAPACITY=500 STAGEDOOR_CROWD_SECONDS=60 \
+		cargo test --locked --release --package server --test on_postgres crowd -- --nocapture

@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
         ],
     ),
-    ("bench", &["throw-away-postgres"]),
+    ("bench", &["adapter-auth", "domain", "throw-away-postgres"]),
 ];
 
 #[test]

@@ -10,6 +10,15 @@ use bytes::Bytes;
 /// Starts it with a compressed body of that size at `/body` and a tiny JSON at `/tiny`; returns its
 /// address. It ends with the process.
 pub(crate) fn start(body: Bytes, workers: usize) -> Result<String> {
+    start_with(body, Some("gzip"), workers)
+}
+
+/// Starts it with that JSON at `/body`.
+pub(crate) fn start_with_json(body: Bytes, workers: usize) -> Result<String> {
+    start_with(body, None, workers)
+}
+
+fn start_with(body: Bytes, encoding: Option<&'static str>, workers: usize) -> Result<String> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
@@ -21,10 +30,12 @@ pub(crate) fn start(body: Bytes, workers: usize) -> Result<String> {
                 let large = move || {
                     let body = body.clone();
                     async move {
-                        HttpResponse::Ok()
-                            .insert_header((CONTENT_TYPE, "application/json"))
-                            .insert_header((CONTENT_ENCODING, "gzip"))
-                            .body(body)
+                        let mut answer = HttpResponse::Ok();
+                        answer.insert_header((CONTENT_TYPE, "application/json"));
+                        if let Some(encoding) = encoding {
+                            answer.insert_header((CONTENT_ENCODING, encoding));
+                        }
+                        answer.body(body)
                     }
                 };
                 App::new().route("/tiny", web::get().to(tiny)).route("/body", web::get().to(large))

@@ -29,6 +29,10 @@ impl Shot {
         Self::new(Method::POST, path, token, body)
     }
 
+    pub(crate) fn delete(path: &str, token: &str) -> Self {
+        Self::new(Method::DELETE, path, token, Bytes::new())
+    }
+
     fn new(method: Method, path: &str, token: &str, body: Bytes) -> Self {
         let (path, token) = (path.to_owned(), token.to_owned());
         Self { method, path, token, headers: Vec::new(), body }

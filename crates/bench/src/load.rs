@@ -110,19 +110,34 @@ pub(crate) async fn repeat(
     status: u16,
     lasting: Duration,
 ) -> Result<f64> {
-    let shot = Arc::new(shot);
+    repeat_any(address, clients, Arc::new(vec![shot]), status, lasting).await
+}
+
+/// Has `clients` send these requests over and over for so long; returns how many were answered a
+/// second.
+pub(crate) async fn repeat_any(
+    address: &str,
+    clients: usize,
+    shots: Arc<Vec<Shot>>,
+    status: u16,
+    lasting: Duration,
+) -> Result<f64> {
     let mut callers = Vec::with_capacity(clients);
     for _ in 0..clients {
         callers.push(Caller::connect(address).await?);
     }
     let began = Instant::now();
     let mut firing = JoinSet::new();
-    for mut caller in callers {
-        let shot = Arc::clone(&shot);
+    for (first, mut caller) in callers.into_iter().enumerate() {
+        let shots = Arc::clone(&shots);
         firing.spawn(async move {
             let mut count = 0_u32;
-            while began.elapsed() < lasting {
-                let (found, _) = caller.send(&shot).await.context("no answer")?;
+            let share = shots.len() / clients;
+            for shot in shots.iter().cycle().skip(first * share) {
+                if began.elapsed() >= lasting {
+                    break;
+                }
+                let (found, _) = caller.send(shot).await.context("no answer")?;
                 ensure!(found == status, "{} was answered {found}", shot.path);
                 count += 1;
             }

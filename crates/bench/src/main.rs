@@ -1,174 +1,73 @@
 //! Measures the product beside what one would write by hand, all in one run and taken in turn, and
-//! writes what came out to a file.
+//! writes what came out into a section of a file.
 //!
-//! `bench PATH-OF-STAGEDOOR FILE-FOR-THE-FIGURES`, or, to measure some of it and write nothing,
-//! `bench PATH-OF-STAGEDOOR - PART…` with parts from `PARTS`.
+//! `bench PATH-OF-STAGEDOOR FILE-FOR-THE-FIGURES sale` or `queue`; or, to measure some of it and
+//! write nothing, `bench PATH-OF-STAGEDOOR - sale PART…`.
 
 mod bare;
 mod caller;
 mod load;
+mod process;
+mod queue;
 mod reference;
 mod report;
+mod sale;
 mod theatre;
+mod waiting_line;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use bytes::Bytes;
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use throw_away_postgres::{Cluster, Durability, Postgres};
+use throw_away_postgres::{Cluster, Durability};
 
-use crate::caller::{Caller, Shot};
-use crate::load::{Times, fire_any, repeat};
-use crate::reference::Reference;
-use crate::report::{Figure, Report};
-use crate::theatre::{Plan, Theatre};
+use crate::report::{Report, Section};
 
 /// Each figure is the median of so many turns.
 const TURNS: usize = 3;
-/// What is measured in a turn.
-const PARTS: &[&str] = &["by-hand", "sale-64", "sale-256", "lone", "reads", "embedded"];
-/// How many people come in a turn, with a seat for each.
-const PEOPLE: usize = 16_000;
-const PEOPLE_ONE_BY_ONE: usize = 6_000;
-/// With more, the hand-written way only gets slower.
-const REFERENCE_CLIENTS: usize = 16;
-const LONE_HOLDS: usize = 1_000;
-const SEATS_OF_MAP: usize = 2_000;
-const READS_LAST: Duration = Duration::from_secs(3);
-const READERS: usize = 64;
-const AFTER_ONE_SEAT: usize = 1_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let binary: PathBuf = args.next().context("where is stagedoor?")?.into();
     let figures: PathBuf = args.next().context("where do the figures go?")?.into();
+    let section = match args.next().as_deref() {
+        Some("sale") => Section::Sale,
+        Some("queue") => Section::Queue,
+        _ => bail!("measure what: sale or queue?"),
+    };
     // It is started in a folder of its own, from where a relative path leads nowhere.
     let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
     let cluster = Cluster::start(Durability::Default).map_err(anyhow::Error::msg)?;
     let asked: Vec<String> = args.collect();
-    let parts: Vec<&str> = match &asked[..] {
-        [] => PARTS.to_vec(),
-        some => some.iter().map(String::as_str).collect(),
+    let parts: Vec<&str> = match (&asked[..], section) {
+        ([], Section::Sale) => sale::PARTS.to_vec(),
+        ([], Section::Queue) => queue::PARTS.to_vec(),
+        (some, _) => some.iter().map(String::as_str).collect(),
     };
     let steps = u64::try_from(TURNS * parts.len())?;
     let bar = ProgressBar::new(steps)
         .with_style(ProgressStyle::with_template("{bar:40} {pos} of {len}: {msg}, {eta} left")?);
-    let mut report = Report::default();
-    for _ in 0..TURNS {
+    let (mut report, mut lines) = (Report::default(), queue::Lines::default());
+    for turn in 0..TURNS {
         for part in &parts {
             bar.set_message((*part).to_owned());
-            match *part {
-                "by-hand" => by_hand(&cluster, &binary, &mut report)?,
-                "sale-64" => sale(&cluster, &binary, 64, &mut report).await?,
-                "sale-256" => sale(&cluster, &binary, 256, &mut report).await?,
-                "lone" => lone(&cluster, &binary, &mut report).await?,
-                "reads" => reads(&cluster, &binary, &mut report).await?,
-                "embedded" => embedded(&binary, &mut report).await?,
-                other => bail!("there is no part {other}; there are {PARTS:?}"),
+            match section {
+                Section::Sale => sale::measure(part, &cluster, &binary, &mut report).await?,
+                Section::Queue => {
+                    lines.measure(part, turn, &cluster, &binary, &mut report).await?;
+                }
             }
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    let text = report.write(&cluster.binaries)?;
+    let text = report.write(section, &cluster.binaries)?;
     println!("{text}");
     if figures == Path::new("-") {
         return Ok(());
     }
-    std::fs::write(&figures, text).with_context(|| format!("cannot write {}", figures.display()))
-}
-
-fn plan(binary: &Path, database_url: Option<&str>, group_max: usize, seats: usize) -> Plan {
-    let database_url = database_url.map(str::to_owned);
-    Plan { binary: binary.to_owned(), database_url, group_max, seats }
-}
-
-/// What pgbench gets out of hand-written transactions.
-fn by_hand(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
-    let reference = Reference::open(cluster, binary, PEOPLE, REFERENCE_CLIENTS)?;
-    report.add(Figure::JoinsByHand, reference.join()?.a_second());
-    report.add(Figure::HoldsByHand, reference.hold()?.a_second());
-    report.add(Figure::PaymentsByHand, reference.pay()?.a_second());
-    let lone = Reference::open(cluster, binary, LONE_HOLDS, 1)?;
-    lone_figures(report, &lone.hold()?, Figure::LoneByHandP50, Figure::LoneByHandP99);
-    Ok(())
-}
-
-fn lone_figures(report: &mut Report, times: &Times, p50: Figure, p99: Figure) {
-    report.add(p50, times.percentile(50).as_secs_f64() * 1_000.0);
-    report.add(p99, times.percentile(99).as_secs_f64() * 1_000.0);
-}
-
-/// A whole sale over HTTP: people join, hold, charge and pay.
-async fn sale(cluster: &Cluster, binary: &Path, clients: usize, report: &mut Report) -> Result<()> {
-    let database = cluster.create_database();
-    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, PEOPLE)).await?;
-    let [joins, holds, payments] = match clients {
-        64 => [Figure::Joins64, Figure::Holds64, Figure::Payments64],
-        _ => [Figure::Joins256, Figure::Holds256, Figure::Payments256],
-    };
-    report.add(joins, theatre.join_rush(clients).await?.a_second());
-    theatre.join(clients).await?;
-    report.add(holds, theatre.hold(clients).await?.a_second());
-    theatre.charge(clients).await?;
-    report.add(payments, theatre.pay(clients).await?.a_second());
-    theatre.assert_sound()
-}
-
-/// One client after the other; and then all of them after one seat.
-async fn lone(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
-    let database = cluster.create_database();
-    let people = LONE_HOLDS + AFTER_ONE_SEAT;
-    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, people)).await?;
-    theatre.join(64).await?;
-    let is_held = |status| status == 201;
-    let (took, held) = fire_any(&theatre.address, 1, theatre.holds(0..LONE_HOLDS), is_held).await?;
-    let mut each: Vec<_> = held.iter().map(|held| held.took).collect();
-    each.sort_unstable();
-    let times = Times { took, each };
-    lone_figures(report, &times, Figure::LoneP50, Figure::LoneP99);
-
-    let rush = theatre.all_hold(LONE_HOLDS, LONE_HOLDS..people);
-    let is_answered = |status| status == 201 || status == 409;
-    let (took, answers) = fire_any(&theatre.address, AFTER_ONE_SEAT, rush, is_answered).await?;
-    let won = answers.iter().filter(|answer| answer.status == 201).count();
-    ensure!(won == 1, "{won} got the seat");
-    report.add(Figure::OneSeat, took.as_secs_f64() * 1_000.0);
-    theatre.assert_sound()
-}
-
-/// The seat map of a show with many seats, whole and not modified, beside a bare handler.
-async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
-    let database = cluster.create_database();
-    let mut theatre = Theatre::open(&plan(binary, Some(&database.url), 256, SEATS_OF_MAP)).await?;
-    theatre.join(64).await?;
-    let look = theatre.look()?.with("accept-encoding", "gzip");
-    let answer = Caller::connect(&theatre.address).await?.ask(&look).await?;
-    let etag = answer.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
-    let (_, body) = Caller::connect(&theatre.address).await?.send(&look).await?;
-    let bare = bare::start(Bytes::copy_from_slice(&body), 2)?;
-    let get = |path| Shot::get(path, "nobody");
-    let unmodified = look.clone().with("if-none-match", etag);
-    let body = repeat(&bare, READERS, get("/body"), 200, READS_LAST).await?;
-    report.add(Figure::BareBody, body);
-    let map = repeat(&theatre.address, READERS, look, 200, READS_LAST).await?;
-    report.add(Figure::SeatMaps, map);
-    report.add(Figure::BareTiny, repeat(&bare, READERS, get("/tiny"), 200, READS_LAST).await?);
-    let unmodified = repeat(&theatre.address, READERS, unmodified, 304, READS_LAST).await?;
-    report.add(Figure::SeatMapsUnmodified, unmodified);
-    Ok(())
-}
-
-/// Holds on the embedded store, in groups and one by one.
-async fn embedded(binary: &Path, report: &mut Report) -> Result<()> {
-    for (group_max, figure) in [(1, Figure::EmbeddedOneByOne), (256, Figure::EmbeddedInGroups)] {
-        let mut theatre = Theatre::open(&plan(binary, None, group_max, PEOPLE_ONE_BY_ONE)).await?;
-        theatre.join(256).await?;
-        report.add(figure, theatre.hold(256).await?.a_second());
-        theatre.assert_sound()?;
-    }
-    Ok(())
+    let before = std::fs::read_to_string(&figures).unwrap_or_default();
+    let after = section.put(&text, &before);
+    std::fs::write(&figures, after).with_context(|| format!("cannot write {}", figures.display()))
 }

@@ -16,11 +16,14 @@ CREATE FUNCTION id(kind int, n bigint) RETURNS uuid IMMUTABLE PARALLEL SAFE LANG
     $$ SELECT (lpad(to_hex(kind), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
 INSERT INTO concerts VALUES (id(1, 0), 'rush', 'hall', 'Asia/Seoul', 'KRW', NULL, NULL, 4, NULL, now());
 INSERT INTO shows VALUES (id(2, 0), id(1, 0), now(), current_date, PEOPLE, NULL);
-INSERT INTO waiting_rooms VALUES
-    (id(3, 0), id(1, 0), NULL, 1000000, NULL, 600, 120, false, 0, now(), now());
+INSERT INTO waiting_rooms (id, concert_id, capacity, active_ttl_seconds, idle_ttl_seconds, paused,
+        draw_seed, lobby_count, drawn_count, sold_out, last_number, rate_used_until, created_at)
+    VALUES (id(3, 0), id(1, 0), 1000000, 600, 120, false, decode(repeat('00', 32), 'hex'), 0, 0,
+        false, 0, now(), now());
 INSERT INTO users SELECT id(4, n), n || '@example.com', 'n', 'buyer', NULL, now()
     FROM generate_series(1, PEOPLE) AS n;
-INSERT INTO seats
+INSERT INTO seats (id, show_id, number, section, row, grade, price, version, state, reservation_id,
+        held_until)
     SELECT id(5, n), id(2, 0), 'A-1-' || n, 'A', '1', 'R', 1, 0, 'available', NULL, NULL
     FROM generate_series(1, PEOPLE) AS n;
 INSERT INTO cash_accounts SELECT id(4, n), 1, 1 FROM generate_series(1, PEOPLE) AS n;

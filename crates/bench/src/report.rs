@@ -30,6 +30,61 @@ pub(crate) enum Figure {
     SeatMapsUnmodified,
     EmbeddedOneByOne,
     EmbeddedInGroups,
+    BareTicket,
+    Polls1k,
+    Polls100k,
+    Polls1m,
+    BareTicketLong,
+    Polls1mLong,
+    QueueJoins1k,
+    QueueJoins1m,
+    Start1k,
+    Start1m,
+    BytesWaiting,
+    BytesWaitingMost,
+    BytesStream,
+    BytesStreamMost,
+    FreePlace,
+    FreePlaceMost,
+}
+
+/// A part of the file of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Sale,
+    Queue,
+}
+
+const TITLE: &str = "# Benchmarks\n";
+
+impl Section {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Sale => "## The sale (`make bench`)\n",
+            Self::Queue => "## The waiting room (`make bench-queue`)\n",
+        }
+    }
+
+    const fn lines(self) -> &'static [Line] {
+        match self {
+            Self::Sale => SALE,
+            Self::Queue => QUEUE,
+        }
+    }
+
+    /// The file with `text` as this section.
+    pub(crate) fn put(self, text: &str, file: &str) -> String {
+        let kept = |section: Self| {
+            let (_, rest) = file.split_once(section.heading())?;
+            let end = rest.find("\n## ").unwrap_or(rest.len());
+            Some(format!("{}{}", section.heading(), rest.get(..end)?.trim_end()))
+        };
+        let section = |section: Self| {
+            if section == self { Some(text.trim_end().to_owned()) } else { kept(section) }
+        };
+        let sections = [Self::Sale, Self::Queue].into_iter().filter_map(section);
+        format!("{TITLE}\n{}\n", sections.collect::<Vec<_>>().join("\n\n"))
+    }
 }
 
 /// All turns of all figures.
@@ -41,7 +96,7 @@ pub(crate) struct Report {
 /// A row of the table: what, its figure, what it stands beside, its figure, and the unit.
 type Line = (&'static str, Figure, &'static str, Figure, &'static str);
 
-const LINES: &[Line] = {
+const SALE: &[Line] = {
     use Figure::*;
     const HAND: &str = "hand-written transaction, pgbench -c 16 -M prepared";
     &[
@@ -78,6 +133,53 @@ const LINES: &[Line] = {
     ]
 };
 
+const QUEUE: &[Line] = {
+    use Figure::*;
+    const BARE: &str = "bare handler, same bytes";
+    &[
+        ("polls, 1,000 waiting", Polls1k, BARE, BareTicket, "a second"),
+        ("polls, 100,000 waiting", Polls100k, BARE, BareTicket, "a second"),
+        ("polls, 1,000,000 waiting", Polls1m, BARE, BareTicket, "a second"),
+        ("polls, 1,000,000 waiting", Polls1m, "1,000 waiting", Polls1k, "a second"),
+        (
+            "polls for 45 s, 1,000,000 waiting, signs of life being written",
+            Polls1mLong,
+            BARE,
+            BareTicketLong,
+            "a second",
+        ),
+        ("joins, 1,000,000 waiting", QueueJoins1m, "1,000 waiting", QueueJoins1k, "a second"),
+        (
+            "start until the first ticket is told, 1,000,000 waiting",
+            Start1m,
+            "1,000 waiting",
+            Start1k,
+            "ms",
+        ),
+        (
+            "memory for each of 1,000,000 who wait, each just heard of",
+            BytesWaiting,
+            "at most",
+            BytesWaitingMost,
+            "bytes",
+        ),
+        (
+            "memory for each of 10,000 open streams",
+            BytesStream,
+            "at most",
+            BytesStreamMost,
+            "bytes",
+        ),
+        (
+            "from a place being given up to `active` at the next one's stream",
+            FreePlace,
+            "at most",
+            FreePlaceMost,
+            "ms",
+        ),
+    ]
+};
+
 impl Report {
     pub(crate) fn add(&mut self, figure: Figure, value: f64) {
         self.turns.entry(figure).or_default().push(value);
@@ -96,19 +198,19 @@ impl Report {
     }
 
     /// The table, with what it was measured on.
-    pub(crate) fn write(&self, postgres: &Binaries) -> Result<String> {
-        let mut text = String::from("# Benchmarks\n\n");
+    pub(crate) fn write(&self, section: Section, postgres: &Binaries) -> Result<String> {
+        let mut text = format!("{}\n", section.heading());
         let cores = std::thread::available_parallelism()?;
         writeln!(
             text,
-            "Written by `make bench`. {cores} cores, which the load, the server and PostgreSQL share; {}; \
+            "{cores} cores, which the load, the server and PostgreSQL share; {}; \
              {}; PostgreSQL with its default durability, and nothing else set but its port. Each figure is \
              the median of the turns in brackets, taken in turn in one run; every audit was clean.\n",
             version(Command::new("rustc").arg("--version"))?,
             version(Command::new(postgres.path("postgres")).arg("--version"))?,
         )?;
         text.push_str("| what | figure | beside | figure | ratio |\n|---|---|---|---|---|\n");
-        for (what, figure, beside, reference, unit) in LINES {
+        for (what, figure, beside, reference, unit) in section.lines() {
             let (Some(value), Some(other)) = (self.median(*figure), self.median(*reference)) else {
                 continue;
             };

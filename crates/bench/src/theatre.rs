@@ -1,38 +1,31 @@
 //! A server on an empty store, with a show and people.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::caller::{Caller, Shot};
 use crate::load::{Times, fire};
+use crate::process::{Program, Server};
 
 /// How a theatre is opened.
-#[derive(Clone)]
 pub(crate) struct Plan {
-    /// The program that is measured.
-    pub(crate) binary: PathBuf,
-    /// Where its store is; none: a file of its own.
-    pub(crate) database_url: Option<String>,
+    /// The program that is measured, and its store.
+    pub(crate) program: Program,
     /// How many changes a transaction carries.
     pub(crate) group_max: usize,
     /// How many seats the show has, and how many people come: one for each.
     pub(crate) seats: usize,
 }
 
-/// A running server; killed when dropped.
+/// A running server with a show and people.
 pub(crate) struct Theatre {
+    /// Killed when dropped.
+    _server: Server,
     pub(crate) address: String,
     pub(crate) concert: String,
     pub(crate) show: String,
     plan: Plan,
-    folder: TempDir,
-    process: Child,
     /// Who people are: their access tokens.
     access: Vec<String>,
     /// Their places in line, once they joined.
@@ -41,41 +34,20 @@ pub(crate) struct Theatre {
     reservations: Vec<String>,
 }
 
-impl Drop for Theatre {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 impl Theatre {
     /// Opens with a show, and makes the people who will come.
-    pub(crate) async fn open(plan: &Plan) -> Result<Self> {
-        // Beside the binary, and so on a disk: a store in memory would prove nothing.
-        let beside = plan.binary.parent().context("the binary has no folder")?;
-        let folder = tempfile::tempdir_in(beside)?;
+    pub(crate) async fn open(plan: Plan) -> Result<Self> {
         let operator = ["--email", "op@example.com", "--name", "op", "--role", "admin"];
-        run(plan, &folder, &[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
-        let people = (plan.seats + 1).to_string();
-        let many =
-            ["user", "create-many", "--count", &people, "--prefix", "b", "--tokens", "tokens"];
-        run(plan, &folder, &many, "")?;
-        let access = std::fs::read_to_string(folder.path().join("tokens"))?;
-
-        let group_max = plan.group_max.to_string();
-        let settings = ["serve", "--group-max", &group_max, "--log", "off"];
-        let mut process = command(plan, &folder, &settings).stdout(Stdio::piped()).spawn()?;
-        let said = process.stdout.take().context("no output")?;
-        let listening = |line: String| line.strip_prefix("listening on http://").map(str::to_owned);
-        let address = BufReader::new(said).lines().map_while(Result::ok).find_map(listening);
+        plan.program.run(&[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
+        let access = plan.program.create_people("b", plan.seats + 1)?;
+        let server = plan.program.serve(&["--group-max", &plan.group_max.to_string()])?;
         let mut theatre = Self {
-            address: address.context("the server did not start")?,
+            address: server.address.clone(),
+            _server: server,
             concert: String::new(),
             show: String::new(),
-            plan: plan.clone(),
-            folder,
-            process,
-            access: access.lines().map(str::to_owned).collect(),
+            plan,
+            access,
             queue: Vec::new(),
             seats: Vec::new(),
             reservations: Vec::new(),
@@ -158,7 +130,7 @@ impl Theatre {
 
     /// Has the books audited.
     pub(crate) fn assert_sound(&self) -> Result<()> {
-        run(&self.plan, &self.folder, &["audit"], "").context("the audit is not clean")
+        self.plan.program.run(&["audit"], "").context("the audit is not clean")
     }
 
     async fn enter(&mut self) -> Result<()> {
@@ -198,33 +170,21 @@ impl Theatre {
     }
 }
 
-async fn call(caller: &mut Caller, path: &str, token: &str, body: &Value) -> Result<Value> {
+pub(crate) async fn call(
+    caller: &mut Caller,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Result<Value> {
     let shot = Shot::post(path, token, Bytes::from(body.to_string()));
     let (status, answer) = caller.send(&shot).await?;
     ensure!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&answer));
     Ok(serde_json::from_slice(&answer)?)
 }
 
-fn text(body: &Value, field: &str) -> Result<String> {
+pub(crate) fn text(body: &Value, field: &str) -> Result<String> {
     body.get(field)
         .and_then(Value::as_str)
         .map(str::to_owned)
         .with_context(|| format!("no {field} in {body}"))
-}
-
-fn command(plan: &Plan, folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(&plan.binary);
-    let url = plan.database_url.as_deref().unwrap_or("sqlite:stagedoor.db");
-    command.env_clear().current_dir(folder.path()).args(args);
-    command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
-    command.env("STAGEDOOR_SECRET", "a secret for as long as it is measured");
-    command
-}
-
-fn run(plan: &Plan, folder: &TempDir, args: &[&str], input: &str) -> Result<()> {
-    let mut command = command(plan, folder, args);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-    child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
-    ensure!(child.wait()?.success(), "stagedoor {} failed", args.join(" "));
-    Ok(())
 }

@@ -1,0 +1,93 @@
+//! The program that is measured: run to its end, or serving.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+/// What tokens are signed with as long as it is measured.
+pub(crate) const SECRET: &str = "a secret for as long as it is measured";
+
+/// The program, with a store and a folder of its own.
+pub(crate) struct Program {
+    binary: PathBuf,
+    /// None: a file in the folder.
+    database_url: Option<String>,
+    folder: TempDir,
+}
+
+impl Program {
+    pub(crate) fn new(binary: &Path, database_url: Option<&str>) -> Result<Self> {
+        // Beside the binary, and so on a disk: a store in memory would prove nothing.
+        let beside = binary.parent().context("the binary has no folder")?;
+        let folder = tempfile::tempdir_in(beside)?;
+        let database_url = database_url.map(str::to_owned);
+        Ok(Self { binary: binary.to_owned(), database_url, folder })
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        let url = self.database_url.as_deref().unwrap_or("sqlite:stagedoor.db");
+        command.env_clear().current_dir(self.folder.path()).args(args);
+        command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
+        command.env("STAGEDOOR_SECRET", SECRET);
+        // All clients come from one address.
+        command.args(["--joins-per-address", "0"]);
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, args: &[&str], input: &str) -> Result<()> {
+        let mut command = self.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
+        ensure!(child.wait()?.success(), "stagedoor {} failed", args.join(" "));
+        Ok(())
+    }
+
+    /// Makes people, and returns their access tokens.
+    pub(crate) fn create_people(&self, prefix: &str, count: usize) -> Result<Vec<String>> {
+        let count = count.to_string();
+        let many =
+            ["user", "create-many", "--count", &count, "--prefix", prefix, "--tokens", prefix];
+        self.run(&many, "")?;
+        let tokens = std::fs::read_to_string(self.folder.path().join(prefix))?;
+        Ok(tokens.lines().map(str::to_owned).collect())
+    }
+
+    /// Starts it, and waits until it listens.
+    pub(crate) fn serve(&self, args: &[&str]) -> Result<Server> {
+        let args = [&["serve", "--log", "off"], args].concat();
+        let mut process = self.command(&args).stdout(Stdio::piped()).spawn()?;
+        let said = process.stdout.take().context("no output")?;
+        let listening = |line: String| line.strip_prefix("listening on http://").map(str::to_owned);
+        let address = BufReader::new(said).lines().map_while(Result::ok).find_map(listening);
+        Ok(Server { process, address: address.context("the server did not start")? })
+    }
+}
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// How much memory it has just now, in bytes.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes: f64 =
+            line.context("no VmRSS")?.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kibibytes * 1_024.0)
+    }
+}
