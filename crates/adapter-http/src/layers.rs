@@ -1,7 +1,6 @@
 //! What every request passes through: a name, a log line, a measurement, and headers that keep
 //! browsers from harm.
 
-use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -14,7 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use crate::request_id::{self, X_REQUEST_ID};
-use crate::routes::Pattern;
+use crate::routes::{Route, method_label};
 use crate::shared::Shared;
 
 /// Names the request, answers it, logs and measures it, and sets the headers that every answer has.
@@ -23,46 +22,45 @@ pub(crate) async fn around(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
-    let shared = request.app_data::<web::Data<Shared>>().cloned();
-    let id = request_id::of(&request, || match &shared {
-        Some(shared) => shared.ids.next().to_string(),
-        None => String::new(),
-    });
-    let method = request.method().clone();
-    let path = request.path().to_owned();
-    let mut answer = request_id::within(Rc::clone(&id), next.call(request)).await?;
+    let Some(shared) = request.app_data::<web::Data<Shared>>().cloned() else {
+        return next.call(request).await;
+    };
+    let name = shared.request_names.name(&request);
+    let mut answer = request_id::within(name.clone(), next.call(request)).await?;
 
-    set_headers(answer.headers_mut(), &path);
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        answer.headers_mut().insert(X_REQUEST_ID, id);
-    }
+    let is_docs = answer.request().path().starts_with("/docs/");
+    set_headers(answer.headers_mut(), is_docs);
+    let (method, path) = (answer.request().method(), answer.request().path());
     let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
-    tracing::info!(request_id = %id, %method, path = %path, status, ms = seconds * 1_000.0, "answered");
-    if let Some(shared) = shared {
-        // Asking actix for the pattern would match the path once more.
-        let route = answer.request().app_data::<Pattern>().map_or("(none)", |pattern| pattern.0);
-        shared.metrics.answered(method.as_str(), route, status, seconds);
+    let request_id = name.to_str().unwrap_or_default();
+    tracing::info!(request_id, %method, path, status, ms = seconds * 1_000.0, "answered");
+    // Asking actix for the pattern would match the path once more.
+    match answer.request().app_data::<Route>() {
+        Some(route) => route.answered(&shared.metrics, method, status, seconds),
+        None => shared.metrics.series(method_label(method), "(none)", status).answered(seconds),
     }
+    answer.headers_mut().insert(X_REQUEST_ID, name);
     Ok(answer)
 }
 
-fn set_headers(headers: &mut HeaderMap, path: &str) {
-    let mut default = |name: HeaderName, value: &'static str| {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    };
+fn set_headers(headers: &mut HeaderMap, is_docs: bool) {
     // The browsable documentation brings scripts of its own; nothing else is a page.
-    let policy = if path.starts_with("/docs/") {
+    let policy = if is_docs {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
          frame-ancestors 'none'"
     } else {
         "default-src 'none'; frame-ancestors 'none'"
     };
-    default(CONTENT_SECURITY_POLICY, policy);
-    default(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(X_FRAME_OPTIONS, "DENY");
-    default(REFERRER_POLICY, "no-referrer");
-    default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    default(CACHE_CONTROL, "no-store");
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(CONTENT_SECURITY_POLICY, policy);
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(X_FRAME_OPTIONS, "DENY");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    if is_docs {
+        // What is no page leads nowhere.
+        set(REFERRER_POLICY, "no-referrer");
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }

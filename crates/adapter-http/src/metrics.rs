@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use domain::ids::RoomId;
 use domain::ports::LineWatch;
 use prometheus::{
-    Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder, histogram_opts,
 };
 
 /// The server's own measurements.
@@ -15,6 +16,20 @@ pub struct Metrics {
     people: IntGaugeVec,
     turns: IntCounterVec,
     waited: HistogramVec,
+}
+
+/// Requests of one kind that were answered alike.
+pub(crate) struct Series {
+    requests: IntCounter,
+    seconds: Histogram,
+}
+
+impl Series {
+    /// Notes that one was answered.
+    pub(crate) fn answered(&self, seconds: f64) {
+        self.requests.inc();
+        self.seconds.observe(seconds);
+    }
 }
 
 /// From those who find a free place to those who wait for half a day, in seconds.
@@ -64,10 +79,12 @@ impl Metrics {
         Ok(Self { registry, requests, seconds, people, turns, waited })
     }
 
-    /// Notes that a request was answered.
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
-        self.requests.with_label_values(&[method, route, &status.to_string()]).inc();
-        self.seconds.with_label_values(&[method, route]).observe(seconds);
+    /// Where requests of one kind are noted that are answered alike.
+    pub(crate) fn series(&self, method: &str, route: &str, status: u16) -> Series {
+        Series {
+            requests: self.requests.with_label_values(&[method, route, &status.to_string()]),
+            seconds: self.seconds.with_label_values(&[method, route]),
+        }
     }
 
     /// Notes how many people of one `state` are in a room.

@@ -1,30 +1,52 @@
 //! The name of a request, by which an answer, a log line and a complaint find each other.
 
-use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use uuid::Uuid;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    static CURRENT: Rc<str>;
+    static CURRENT: HeaderValue;
+}
+
+/// Names requests that come without a name: by the server's own, and counted.
+pub(crate) struct RequestNames {
+    server: String,
+    count: AtomicU64,
+}
+
+impl RequestNames {
+    /// Names that begin with those of a server.
+    pub(crate) fn of_server(id: Uuid) -> Self {
+        Self { server: id.simple().to_string(), count: AtomicU64::new(0) }
+    }
+
+    /// The caller's own name for the request, if it is a plain one, or a new one.
+    pub(crate) fn name(&self, request: &ServiceRequest) -> HeaderValue {
+        let given = request.headers().get(X_REQUEST_ID).filter(|given| is_plain(given));
+        given.cloned().unwrap_or_else(|| {
+            let count = self.count.fetch_add(1, Ordering::Relaxed);
+            let name = HeaderValue::try_from(format!("{}-{count}", self.server));
+            name.unwrap_or(HeaderValue::from_static("unnamed"))
+        })
+    }
+}
+
+fn is_plain(name: &HeaderValue) -> bool {
+    let is_plain = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.as_bytes().iter().all(is_plain)
 }
 
 /// The name of the request that is being answered.
 pub(crate) fn current() -> String {
-    CURRENT.try_with(ToString::to_string).unwrap_or_default()
+    let name = CURRENT.try_with(|name| name.to_str().unwrap_or_default().to_owned());
+    name.unwrap_or_default()
 }
 
 /// Answers a request under its name.
-pub(crate) async fn within<T>(id: Rc<str>, answer: impl Future<Output = T>) -> T {
-    CURRENT.scope(id, answer).await
-}
-
-/// The caller's own name for the request, if it is a plain one, or a new one.
-pub(crate) fn of(request: &ServiceRequest, new: impl Fn() -> String) -> Rc<str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let given = request.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
-    let given = given.filter(|id| (1..=64).contains(&id.len()) && id.chars().all(is_plain));
-    given.map_or_else(|| new().into(), Rc::from)
+pub(crate) async fn within<T>(name: HeaderValue, answer: impl Future<Output = T>) -> T {
+    CURRENT.scope(name, answer).await
 }

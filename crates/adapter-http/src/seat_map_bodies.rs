@@ -81,7 +81,7 @@ impl SeatMapBodies {
     /// The body of these seats, written out if nobody asked for this version yet. A large one is
     /// written out beside the event loop.
     pub(crate) async fn body(&self, seats: SeatsOfShow) -> Result<Arc<Body>, Unavailable> {
-        let id = seats.show.id;
+        let id = seats.performance.show.id;
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if let Some(body) = kept.filter(|body| body.version == seats.map.version) {
             return Ok(body);
@@ -112,8 +112,8 @@ fn write(seats: &SeatsOfShow) -> Body {
         status: seat.status(seats.map.as_of),
     };
     let map = SeatMapBody {
-        show_id: seats.show.id.into(),
-        date: seats.show.date,
+        show_id: seats.performance.show.id.into(),
+        date: seats.performance.show.date,
         version: seats.map.version,
         seats: seats.map.seats.iter().map(body).collect(),
     };

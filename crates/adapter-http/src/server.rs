@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::layers;
 use crate::limits::{LimitOptions, Limits};
 use crate::metrics::Metrics;
+use crate::request_id::RequestNames;
 use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
 use crate::shared::Shared;
@@ -45,7 +46,7 @@ pub struct HttpOptions {
     pub address_header: Option<String>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
-    /// Names requests that come without a name.
+    /// Names the server, and requests that come without a name after it.
     pub ids: Arc<dyn Ids>,
 }
 
@@ -75,7 +76,7 @@ impl HttpServer {
         let streams = Streams::new(options.streams_max);
         let shared = web::Data::new(Shared {
             metrics: Arc::clone(&options.metrics),
-            ids: Arc::clone(&options.ids),
+            request_names: RequestNames::of_server(options.ids.next()),
             limits: Limits::new(options.limits, address_header),
             streams: Arc::clone(&streams),
             seat_maps: SeatMapBodies::default(),

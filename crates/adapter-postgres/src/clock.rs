@@ -1,8 +1,8 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use domain::Timestamp;
 use domain::ports::Clock;
 
@@ -15,29 +15,39 @@ pub struct DatabaseClock {
 
 #[derive(Debug)]
 struct Shared {
-    told: Mutex<Told>,
-    /// In microseconds since 1970; the clock never goes back.
+    origin: Instant,
+    /// The database's time at the origin, in microseconds since 1970.
+    at_origin: AtomicI64,
+    /// The latest time that was ever told before the database was last heard; the clock never goes
+    /// back.
     last: AtomicI64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Told {
-    time: Timestamp,
-    heard: Instant,
 }
 
 impl DatabaseClock {
     /// A clock that heard just now that it is `time`.
     pub(crate) fn told(time: Timestamp) -> Self {
-        let told = Mutex::new(Told { time, heard: Instant::now() });
-        Self { shared: Arc::new(Shared { told, last: AtomicI64::new(i64::MIN) }) }
+        let at_origin = AtomicI64::new(time.timestamp_micros());
+        let (origin, last) = (Instant::now(), AtomicI64::new(i64::MIN));
+        Self { shared: Arc::new(Shared { origin, at_origin, last }) }
     }
 
     /// Takes over what the database said just now. Its answer took a while to come, so it is
     /// somewhat later there already: this clock is never ahead of the database's.
     pub(crate) fn hear(&self, time: Timestamp) {
-        let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-        *told = Told { time, heard: Instant::now() };
+        self.shared.last.fetch_max(self.micros(), Ordering::SeqCst);
+        let at_origin = time.timestamp_micros().saturating_sub(self.passed());
+        self.shared.at_origin.store(at_origin, Ordering::SeqCst);
+    }
+
+    /// How long it is since the origin, in microseconds.
+    fn passed(&self) -> i64 {
+        i64::try_from(self.shared.origin.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// Only reads, since everybody asks for the time all the time.
+    fn micros(&self) -> i64 {
+        let now = self.shared.at_origin.load(Ordering::SeqCst).saturating_add(self.passed());
+        now.max(self.shared.last.load(Ordering::SeqCst))
     }
 
     /// The time of a group that the database said to be `time`: later than any before.
@@ -56,12 +66,7 @@ fn at(micros: i64) -> Option<Timestamp> {
 
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
-        let told = *self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = i64::try_from(told.heard.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let now = told.time + TimeDelta::microseconds(passed);
-        let micros = now.timestamp_micros();
-        let last = self.shared.last.fetch_max(micros, Ordering::SeqCst).max(micros);
-        at(last).unwrap_or(now)
+        at(self.micros()).unwrap_or(Timestamp::MAX_UTC)
     }
 }
 

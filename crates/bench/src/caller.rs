@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 pub(crate) struct Shot {
     pub(crate) method: Method,
     pub(crate) path: String,
-    pub(crate) token: String,
+    pub(crate) authorization: HeaderValue,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
 }
@@ -34,8 +34,9 @@ impl Shot {
     }
 
     fn new(method: Method, path: &str, token: &str, body: Bytes) -> Self {
-        let (path, token) = (path.to_owned(), token.to_owned());
-        Self { method, path, token, headers: Vec::new(), body }
+        let authorization = HeaderValue::try_from(format!("Bearer {token}"));
+        let authorization = authorization.unwrap_or(HeaderValue::from_static("Bearer"));
+        Self { method, path: path.to_owned(), authorization, headers: Vec::new(), body }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -72,7 +73,7 @@ impl Caller {
             .method(shot.method.clone())
             .uri(shot.path.as_str())
             .header(HOST, &self.host)
-            .header(AUTHORIZATION, format!("Bearer {}", shot.token));
+            .header(AUTHORIZATION, &shot.authorization);
         for (name, value) in &shot.headers {
             request = request.header(*name, value);
         }

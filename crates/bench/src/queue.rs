@@ -89,7 +89,7 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
     };
     add(start, began.elapsed().as_secs_f64() * 1_000.0);
     if line.length == 1_000 {
-        add(Some(Figure::BareTicket), bare_polls(&body, POLLS_LAST).await?);
+        add(Some(Figure::BareTicket), bare_polls(&body, &shots, POLLS_LAST).await?);
     }
     let polled = repeat_any(&server.address, POLLERS, shots, 200, POLLS_LAST).await?;
     add(polls, polled);
@@ -122,9 +122,11 @@ async fn bytes_waiting(line: &WaitingLine) -> Result<f64> {
     Ok((server.memory()? - before) / f64::from(u32::try_from(line.length)?))
 }
 
-async fn bare_polls(body: &Bytes, lasting: Duration) -> Result<f64> {
+/// The same requests to a handler that has the answer ready.
+async fn bare_polls(body: &Bytes, polls: &[Shot], lasting: Duration) -> Result<f64> {
     let bare = bare::start_with_json(body.clone(), 2)?;
-    repeat(&bare, POLLERS, Shot::get("/body", "nobody"), 200, lasting).await
+    let ask = |poll: &Shot| Shot { path: "/body".to_owned(), ..poll.clone() };
+    repeat_any(&bare, POLLERS, Arc::new(polls.iter().map(ask).collect()), 200, lasting).await
 }
 
 /// Polls for so long that signs of life are written while they go on.
@@ -133,10 +135,11 @@ async fn poll_for_long(line: &WaitingLine, report: &mut Report) -> Result<()> {
     let shots = Arc::new(line.polls(line.length)?);
     let first = shots.first().context("nobody waits")?;
     let (_, body) = Caller::connect(&server.address).await?.send(first).await?;
-    let polled = repeat_any(&server.address, POLLERS, shots, 200, POLLS_LAST_LONG).await?;
+    let polled =
+        repeat_any(&server.address, POLLERS, Arc::clone(&shots), 200, POLLS_LAST_LONG).await?;
     report.add(Figure::Polls1mLong, polled);
     drop(server);
-    report.add(Figure::BareTicketLong, bare_polls(&body, POLLS_LAST_LONG / 5).await?);
+    report.add(Figure::BareTicketLong, bare_polls(&body, &shots, POLLS_LAST_LONG / 5).await?);
     Ok(())
 }
 

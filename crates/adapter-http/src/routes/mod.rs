@@ -12,13 +12,16 @@ mod reservations;
 mod running;
 mod seats;
 
-use actix_web::http::StatusCode;
+use std::cell::RefCell;
+
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
 use actix_web::{HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
 pub(crate) use queue_tokens::TicketBody;
 
+use crate::metrics::{Metrics, Series};
 use crate::problem::Problem;
 
 mod openapi_paths;
@@ -27,75 +30,98 @@ mod openapi_paths;
 pub(crate) fn configure(app: &mut ServiceConfig) {
     let date_seats = "/api/concerts/{concert_id}/dates/{date}/seats";
     let room = "/api/admin/rooms/{room_id}";
-    // Paths are tried in this order, so what is asked for most in a rush comes first.
-    app.service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
-        .service(at("/api/users").route(post().to(accounts::sign_up)))
-        .service(at("/api/sessions").route(post().to(accounts::sign_in)))
-        .service(at("/api/users/me").route(get().to(accounts::show_me)))
-        .service(
-            at("/api/users/balance")
-                .route(get().to(cash::show_balance))
-                .route(post().to(cash::charge)),
-        )
-        .service(at("/api/users/balance/entries").route(get().to(cash::list_entries)))
-        .service(at("/api/queue_tokens").route(post().to(queue_tokens::take_place)))
-        .service(
-            at("/api/queue_tokens/current")
-                .route(get().to(queue_tokens::show_ticket))
-                .route(delete().to(queue_tokens::leave)),
-        )
-        .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
-        .service(at("/api/rooms/{room_id}/draw").route(get().to(draw::show_draw)))
-        .service(at("/api/concerts").route(get().to(concerts::list)))
-        .service(at("/api/concerts/available_dates").route(get().to(concerts::own_dates)))
-        .service(at("/api/concerts/{concert_id}").route(get().to(concerts::show)))
-        .service(at("/api/concerts/{concert_id}/available_dates").route(get().to(concerts::dates)))
-        .service(at("/api/concerts/{date}/seats").route(get().to(seats::of_own_date)))
-        .service(at(date_seats).route(get().to(seats::of_date)))
-        .service(
-            at("/api/reservations")
-                .route(get().to(reservations::list))
-                .route(post().to(reservations::hold)),
-        )
-        .service(
-            at("/api/reservations/{reservation_id}")
-                .route(get().to(reservations::show))
-                .route(delete().to(reservations::cancel)),
-        )
-        .service(
-            at("/api/payments").route(get().to(payments::list)).route(post().to(payments::pay)),
-        )
-        .service(at("/api/payments/{payment_id}").route(get().to(payments::show)))
-        .service(at("/api/payments/{payment_id}/refund").route(post().to(payments::refund)))
-        .service(at("/api/admin/concerts").route(post().to(operator::create_concert)))
-        .service(
-            at("/api/admin/concerts/{concert_id}/shows").route(post().to(operator::create_show)),
-        )
-        .service(at("/api/admin/rooms").route(get().to(operator::list_rooms)))
-        .service(
-            at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)),
-        )
-        .service(at("/livez").route(get().to(running::livez)))
-        .service(at("/readyz").route(get().to(running::readyz)))
-        .service(at("/metrics").route(get().to(running::metrics)))
-        .service(at("/docs").route(get().to(running::docs)))
-        .service(running::browsable_docs())
-        .default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
+    // Paths are tried in this order, so what is asked for most in a rush comes first, and a path
+    // without a parameter, which is quicker to tell, before one with.
+    app.service(
+        at("/api/queue_tokens/current")
+            .route(get().to(queue_tokens::show_ticket))
+            .route(delete().to(queue_tokens::leave)),
+    )
+    .service(at("/api/queue_tokens").route(post().to(queue_tokens::take_place)))
+    .service(
+        at("/api/reservations")
+            .route(get().to(reservations::list))
+            .route(post().to(reservations::hold)),
+    )
+    .service(at("/api/payments").route(get().to(payments::list)).route(post().to(payments::pay)))
+    .service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
+    .service(at("/api/users").route(post().to(accounts::sign_up)))
+    .service(at("/api/sessions").route(post().to(accounts::sign_in)))
+    .service(at("/api/users/me").route(get().to(accounts::show_me)))
+    .service(
+        at("/api/users/balance").route(get().to(cash::show_balance)).route(post().to(cash::charge)),
+    )
+    .service(at("/api/users/balance/entries").route(get().to(cash::list_entries)))
+    .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
+    .service(at("/api/rooms/{room_id}/draw").route(get().to(draw::show_draw)))
+    .service(at("/api/concerts").route(get().to(concerts::list)))
+    .service(at("/api/concerts/available_dates").route(get().to(concerts::own_dates)))
+    .service(at("/api/concerts/{concert_id}").route(get().to(concerts::show)))
+    .service(at("/api/concerts/{concert_id}/available_dates").route(get().to(concerts::dates)))
+    .service(at("/api/concerts/{date}/seats").route(get().to(seats::of_own_date)))
+    .service(at(date_seats).route(get().to(seats::of_date)))
+    .service(
+        at("/api/reservations/{reservation_id}")
+            .route(get().to(reservations::show))
+            .route(delete().to(reservations::cancel)),
+    )
+    .service(at("/api/payments/{payment_id}").route(get().to(payments::show)))
+    .service(at("/api/payments/{payment_id}/refund").route(post().to(payments::refund)))
+    .service(at("/api/admin/concerts").route(post().to(operator::create_concert)))
+    .service(at("/api/admin/concerts/{concert_id}/shows").route(post().to(operator::create_show)))
+    .service(at("/api/admin/rooms").route(get().to(operator::list_rooms)))
+    .service(at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)))
+    .service(at("/livez").route(get().to(running::livez)))
+    .service(at("/readyz").route(get().to(running::readyz)))
+    .service(at("/metrics").route(get().to(running::metrics)))
+    .service(at("/docs").route(get().to(running::docs)))
+    .service(running::browsable_docs())
+    .default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
 }
 
-/// The pattern of the path that a request was for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pattern(pub(crate) &'static str);
+/// The pattern of the path that a request was for, and what one worker measured of it.
+pub(crate) struct Route {
+    pattern: &'static str,
+    series: RefCell<Vec<(&'static str, u16, Series)>>,
+}
+
+impl Route {
+    /// Notes that a request was answered. Looks its series up once, and not for each request.
+    pub(crate) fn answered(&self, metrics: &Metrics, method: &Method, status: u16, seconds: f64) {
+        let (mut all, method) = (self.series.borrow_mut(), method_label(method));
+        let known = all.iter().position(|(of, with, _)| (*of, *with) == (method, status));
+        let at = known.unwrap_or_else(|| {
+            all.push((method, status, metrics.series(method, self.pattern, status)));
+            all.len() - 1
+        });
+        if let Some((.., series)) = all.get(at) {
+            series.answered(seconds);
+        }
+    }
+}
+
+/// A method as metrics name it. Of those that nobody needs there could be any number.
+pub(crate) fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        _ => "(other)",
+    }
+}
 
 /// A path whose other methods are told so.
-fn at(path: &'static str) -> Resource {
-    web::resource(path).app_data(Pattern(path)).default_service(web::to(
-        async |request: HttpRequest| {
-            let detail = format!("{} does not go here", request.method());
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
-        },
-    ))
+fn at(pattern: &'static str) -> Resource {
+    let route = Route { pattern, series: RefCell::default() };
+    web::resource(pattern).app_data(route).default_service(web::to(async |request: HttpRequest| {
+        let detail = format!("{} does not go here", request.method());
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
+    }))
 }
 
 /// An id from a path; what is no id names nothing.

@@ -100,7 +100,7 @@ async fn seats(
 ) -> Result<HttpResponse, Problem> {
     let claims = bearer.queue(app)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
-    let etag = format!("W/\"{}-{}\"", seats.show.id, seats.map.version);
+    let etag = format!("W/\"{}-{}\"", seats.performance.show.id, seats.map.version);
     let known = header(request, IF_NONE_MATCH.as_str()).is_some_and(|tags| names(tags, &etag));
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer

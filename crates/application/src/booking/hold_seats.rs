@@ -1,16 +1,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::concert::Concert;
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ReservationId, SeatId, ShowId};
 use domain::ports::{Clock, Ids, QueueClaims, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
-use domain::show::Show;
 
-use crate::catalogue::{Programme, SeatMaps, ShowChoice, find_show};
+use crate::catalogue::{Performance, Programme, SeatMaps, ShowChoice, find_show};
 use crate::queue::Gate;
 
 /// Somebody who was let in holds seats.
@@ -69,7 +67,7 @@ impl HoldSeats {
         choice: SeatChoice,
         request: Option<IdempotentRequest>,
     ) -> Result<Answered<Reservation>, UpdateError> {
-        let (show, concert, seat_ids) = match self.find(claims, choice).await {
+        let (performance, seat_ids) = match self.find(claims, choice).await {
             Err(UpdateError::Refused(refusal)) => {
                 self.gate.admit_to_anything(claims).await?;
                 return Err(refusal.into());
@@ -80,14 +78,14 @@ impl HoldSeats {
             id: ReservationId::from(self.ids.next()),
             user_id: claims.user_id,
             token_id: claims.token_id,
-            show_id: show.id,
+            show_id: performance.show.id,
             seat_ids,
         };
         let scope = Scope::new()
             .token(ask.token_id)
             .show(ask.show_id)
             .seats(ask.seat_ids.iter().copied())
-            .reserved_by(ask.user_id, concert.id)
+            .reserved_by(ask.user_id, performance.concert.id)
             .kept_answer(request.as_ref().map(|request| request.key.clone()));
         let policy = self.policy;
         let decide = move |records: &mut Records| {
@@ -101,23 +99,23 @@ impl HoldSeats {
         &self,
         claims: &QueueClaims,
         choice: SeatChoice,
-    ) -> Result<(Show, Concert, Vec<SeatId>), UpdateError> {
+    ) -> Result<(Arc<Performance>, Vec<SeatId>), UpdateError> {
         let (choice, seats) = match choice {
             SeatChoice::ByIds { show_id, seat_ids } => (ShowChoice::ById(show_id), Ok(seat_ids)),
             SeatChoice::ByNumbers { show, seat_numbers } => (show, Err(seat_numbers)),
         };
-        let (show, concert) = find_show(&self.programme, claims, choice).await?;
+        let performance = find_show(&self.programme, claims, choice).await?;
         let seat_ids = match seats {
             Ok(seat_ids) => seat_ids,
             Err(numbers) => {
-                let found = self.numbered(show.id, &numbers).await;
+                let found = self.numbered(performance.show.id, &numbers).await;
                 if let Err(UpdateError::Refused(_)) = found {
-                    self.gate.admit(claims, &[show.room(&concert)]).await?;
+                    self.gate.admit(claims, &[performance.room()]).await?;
                 }
                 found?
             }
         };
-        Ok((show, concert, seat_ids))
+        Ok((performance, seat_ids))
     }
 
     /// The seats of these numbers. A seat's number never changes.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
 use domain::concert::Concert;
-use domain::ids::{ConcertId, ShowId};
+use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::ports::{Catalogue, Unavailable};
 use domain::show::Show;
 use lru::LruCache;
@@ -13,7 +13,24 @@ use lru::LruCache;
 /// it, as [`SeatMaps`](super::SeatMaps) does.
 pub struct Programme {
     catalogue: Arc<dyn Catalogue>,
-    shows: Mutex<LruCache<ShowId, (Show, Concert)>>,
+    shows: Mutex<LruCache<ShowId, Arc<Performance>>>,
+}
+
+/// A show and the concert that it is a performance of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Performance {
+    /// The show.
+    pub show: Show,
+    /// Its concert.
+    pub concert: Concert,
+}
+
+impl Performance {
+    /// The room in front of it.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        self.show.room(&self.concert)
+    }
 }
 
 /// How many shows are kept in memory.
@@ -30,12 +47,13 @@ impl Programme {
     ///
     /// # Errors
     /// [`Unavailable`] when it is not in memory and the store does not answer.
-    pub async fn show(&self, id: ShowId) -> Result<Option<(Show, Concert)>, Unavailable> {
+    pub async fn show(&self, id: ShowId) -> Result<Option<Arc<Performance>>, Unavailable> {
         let kept = self.shows.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if kept.is_some() {
             return Ok(kept);
         }
         let found = self.catalogue.show(id).await?;
+        let found = found.map(|(show, concert)| Arc::new(Performance { show, concert }));
         if let Some(found) = found.clone() {
             self.shows.lock().unwrap_or_else(PoisonError::into_inner).put(id, found);
         }
@@ -75,7 +93,8 @@ mod tests {
             .returning(|id| Ok((id == show().id).then(|| (show(), concert()))));
         let programme = Programme::new(Arc::new(catalogue));
         for _ in 0..2 {
-            assert_eq!(programme.show(show().id).await.unwrap(), Some((show(), concert())));
+            let found = programme.show(show().id).await.unwrap().unwrap();
+            assert_eq!((&found.show, &found.concert), (&show(), &concert()));
             assert_eq!(programme.show(unknown()).await.unwrap(), None);
         }
     }

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use domain::concert::Concert;
 use domain::ids::{ConcertId, ShowId};
 use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
-use domain::show::{Show, the_only_one};
+use domain::show::the_only_one;
 
-use super::{Programme, SeatMap, SeatMaps};
+use super::{Performance, Programme, SeatMap, SeatMaps};
 use crate::queue::Gate;
 
 /// Somebody who was let in looks at the seats of a show.
@@ -35,8 +34,8 @@ pub enum ShowChoice {
 /// A show's seats at some moment.
 #[derive(Debug, Clone)]
 pub struct SeatsOfShow {
-    /// The show.
-    pub show: Show,
+    /// The show, with its concert.
+    pub performance: Arc<Performance>,
     /// Its seats.
     pub map: Arc<SeatMap>,
 }
@@ -62,16 +61,16 @@ impl ShowSeatMap {
         choice: ShowChoice,
     ) -> Result<SeatsOfShow, UpdateError> {
         let found = find_show(&self.programme, claims, choice).await;
-        let (show, concert) = match found {
+        let performance = match found {
             Err(UpdateError::Refused(refusal)) => {
                 self.gate.admit_to_anything(claims).await?;
                 return Err(refusal.into());
             }
             found => found?,
         };
-        self.gate.admit(claims, &[show.room(&concert)]).await?;
-        let map = self.seat_maps.of_show(show.id, self.clock.now()).await?;
-        Ok(SeatsOfShow { show, map })
+        self.gate.admit(claims, &[performance.room()]).await?;
+        let map = self.seat_maps.of_show(performance.show.id, self.clock.now()).await?;
+        Ok(SeatsOfShow { performance, map })
     }
 }
 
@@ -84,14 +83,15 @@ pub(crate) async fn find_show(
     programme: &Programme,
     claims: &QueueClaims,
     choice: ShowChoice,
-) -> Result<(Show, Concert), UpdateError> {
+) -> Result<Arc<Performance>, UpdateError> {
     match choice {
         ShowChoice::ById(id) => Ok(programme.show(id).await?.ok_or(Refusal::InvalidShow)?),
         ShowChoice::ByDate { concert_id, date } => {
             let concert_id = concert_id.or(claims.concert_id).ok_or(Refusal::ConcertRequired)?;
             let concert = programme.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
             let shows = programme.shows(concert_id, date).await?;
-            Ok((the_only_one(&shows)?.clone(), concert))
+            let show = the_only_one(&shows)?.clone();
+            Ok(Arc::new(Performance { show, concert }))
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     async fn a_show_can_be_meant_by_its_id_or_by_its_date() {
         for choice in [ShowChoice::ById(show().id), on(show().date)] {
             let seats = ask(active_token(), choice).await.unwrap();
-            assert_eq!((seats.show, seats.map.seats.len()), (show(), 2));
+            assert_eq!((&seats.performance.show, seats.map.seats.len()), (&show(), 2));
         }
     }
 

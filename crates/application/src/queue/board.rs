@@ -72,8 +72,8 @@ impl Board {
     /// Where the token stands at `now`, as far as the board knows it by itself.
     #[must_use]
     pub fn known_place(&self, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {
-        let room = self.known_room(claims.room_id)?;
-        self.place_in(&room, claims, now)
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        self.place_in(rooms.get(&claims.room_id)?, claims, now)
     }
 
     fn place_in(&self, room: &Room, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {

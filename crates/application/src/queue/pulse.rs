@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
@@ -33,14 +33,23 @@ pub struct RoomPulses {
 
 #[derive(Default)]
 struct Felt {
-    last: Mutex<Option<Arc<Pulse>>>,
+    last: RwLock<Option<Arc<Pulse>>>,
     asked_at_micros: AtomicI64,
     reading: tokio::sync::Mutex<()>,
 }
 
 impl Felt {
     fn last(&self) -> Option<Arc<Pulse>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Once a second will do, and lets those who ask at the same time not get into each other's
+    /// way.
+    fn note_question(&self, now: Timestamp) {
+        let (now, before) = (now.timestamp_micros(), &self.asked_at_micros);
+        if now - before.load(Ordering::Relaxed) > 1_000_000 {
+            before.store(now, Ordering::Relaxed);
+        }
     }
 }
 
@@ -55,12 +64,17 @@ impl RoomPulses {
         Self { lines, catalogue, clock, rooms: RwLock::default() }
     }
 
-    /// The room's pulse, if it was felt before.
-    #[must_use]
-    pub fn known(&self, id: RoomId, now: Timestamp) -> Option<Arc<Pulse>> {
-        let felt = Arc::clone(self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&id)?);
-        felt.asked_at_micros.store(now.timestamp_micros(), Ordering::Relaxed);
-        felt.last()
+    /// What `look` sees in the room's pulse, if it was felt before.
+    pub fn with_known<T>(
+        &self,
+        id: RoomId,
+        now: Timestamp,
+        look: impl FnOnce(&Arc<Pulse>) -> T,
+    ) -> Option<T> {
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        let felt = rooms.get(&id)?;
+        felt.note_question(now);
+        felt.last.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
     }
 
     /// The room's pulse; none without such a room.
@@ -69,18 +83,18 @@ impl RoomPulses {
     /// [`Unavailable`] when it was never felt and the store does not answer.
     pub async fn pulse(&self, id: RoomId) -> Result<Option<Arc<Pulse>>, Unavailable> {
         let now = self.clock.now();
-        if let Some(known) = self.known(id, now) {
+        if let Some(known) = self.with_known(id, now, Arc::clone) {
             return Ok(Some(known));
         }
         let felt = {
             let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(rooms.entry(id).or_default())
         };
-        felt.asked_at_micros.store(now.timestamp_micros(), Ordering::Relaxed);
+        felt.note_question(now);
         let reading = felt.reading.lock().await;
         if felt.last().is_none() {
             let read = self.read(id).await?.map(Arc::new);
-            *felt.last.lock().unwrap_or_else(PoisonError::into_inner) = read;
+            *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
         }
         drop(reading);
         Ok(felt.last())
@@ -102,7 +116,7 @@ impl RoomPulses {
         for (id, felt) in rooms {
             let read = self.read(id).await?.map(Arc::new);
             found.extend(read.clone());
-            *felt.last.lock().unwrap_or_else(PoisonError::into_inner) = read;
+            *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
         }
         Ok(found)
     }
@@ -132,6 +146,10 @@ mod tests {
         RoomPulses::new(Arc::new(lines), Arc::new(catalogue), clock())
     }
 
+    fn known(pulses: &RoomPulses, id: RoomId) -> Option<Arc<Pulse>> {
+        pulses.with_known(id, now(), Arc::clone)
+    }
+
     /// Lines that are read `times` times.
     fn read(times: usize) -> MockLines {
         let mut lines = MockLines::new();
@@ -143,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn a_room_is_read_once_until_it_is_felt_again() {
         let pulses = pulses(read(2));
-        assert_eq!(pulses.known(other_room(), now()), None);
+        assert!(known(&pulses, other_room()).is_none());
         for _ in 0..3 {
             assert!(pulses.pulse(other_room()).await.unwrap().is_some());
         }
@@ -154,9 +172,11 @@ mod tests {
     async fn a_room_that_nobody_asks_about_is_forgotten() {
         let pulses = pulses(read(1));
         pulses.pulse(RoomId::SITE).await.unwrap();
-        let _ = pulses.known(RoomId::SITE, now() - FELT_FOR - seconds(1));
+        let felt = Arc::clone(pulses.rooms.read().unwrap().get(&RoomId::SITE).unwrap());
+        let long_ago = now() - FELT_FOR - seconds(1);
+        felt.asked_at_micros.store(long_ago.timestamp_micros(), Ordering::Relaxed);
         assert!(pulses.feel().await.unwrap().is_empty());
-        assert_eq!(pulses.known(RoomId::SITE, now()), None);
+        assert!(known(&pulses, RoomId::SITE).is_none());
     }
 
     #[tokio::test]
@@ -172,6 +192,6 @@ mod tests {
         let pulses = pulses(lines);
         pulses.pulse(RoomId::SITE).await.unwrap();
         assert!(pulses.feel().await.is_err());
-        assert!(pulses.known(RoomId::SITE, now()).is_some());
+        assert!(known(&pulses, RoomId::SITE).is_some());
     }
 }

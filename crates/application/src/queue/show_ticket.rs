@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use domain::Timestamp;
 use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
 use domain::waiting_token::Standing;
@@ -23,11 +24,12 @@ impl ShowTicket {
     /// # Errors
     /// [`Refusal::NotFound`] when the place's record is gone.
     pub async fn execute(&self, claims: &QueueClaims) -> Result<Ticket, UpdateError> {
-        let ticket = match self.desk.known_ticket(claims) {
-            Some(known) => known,
-            None => self.desk.ticket(claims).await?.ok_or(Refusal::NotFound)?,
-        };
-        self.hear(claims, &ticket);
+        if let Some(ticket) = self.at_a_glance(claims) {
+            return Ok(ticket);
+        }
+        // Boxed, so that those who need not ask carry nothing of it.
+        let ticket = Box::pin(self.desk.ticket(claims)).await?.ok_or(Refusal::NotFound)?;
+        self.hear(claims, &ticket, self.clock.now());
         Ok(ticket)
     }
 
@@ -35,14 +37,15 @@ impl ShowTicket {
     /// time, which is a sign of life as well.
     #[must_use]
     pub fn at_a_glance(&self, claims: &QueueClaims) -> Option<Ticket> {
-        let ticket = self.desk.known_ticket(claims)?;
-        self.hear(claims, &ticket);
+        let now = self.clock.now();
+        let ticket = self.desk.known_ticket(claims, now)?;
+        self.hear(claims, &ticket, now);
         Some(ticket)
     }
 
-    fn hear(&self, claims: &QueueClaims, ticket: &Ticket) {
+    fn hear(&self, claims: &QueueClaims, ticket: &Ticket, now: Timestamp) {
         if ticket.standing == Standing::Waiting {
-            self.hearing.note(claims.token_id, self.clock.now());
+            self.hearing.note(claims.token_id, now);
         }
     }
 }

@@ -44,13 +44,11 @@ impl TicketDesk {
         Self { board, pulses, clock }
     }
 
-    /// The ticket of a token, if nobody has to be asked for it.
+    /// The ticket of a token at `now`, if nobody has to be asked for it.
     #[must_use]
-    pub fn known_ticket(&self, claims: &QueueClaims) -> Option<Ticket> {
-        let now = self.clock.now();
+    pub fn known_ticket(&self, claims: &QueueClaims, now: Timestamp) -> Option<Ticket> {
         let place = self.board.known_place(claims, now)?;
-        let pulse = self.pulses.known(claims.room_id, now)?;
-        Some(write(claims, place, &pulse, now))
+        self.pulses.with_known(claims.room_id, now, |pulse| write(claims, place, pulse, now))
     }
 
     /// The ticket of a token; none where its record is gone.
@@ -109,12 +107,12 @@ mod tests {
     #[tokio::test]
     async fn who_waits_sees_a_position_and_an_estimate_and_the_store_is_read_once() {
         let desk = desk(waiting_token());
-        assert_eq!(desk.known_ticket(&claims()), None);
+        assert_eq!(desk.known_ticket(&claims(), now()), None);
         let ticket = desk.ticket(&claims()).await.unwrap().unwrap();
         assert_eq!((ticket.position, ticket.eta_seconds), (Some(30), Some(30)));
         assert_eq!((ticket.number, ticket.seats_left), (Some(100), None));
         for _ in 0..3 {
-            assert_eq!(desk.known_ticket(&claims()), Some(ticket.clone()));
+            assert_eq!(desk.known_ticket(&claims(), now()), Some(ticket.clone()));
         }
     }
 
