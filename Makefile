@@ -25,12 +25,12 @@ check: ## Format, lints, documentation, licences
 	else echo "cargo-deny is not installed: licences and bans are not checked"; fi
 
 bench: ## Measures beside hand-written SQL, and writes docs/benchmarks.md
-	@tests/prepare
+	@tests/prepare wrk
 	cargo build --locked --release --package server --package bench
 	target/release/bench target/release/stagedoor docs/benchmarks.md sale
 
 bench-queue: ## Measures the waiting room with up to a million in line, and writes docs/benchmarks.md
-	@tests/prepare
+	@tests/prepare wrk
 	cargo build --locked --release --package server --package bench
 	target/release/bench target/release/stagedoor docs/benchmarks.md queue
 

@@ -46,8 +46,11 @@ impl QueueTokens for SignedQueueTokens {
     }
 
     fn verify(&self, token: &str) -> Option<QueueClaims> {
-        let bytes: [u8; SAID + MAC] =
-            URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?.try_into().ok()?;
+        let mut bytes = [0; SAID + MAC];
+        let length = URL_SAFE_NO_PAD.decode_slice(token.strip_prefix(PREFIX)?, &mut bytes).ok()?;
+        if length != bytes.len() {
+            return None;
+        }
         let (said, mac) = bytes.split_first_chunk::<SAID>()?;
         let mac: &[u8; MAC] = mac.try_into().ok()?;
         let (key_id, rest) = said.split_first_chunk::<4>()?;

@@ -21,7 +21,9 @@ pub(crate) struct RequestNames {
 impl RequestNames {
     /// Names that begin with those of a server.
     pub(crate) fn of_server(id: Uuid) -> Self {
-        Self { server: id.simple().to_string(), count: AtomicU64::new(0) }
+        // The end of an id is as much as another's as the whole of it is.
+        let (_, end) = id.as_u64_pair();
+        Self { server: format!("{end:016x}-"), count: AtomicU64::new(0) }
     }
 
     /// The caller's own name for the request, if it is a plain one, or a new one.
@@ -29,7 +31,7 @@ impl RequestNames {
         let given = request.headers().get(X_REQUEST_ID).filter(|given| is_plain(given));
         given.cloned().unwrap_or_else(|| {
             let count = self.count.fetch_add(1, Ordering::Relaxed);
-            let name = HeaderValue::try_from(format!("{}-{count}", self.server));
+            let name = HeaderValue::try_from([&self.server, count.to_string().as_str()].concat());
             name.unwrap_or(HeaderValue::from_static("unnamed"))
         })
     }

@@ -161,6 +161,5 @@ impl Follower {
 
 /// A ticket as an event.
 pub(crate) fn event(ticket: &TicketBody) -> Bytes {
-    let data = serde_json::to_string(ticket).unwrap_or_default();
-    Bytes::from(format!("event: ticket\ndata: {data}\n\n"))
+    Bytes::from([b"event: ticket\ndata: ".as_slice(), &ticket.text(), b"\n\n"].concat())
 }

@@ -1,5 +1,7 @@
 //! Many clients who each send one request after the other, until there is none left.
 
+use std::fmt::Write;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -102,51 +104,59 @@ pub(crate) async fn fire_any(
     Ok((began.elapsed(), answered))
 }
 
-/// Has `clients` send the same request for so long; returns how many were answered a second.
-pub(crate) async fn repeat(
-    address: &str,
-    clients: usize,
-    shot: Shot,
-    status: u16,
-    lasting: Duration,
-) -> Result<f64> {
-    repeat_any(address, clients, Arc::new(vec![shot]), status, lasting).await
-}
+/// Goes through the requests over and over.
+const SCRIPT: &str = r#"
+local requests = {}
+function init(args)
+    for line in io.lines(args[1]) do
+        local path, authorization, more = line:match("^(%S+)\t([^\t]*)\t(.*)$")
+        local headers = { Authorization = authorization }
+        for name, value in more:gmatch("([^\t=]+)=([^\t]*)") do headers[name] = value end
+        requests[#requests + 1] = wrk.format("GET", path, headers)
+    end
+end
+local last = 0
+function request()
+    last = last % #requests + 1
+    return requests[last]
+end
+"#;
 
-/// Has `clients` send these requests over and over for so long; returns how many were answered a
-/// second.
-pub(crate) async fn repeat_any(
+/// Has wrk send these requests over and over for so long, from `clients` connections; returns how
+/// many were answered a second, all of them well.
+pub(crate) fn repeat(
     address: &str,
     clients: usize,
-    shots: Arc<Vec<Shot>>,
-    status: u16,
+    shots: &[Shot],
     lasting: Duration,
 ) -> Result<f64> {
-    let mut callers = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        callers.push(Caller::connect(address).await?);
+    let folder = tempfile::tempdir()?;
+    let (script, list) = (folder.path().join("go.lua"), folder.path().join("requests"));
+    std::fs::write(&script, SCRIPT)?;
+    let mut lines = String::new();
+    for shot in shots {
+        let authorization = shot.authorization.to_str()?;
+        let more: Vec<_> =
+            shot.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        writeln!(lines, "{}\t{authorization}\t{}", shot.path, more.join("\t"))?;
     }
-    let began = Instant::now();
-    let mut firing = JoinSet::new();
-    for (first, mut caller) in callers.into_iter().enumerate() {
-        let shots = Arc::clone(&shots);
-        firing.spawn(async move {
-            let mut count = 0_u32;
-            let share = shots.len() / clients;
-            for shot in shots.iter().cycle().skip(first * share) {
-                if began.elapsed() >= lasting {
-                    break;
-                }
-                let (found, _) = caller.send(shot).await.context("no answer")?;
-                ensure!(found == status, "{} was answered {found}", shot.path);
-                count += 1;
-            }
-            anyhow::Ok(count)
-        });
-    }
-    let mut count = 0;
-    while let Some(done) = firing.join_next().await {
-        count += done??;
-    }
-    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+    std::fs::write(&list, lines)?;
+    let threads = std::thread::available_parallelism()?.get().min(clients);
+    let output = Command::new("wrk")
+        .args(["-t", &threads.to_string(), "-c", &clients.to_string()])
+        .args(["-d", &format!("{}s", lasting.as_secs()), "-s"])
+        .arg(&script)
+        .arg(format!("http://{address}"))
+        .arg("--")
+        .arg(&list)
+        .output()
+        .context("wrk cannot be started: is it installed?")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.success() && !said.contains("Non-2xx") && !said.contains("Socket errors"),
+        "wrk: {said} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let rate = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    Ok(rate.context("wrk tells no rate")?.trim().parse()?)
 }

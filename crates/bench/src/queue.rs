@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,7 +14,7 @@ use throw_away_postgres::{Cluster, Postgres};
 
 use crate::bare;
 use crate::caller::{Caller, Shot};
-use crate::load::{fire, repeat, repeat_any};
+use crate::load::{fire, repeat};
 use crate::process::Program;
 use crate::report::{Figure, Report};
 use crate::theatre::{call, text};
@@ -78,7 +77,7 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
         100_000 => [None, Some(Figure::Polls100k), None],
         _ => [Some(Figure::Start1m), Some(Figure::Polls1m), Some(Figure::QueueJoins1m)],
     };
-    let shots = Arc::new(line.polls(POLLED)?);
+    let shots = line.polls(POLLED)?;
     let first = shots.first().context("nobody waits")?;
     let began = Instant::now();
     let server = line.program.serve(&[])?;
@@ -89,9 +88,9 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
     };
     add(start, began.elapsed().as_secs_f64() * 1_000.0);
     if line.length == 1_000 {
-        add(Some(Figure::BareTicket), bare_polls(&body, &shots, POLLS_LAST).await?);
+        add(Some(Figure::BareTicket), bare_polls(&body, &shots, POLLS_LAST)?);
     }
-    let polled = repeat_any(&server.address, POLLERS, shots, 200, POLLS_LAST).await?;
+    let polled = repeat(&server.address, POLLERS, &shots, POLLS_LAST)?;
     add(polls, polled);
     if joins.is_some() {
         let people = line.program.create_people(&format!("turn{turn}-{}", line.length), JOINS)?;
@@ -112,7 +111,7 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
 async fn bytes_waiting(line: &WaitingLine) -> Result<f64> {
     let server = line.program.serve(&[])?;
     // The same work without a line to know: it is the site's room that they wait in.
-    repeat(&server.address, POLLERS, Shot::get("/livez", ""), 200, POLLS_LAST).await?;
+    repeat(&server.address, POLLERS, &[Shot::get("/livez", "nobody")], POLLS_LAST)?;
     let before = server.memory()?;
     for part in line.polls(line.length)?.chunks(100_000) {
         let (_, answered) =
@@ -123,23 +122,22 @@ async fn bytes_waiting(line: &WaitingLine) -> Result<f64> {
 }
 
 /// The same requests to a handler that has the answer ready.
-async fn bare_polls(body: &Bytes, polls: &[Shot], lasting: Duration) -> Result<f64> {
+fn bare_polls(body: &Bytes, polls: &[Shot], lasting: Duration) -> Result<f64> {
     let bare = bare::start_with_json(body.clone(), 2)?;
     let ask = |poll: &Shot| Shot { path: "/body".to_owned(), ..poll.clone() };
-    repeat_any(&bare, POLLERS, Arc::new(polls.iter().map(ask).collect()), 200, lasting).await
+    repeat(&bare, POLLERS, &polls.iter().map(ask).collect::<Vec<_>>(), lasting)
 }
 
 /// Polls for so long that signs of life are written while they go on.
 async fn poll_for_long(line: &WaitingLine, report: &mut Report) -> Result<()> {
     let server = line.program.serve(&[])?;
-    let shots = Arc::new(line.polls(line.length)?);
+    let shots = line.polls(line.length)?;
     let first = shots.first().context("nobody waits")?;
     let (_, body) = Caller::connect(&server.address).await?.send(first).await?;
-    let polled =
-        repeat_any(&server.address, POLLERS, Arc::clone(&shots), 200, POLLS_LAST_LONG).await?;
+    let polled = repeat(&server.address, POLLERS, &shots, POLLS_LAST_LONG)?;
     report.add(Figure::Polls1mLong, polled);
     drop(server);
-    report.add(Figure::BareTicketLong, bare_polls(&body, &shots, POLLS_LAST_LONG / 5).await?);
+    report.add(Figure::BareTicketLong, bare_polls(&body, &shots, POLLS_LAST_LONG / 5)?);
     Ok(())
 }
 
@@ -151,7 +149,7 @@ async fn open_streams(cluster: &Cluster, binary: &Path, report: &mut Report) -> 
     let server = line.program.serve(&["--streams-max", &STREAMS.to_string()])?;
     let polls = line.polls(STREAMS.into())?;
     let first = polls.first().context("nobody waits")?.clone();
-    repeat(&server.address, POLLERS, first, 200, POLLS_LAST).await?;
+    repeat(&server.address, POLLERS, &[first], POLLS_LAST)?;
     let before = server.memory()?;
     let mut open = Vec::new();
     for poll in polls {

@@ -114,14 +114,15 @@ async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<
     let etag = answer.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
     let (_, body) = Caller::connect(&theatre.address).await?.send(&look).await?;
     let bare = bare::start(Bytes::copy_from_slice(&body), 2)?;
-    let get = |path| Shot::get(path, "nobody");
+    // The very same requests, but for the path.
+    let get = |path: &str| Shot { path: path.to_owned(), ..look.clone() };
     let unmodified = look.clone().with("if-none-match", etag);
-    let body = repeat(&bare, READERS, get("/body"), 200, READS_LAST).await?;
+    let body = repeat(&bare, READERS, &[get("/body")], READS_LAST)?;
     report.add(Figure::BareBody, body);
-    let map = repeat(&theatre.address, READERS, look, 200, READS_LAST).await?;
+    let map = repeat(&theatre.address, READERS, std::slice::from_ref(&look), READS_LAST)?;
     report.add(Figure::SeatMaps, map);
-    report.add(Figure::BareTiny, repeat(&bare, READERS, get("/tiny"), 200, READS_LAST).await?);
-    let unmodified = repeat(&theatre.address, READERS, unmodified, 304, READS_LAST).await?;
+    report.add(Figure::BareTiny, repeat(&bare, READERS, &[get("/tiny")], READS_LAST)?);
+    let unmodified = repeat(&theatre.address, READERS, &[unmodified], READS_LAST)?;
     report.add(Figure::SeatMapsUnmodified, unmodified);
     Ok(())
 }
