@@ -163,3 +163,113 @@ impl Follower {
 pub(crate) fn event(ticket: &TicketBody) -> Bytes {
     Bytes::from([b"event: ticket\ndata: ".as_slice(), &ticket.text(), b"\n\n"].concat())
 }
+
+#[cfg(test)]
+mod tests {
+    use application::queue::Ticket;
+    use domain::ids::RoomId;
+    use domain::waiting_token::Standing;
+
+    use super::*;
+
+    fn claims() -> QueueClaims {
+        let id = uuid::Uuid::from_u128(1);
+        QueueClaims {
+            token_id: id.into(),
+            user_id: id.into(),
+            room_id: RoomId::SITE,
+            concert_id: None,
+            number: Some(9),
+            issued_at: domain::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn ticket(position: u64) -> TicketBody {
+        TicketBody::from(Ticket {
+            token_id: claims().token_id,
+            room_id: RoomId::SITE,
+            number: Some(9),
+            standing: Standing::Waiting,
+            position: Some(position),
+            eta_seconds: None,
+            poll_after_seconds: 5,
+            seats_left: None,
+        })
+    }
+
+    fn over() -> TicketBody {
+        let ticket = Ticket {
+            token_id: claims().token_id,
+            room_id: RoomId::SITE,
+            number: Some(9),
+            standing: Standing::Done,
+            position: None,
+            eta_seconds: None,
+            poll_after_seconds: 5,
+            seats_left: None,
+        };
+        ticket.into()
+    }
+
+    /// Somebody who follows a ticket at position 9, and what is said.
+    fn follower() -> (Follower, mpsc::Receiver<Bytes>) {
+        let streams = Streams::new(1);
+        let said = streams.follow(claims(), ticket(9)).unwrap();
+        let follower = streams.followers.lock().unwrap().pop().unwrap();
+        (follower, said)
+    }
+
+    fn next(said: &mut mpsc::Receiver<Bytes>) -> Option<String> {
+        let bytes = said.try_recv().ok()?;
+        Some(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_state_is_told_at_once_and_a_position_every_five_seconds() {
+        let (mut follower, mut said) = follower();
+        assert!(follower.see(ticket(8)));
+        assert_eq!(next(&mut said), None);
+        tokio::time::advance(POSITION_EVERY).await;
+        assert!(follower.see(ticket(7)));
+        assert!(next(&mut said).unwrap().contains("\"position\":7"));
+        assert!(!follower.see(over()), "it is over, and so is the stream");
+        assert!(next(&mut said).unwrap().contains("\"state\":\"done\""));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_nothing_to_be_told_hears_a_comment_every_fifteen_seconds() {
+        let (mut follower, mut said) = follower();
+        tokio::time::advance(COMMENT_EVERY / 2).await;
+        assert!(follower.see(ticket(9)));
+        assert_eq!(next(&mut said), None);
+        tokio::time::advance(COMMENT_EVERY / 2).await;
+        assert!(follower.see(ticket(9)));
+        assert_eq!(next(&mut said).as_deref(), Some(": still here\n\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_is_dropped_and_not_waited_for() {
+        let (mut follower, _unread) = follower();
+        let mut told = 0;
+        for position in (1..9).rev() {
+            tokio::time::advance(POSITION_EVERY).await;
+            if !follower.see(ticket(position)) {
+                break;
+            }
+            told += 1;
+        }
+        assert_eq!(told, 2);
+    }
+
+    #[tokio::test]
+    async fn who_went_away_makes_room_for_another() {
+        let streams = Streams::new(1);
+        let first = streams.follow(claims(), ticket(9)).unwrap();
+        assert!(streams.follow(claims(), ticket(9)).is_none());
+        drop(first);
+        let mut gone = streams.followers.lock().unwrap().pop().unwrap();
+        assert!(!gone.see(ticket(9)));
+        drop(gone);
+        assert!(streams.follow(claims(), ticket(9)).is_some());
+    }
+}
