@@ -61,7 +61,8 @@ fn work(told: &Value) -> Value {
 
 #[tokio::test]
 async fn where_joining_costs_work_nobody_joins_without_it() {
-    let server = Installation::new().with("JOIN_WORK_BITS", 12).start();
+    let installation = Installation::new().with("JOIN_WORK_BITS", 12);
+    let server = installation.start();
     let (user, other) = (server.user("user").await, server.user("other").await);
     let join = async |work: Value| user.post("/api/queue_tokens", json!({ "work": work })).await;
     let told = user.post("/api/queue_tokens", json!({})).await.refused(428, "work_required");

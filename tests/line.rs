@@ -145,7 +145,7 @@ async fn an_outage_longer_than_the_idle_time_drops_nobody_from_a_line_and_keeps_
 async fn those_who_run_the_service_see_what_becomes_of_people_in_line() {
     let theatre = Theatre::open_in(Installation::new().with("SWEEP_INTERVAL_MS", 100), 1, 1).await;
     theatre
-        .change_room(json!({ "active_ttl_seconds": 2, "idle_ttl_seconds": 1 }))
+        .change_room(json!({ "active_ttl_seconds": 9, "idle_ttl_seconds": 3 }))
         .await
         .expect(200);
     let concert = Some(theatre.concert.id.as_str());

@@ -17,12 +17,13 @@ const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
 
 /// All clients of a test come from one address, and most do in a second what people do in an hour.
-const NO_LIMITS: [&str; 6] = [
+const NO_LIMITS: [&str; 7] = [
     "SIGN_UPS_PER_ADDRESS",
     "SIGN_INS_PER_ADDRESS",
     "SIGN_INS_PER_USER",
     "JOINS_PER_ADDRESS",
     "JOINS_PER_USER",
+    "DRAWS_PER_ADDRESS",
     "REHOLD_COOLDOWN_SECONDS",
 ];
 

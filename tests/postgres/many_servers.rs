@@ -203,3 +203,46 @@ async fn a_new_secret_takes_the_tokens_of_the_one_before_while_it_is_named() {
     let forgotten = with_secrets(new, "");
     old.at(&forgotten).get(&seats).await.refused(401, "invalid_token");
 }
+
+/// The ticket, once it has a number.
+async fn drawn(place: &Caller) -> serde_json::Value {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let told = place.get("/api/queue_tokens/current").await.expect(200);
+        if told["number"].is_u64() {
+            return told;
+        }
+        assert!(std::time::Instant::now() < end, "still {told}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lobby_is_drawn_once_and_every_server_tells_its_numbers() {
+    let (theatre, others) = three(0, 1).await;
+    let opens_at = chrono::Utc::now() + chrono::TimeDelta::seconds(6);
+    let room = serde_json::json!({ "capacity": 0, "opens_at": opens_at });
+    let concert = crate::harness::enter(&theatre.operator, room, 1).await;
+    let mut lobby = Vec::new();
+    for n in 0..9 {
+        let user = theatre.server.user(&format!("early{n}")).await;
+        let (place, told) = user.join(Some(&concert.id)).await;
+        assert_eq!(told["number"], serde_json::Value::Null);
+        // Every server knows of it before the draw.
+        for elsewhere in at(&others, &place) {
+            let told = elsewhere.get("/api/queue_tokens/current").await.expect(200);
+            assert_eq!((&told["state"], told["number"].is_null()), (&"waiting".into(), true));
+        }
+        lobby.push(place);
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    for place in &lobby {
+        let told = drawn(place).await;
+        assert!(numbers.insert(told["number"].as_u64().unwrap()));
+        for elsewhere in at(&others, place) {
+            assert_eq!(drawn(&elsewhere).await["number"], told["number"]);
+        }
+    }
+    assert!(numbers.into_iter().eq(1..=9));
+    theatre.installation.assert_sound();
+}

@@ -1,4 +1,4 @@
-//! How often somebody may ask for what is dear: signing up, signing in, joining a line.
+//! How often somebody may ask for what is dear: signing up, signing in, joining a line, a whole draw.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -23,6 +23,7 @@ pub struct LimitOptions {
     pub sign_ins_per_user: u32,
     pub joins_per_address: u32,
     pub joins_per_user: u32,
+    pub draws_per_address: u32,
 }
 
 /// The limits, and who has asked how often.
@@ -33,6 +34,7 @@ pub(crate) struct Limits {
     sign_ins_per_user: Limit<blake3::Hash>,
     joins_per_address: Limit<IpAddr>,
     joins_per_user: Limit<UserId>,
+    draws_per_address: Limit<IpAddr>,
 }
 
 impl Limits {
@@ -46,6 +48,7 @@ impl Limits {
             sign_ins_per_user: Limit::new(options.sign_ins_per_user),
             joins_per_address: Limit::new(options.joins_per_address),
             joins_per_user: Limit::new(options.joins_per_user),
+            draws_per_address: Limit::new(options.draws_per_address),
         }
     }
 
@@ -77,6 +80,12 @@ impl Limits {
     /// 429 for too many joins of that user, wherever they come from.
     pub(crate) fn join_as(&self, user_id: UserId) -> Result<(), Problem> {
         self.joins_per_user.check(&user_id)
+    }
+
+    /// # Errors
+    /// 429 for too many looks at draws, which may be long, from the request's address.
+    pub(crate) fn look_at_draw(&self, request: &HttpRequest) -> Result<(), Problem> {
+        self.by_address(&self.draws_per_address, request)
     }
 
     fn by_address(&self, limit: &Limit<IpAddr>, request: &HttpRequest) -> Result<(), Problem> {

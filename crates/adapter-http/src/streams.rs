@@ -194,6 +194,7 @@ mod tests {
             eta_seconds: None,
             poll_after_seconds: 5,
             seats_left: None,
+            idle_ttl_seconds: 120,
         })
     }
 
@@ -207,6 +208,7 @@ mod tests {
             eta_seconds: None,
             poll_after_seconds: 5,
             seats_left: None,
+            idle_ttl_seconds: 120,
         };
         ticket.into()
     }

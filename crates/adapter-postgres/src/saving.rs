@@ -1,11 +1,13 @@
 //! Writes down what a group of decisions changed, within its transaction.
 
+use std::collections::HashMap;
+
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::records::{Entity, Fate, Records, Table};
 use domain::uptime::Uptime;
-use domain::waiting_token::TokenState;
+use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
 use crate::marking::CommitMark;
@@ -137,15 +139,21 @@ async fn save_uptime(
 }
 
 /// Says what others want to hear of beside the seats, which the mark names: which tokens changed
-/// that do not wait.
+/// that do not wait, and which were drawn.
 async fn tell_others(
     conn: &AsyncPgConnection,
     changes: &Records,
     mark: CommitMark,
 ) -> QueryResult<()> {
-    let tokens = changes.tokens.changes().map(|(token, _)| token);
-    let tokens = tokens.filter(|token| token.state != TokenState::Waiting).map(|token| token.id);
-    let tokens: Vec<_> = tokens.collect();
+    let lobbies: HashMap<_, _> =
+        changes.rooms.changes().map(|(room, _)| (room.id, room.lobby.drawn_count)).collect();
+    let is_drawn = |token: &WaitingToken| {
+        let drawn = lobbies.get(&token.room_id);
+        token.number.zip(drawn).is_some_and(|(number, drawn)| number <= *drawn)
+    };
+    let is_news = |token: &&WaitingToken| token.state != TokenState::Waiting || is_drawn(token);
+    let tokens = changes.tokens.changes().map(|(token, _)| token).filter(is_news);
+    let tokens: Vec<_> = tokens.map(|token| token.id).collect();
     let text = "UPDATE commits SET token_ids = ? WHERE id = ?";
     run(conn, tokens.len(), || meets_all(text, vec![ids(tokens), one(mark.id)], 1)).await
 }

@@ -34,7 +34,7 @@ impl Program {
         command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
         command.env("STAGEDOOR_SECRET", SECRET);
         // All clients come from one address.
-        command.args(["--joins-per-address", "0"]);
+        command.args(["--joins-per-address", "0", "--draws-per-address", "0"]);
         command
     }
 

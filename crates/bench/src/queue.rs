@@ -21,7 +21,8 @@ use crate::theatre::{call, text};
 use crate::waiting_line::WaitingLine;
 
 /// What is measured in a turn.
-pub(crate) const PARTS: &[&str] = &["1000", "100000", "1000000", "long", "streams", "place"];
+pub(crate) const PARTS: &[&str] =
+    &["1000", "100000", "1000000", "long", "streams", "place", "draw"];
 const POLLERS: usize = 64;
 /// How many different people poll, where not all do.
 const POLLED: u64 = 10_000;
@@ -30,6 +31,7 @@ const POLLS_LAST_LONG: Duration = Duration::from_secs(45);
 const JOINS: usize = 4_000;
 const STREAMS: u32 = 10_000;
 const PLACES: usize = 20;
+const LOBBY: u32 = 100_000;
 
 /// The lines that were formed, by their length.
 #[derive(Default)]
@@ -54,6 +56,7 @@ impl Lines {
             }
             "long" => poll_for_long(self.line(1_000_000, cluster, binary)?, report),
             "streams" => open_streams(cluster, binary, report).await,
+            "draw" => draw(cluster, binary, report).await,
             "place" => free_places(cluster, binary, report).await,
             other => bail!("there is no part {other}; there are {PARTS:?}"),
         }
@@ -209,4 +212,26 @@ async fn free_places(cluster: &Cluster, binary: &Path, report: &mut Report) -> R
     report.add(Figure::FreePlace, median.as_secs_f64() * 1_000.0);
     report.add(Figure::FreePlaceMost, 1_000.0);
     Ok(())
+}
+
+/// How many numbers a second are drawn for a lobby, from its opening on.
+async fn draw(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
+    let database = cluster.create_database();
+    let program = Program::new(binary, Some(&database.url))?;
+    let line = WaitingLine::form(program, database, LOBBY.into())?.into_lobby()?;
+    let server = line.program.serve(&[])?;
+    let mut caller = Caller::connect(&server.address).await?;
+    let look = Shot::get(&format!("/api/rooms/{}/draw", domain::ids::RoomId::SITE), "nobody");
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (_, body) = caller.send(&look).await?;
+        let draw: serde_json::Value = serde_json::from_slice(&body)?;
+        let time =
+            |field| text(&draw, field)?.parse::<chrono::DateTime<chrono::Utc>>().context(field);
+        if draw.get("drawn_at").is_some_and(serde_json::Value::is_string) {
+            let took = time("drawn_at")? - time("opens_at")?;
+            report.add(Figure::Draws, f64::from(LOBBY) / took.as_seconds_f64());
+            return Ok(());
+        }
+    }
 }

@@ -45,6 +45,7 @@ pub(crate) enum Figure {
     BytesStreamMost,
     FreePlace,
     FreePlaceMost,
+    Draws,
 }
 
 /// A part of the file of figures.
@@ -148,6 +149,13 @@ const QUEUE: &[Line] = {
             "a second",
         ),
         ("joins, 1,000,000 waiting", QueueJoins1m, "1,000 waiting", QueueJoins1k, "a second"),
+        (
+            "numbers drawn for a lobby of 100,000, from its opening on",
+            Draws,
+            "joins, 1,000 waiting",
+            QueueJoins1k,
+            "a second",
+        ),
         (
             "start until the first ticket is told, 1,000,000 waiting",
             Start1m,

@@ -26,11 +26,17 @@ VACUUM ANALYZE users;
 CHECKPOINT;
 ";
 
+/// The same people, who came before the room opened, which it does in a moment.
+const PEOPLE_IN_THE_LOBBY: &str = "
+UPDATE waiting_tokens SET number = NULL;
+UPDATE waiting_rooms SET last_number = 0, lobby_count = PEOPLE, opens_at = now() + interval '5 seconds';
+";
+
 /// So many people, on a database of their own.
 pub(crate) struct WaitingLine {
     pub(crate) program: Program,
     pub(crate) length: u64,
-    _database: Database,
+    database: Database,
 }
 
 impl WaitingLine {
@@ -38,13 +44,25 @@ impl WaitingLine {
     pub(crate) fn form(program: Program, database: Database, length: u64) -> Result<Self> {
         // A server makes the room.
         drop(program.serve(&[])?);
-        let all = PEOPLE_WHO_WAIT.replace("PEOPLE", &length.to_string());
+        let line = Self { program, length, database };
+        line.execute(PEOPLE_WHO_WAIT)?;
+        Ok(line)
+    }
+
+    /// Takes their numbers away, and has the room open in a moment.
+    pub(crate) fn into_lobby(self) -> Result<Self> {
+        self.execute(PEOPLE_IN_THE_LOBBY)?;
+        Ok(self)
+    }
+
+    fn execute(&self, statements: &str) -> Result<()> {
+        let all = statements.replace("PEOPLE", &self.length.to_string());
         // VACUUM stands alone.
         for statement in all.trim().split(";\n") {
-            let formed = execute(&database.url, statement);
-            ensure!(formed.is_ok(), "{formed:?}");
+            let executed = execute(&self.database.url, statement);
+            ensure!(executed.is_ok(), "{executed:?}");
         }
-        Ok(Self { program, length, _database: database })
+        Ok(())
     }
 
     /// Polls of `count` of them, spread over the whole line.

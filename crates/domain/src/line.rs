@@ -60,8 +60,8 @@ pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<WaitingToken, Re
 }
 
 /// Lets in as many of `next` as fit, lowest number first; nobody while an outage is not accounted
-/// for. Nobody who waits with a lower number may be missing among them. Says who was let in. Needs the room's line, the tokens and the service's pulse among
-/// the records.
+/// for. Nobody who waits with a lower number may be missing among them. Says who was let in. Needs
+/// the room's line, the tokens and the service's heartbeat among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room.

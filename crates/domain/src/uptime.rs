@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// The service's pulse, kept in the store and shared by all servers.
+/// The service's heartbeat, kept in the store and shared by all servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uptime {
     /// When some server last said that it is there.

@@ -1,6 +1,6 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use application::queue::DrawReport;
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::path_id;
 use crate::problem::{Problem, ProblemBody};
+use crate::shared::Shared;
 
 /// The draw of a room's lobby, with all that is needed to check it.
 #[derive(Serialize, ToSchema)]
@@ -43,11 +44,15 @@ const RULE: &str = "sha256(seed || token_id)";
     params(("room_id" = Uuid, Path)), responses(
     (status = 200, body = DrawBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
 pub(crate) async fn show_draw(
     app: Data<Application>,
+    shared: Data<Shared>,
+    http: HttpRequest,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
+    shared.limits.look_at_draw(&http)?;
     let report = app.show_draw.execute(path_id(&path, Refusal::NotFound)?).await?;
     let body = DrawBody {
         room_id: report.room_id.into(),

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
@@ -10,7 +11,8 @@ use domain::ids::TokenId;
 #[derive(Debug)]
 pub struct Hearing {
     shards: Vec<Mutex<HashMap<TokenId, Heard>>>,
-    begun_at: std::sync::OnceLock<Timestamp>,
+    begun_at: OnceLock<Timestamp>,
+    next_shard: AtomicUsize,
 }
 
 /// So that a million signs of life are gone through without anybody waiting for it.
@@ -21,39 +23,61 @@ type Tenths = u32;
 
 #[derive(Debug, Clone, Copy)]
 struct Heard {
-    first: Tenths,
     last: Tenths,
+    /// When it is to be written down.
+    due: Tenths,
 }
+
+/// For how long signs of life are gathered at the most, so that many of one token are one write.
+const GATHERED_SECONDS_MAX: u32 = 30;
 
 impl Default for Hearing {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, begun_at: std::sync::OnceLock::new() }
+        Self { shards, begun_at: OnceLock::new(), next_shard: AtomicUsize::new(0) }
     }
 }
 
 impl Hearing {
-    /// Notes that the bearer of a waiting token was heard of.
-    pub fn note(&self, id: TokenId, at: Timestamp) {
+    /// Notes that the bearer of a waiting token was heard of. It will be written down within a
+    /// quarter of the room's patience, so that nobody is dropped for it.
+    pub fn note(&self, id: TokenId, at: Timestamp, idle_ttl_seconds: u32) {
         let at = self.tenths(at);
-        let (_, low) = uuid::Uuid::from(id).as_u64_pair();
-        let shard = usize::try_from(low % 64).ok().and_then(|shard| self.shards.get(shard));
-        let Some(shard) = shard else { return };
-        let mut shard = lock(shard);
-        let heard = shard.entry(id).or_insert(Heard { first: at, last: at });
+        let due = at.saturating_add((idle_ttl_seconds / 4).min(GATHERED_SECONDS_MAX) * 10);
+        let Some(mut shard) = self.shard(id) else { return };
+        let heard = shard.entry(id).or_insert(Heard { last: at, due });
         heard.last = heard.last.max(at);
     }
 
-    /// Takes up to `limit` of those that have not been written down since they were first heard of
-    /// at `heard_before` or earlier, with when they were last heard of.
+    /// Whether somebody was heard of and that is not written down yet.
     #[must_use]
-    pub fn take_pending(&self, heard_before: Timestamp, limit: usize) -> Vec<(TokenId, Timestamp)> {
-        let heard_before = self.tenths(heard_before);
+    pub fn is_pending(&self, id: TokenId) -> bool {
+        self.shard(id).is_some_and(|shard| shard.contains_key(&id))
+    }
+
+    fn shard(&self, id: TokenId) -> Option<MutexGuard<'_, HashMap<TokenId, Heard>>> {
+        let (_, low) = uuid::Uuid::from(id).as_u64_pair();
+        let at = usize::try_from(low).unwrap_or(0) % SHARDS;
+        self.shards.get(at).map(lock)
+    }
+
+    /// Takes up to `limit` of those that are to be written down by `now`, with when they were last
+    /// heard of.
+    #[must_use]
+    pub fn take_due(&self, now: Timestamp, limit: usize) -> Vec<(TokenId, Timestamp)> {
+        let now = self.tenths(now);
         let mut taken = Vec::new();
-        for shard in &self.shards {
+        // Goes on where the one before ended, so that all are gone through once and not each time.
+        let first = self.next_shard.load(Ordering::Relaxed);
+        let shards = self.shards.iter().enumerate().cycle().skip(first).take(SHARDS);
+        for (at, shard) in shards {
+            self.next_shard.store(at, Ordering::Relaxed);
             let mut shard = lock(shard);
-            let due = shard.extract_if(|_, heard| heard.first <= heard_before);
+            let due = shard.extract_if(|_, heard| heard.due <= now);
             taken.extend(due.take(limit - taken.len()).map(|(id, heard)| (id, heard.last)));
+            if taken.len() == limit {
+                break;
+            }
         }
         taken.into_iter().map(|(id, last)| (id, self.time(last))).collect()
     }
@@ -85,29 +109,34 @@ mod tests {
     #[test]
     fn the_latest_sign_of_life_counts_and_is_taken_once() {
         let hearing = Hearing::default();
-        hearing.note(id(1), now());
-        hearing.note(id(1), now() - seconds(1));
-        assert_eq!(hearing.take_pending(now(), 10), [(id(1), now())]);
-        assert_eq!(hearing.take_pending(now(), 10), []);
+        hearing.note(id(1), now(), 0);
+        hearing.note(id(1), now() - seconds(1), 0);
+        assert!(hearing.is_pending(id(1)) && !hearing.is_pending(id(2)));
+        assert_eq!(hearing.take_due(now(), 10), [(id(1), now())]);
+        assert!(!hearing.is_pending(id(1)));
+        assert_eq!(hearing.take_due(now(), 10), []);
     }
 
     #[test]
-    fn what_was_first_heard_a_moment_ago_is_kept_for_later() {
+    fn signs_of_life_are_gathered_for_a_quarter_of_the_patience() {
         let hearing = Hearing::default();
-        hearing.note(id(1), now());
-        hearing.note(id(2), now() + seconds(10));
-        hearing.note(id(1), now() + seconds(20));
-        assert_eq!(hearing.take_pending(now(), 10), [(id(1), now() + seconds(20))]);
-        assert_eq!(hearing.take_pending(now() + seconds(10), 10).len(), 1);
+        hearing.note(id(1), now(), 40);
+        hearing.note(id(1), now() + seconds(9), 40);
+        hearing.note(id(2), now(), 100_000);
+        assert_eq!(hearing.take_due(now() + seconds(9), 10), []);
+        let heard = [(id(1), now() + seconds(9))];
+        assert_eq!(hearing.take_due(now() + seconds(10), 10), heard);
+        assert_eq!(hearing.take_due(now() + seconds(29), 10), []);
+        assert_eq!(hearing.take_due(now() + seconds(30), 10), [(id(2), now())]);
     }
 
     #[test]
     fn no_more_is_taken_than_asked_for_and_nothing_is_lost() {
         let hearing = Hearing::default();
-        (0..1_000).for_each(|n| hearing.note(id(n), now()));
+        (0..1_000).for_each(|n| hearing.note(id(n), now(), 0));
         let mut taken = 0;
         loop {
-            let some = hearing.take_pending(now(), 300).len();
+            let some = hearing.take_due(now(), 300).len();
             assert!(some <= 300);
             taken += some;
             if some == 0 {

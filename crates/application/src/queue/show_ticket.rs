@@ -45,7 +45,7 @@ impl ShowTicket {
 
     fn hear(&self, claims: &QueueClaims, ticket: &Ticket, now: Timestamp) {
         if ticket.standing == Standing::Waiting {
-            self.hearing.note(claims.token_id, now);
+            self.hearing.note(claims.token_id, now, ticket.idle_ttl_seconds);
         }
     }
 }
@@ -67,14 +67,14 @@ mod tests {
     async fn who_waits_sees_the_ticket_and_is_heard_of() {
         let (show, hearing) = show(Some(waiting_token()));
         assert_eq!(show.execute(&claims()).await.unwrap().position, Some(1));
-        assert_eq!(hearing.take_pending(now(), 10), [(claims().token_id, now())]);
+        assert_eq!(hearing.take_due(now() + seconds(30), 10), [(claims().token_id, now())]);
     }
 
     #[tokio::test]
     async fn who_is_out_sees_so_and_needs_no_hearing() {
         let (show, hearing) = show(Some(run_out_token()));
         assert_eq!(show.execute(&claims()).await.unwrap().standing, Standing::Expired);
-        assert_eq!(hearing.take_pending(now(), 10), []);
+        assert_eq!(hearing.take_due(now() + seconds(30), 10), []);
     }
 
     #[tokio::test]

@@ -28,6 +28,8 @@ pub struct Ticket {
     pub poll_after_seconds: u32,
     /// How many seats are free in all that the room sells; none in the site-wide room.
     pub seats_left: Option<u64>,
+    /// After how many seconds of silence the place is lost while it waits.
+    pub idle_ttl_seconds: u32,
 }
 
 /// Writes tickets.
@@ -75,6 +77,7 @@ fn write(claims: &QueueClaims, place: PlaceInLine, pulse: &Pulse, now: Timestamp
         eta_seconds,
         poll_after_seconds: poll_after_seconds(claims.token_id, position, eta_seconds, pulse, now),
         seats_left: pulse.stock.map(|stock| stock.available),
+        idle_ttl_seconds: pulse.room.policy.idle_ttl_seconds,
     }
 }
 

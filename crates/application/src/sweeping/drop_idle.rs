@@ -9,6 +9,7 @@ use domain::records::{Records, Scope};
 use domain::waiting_room::WaitingRoom;
 
 use super::{BATCH, was_full};
+use crate::queue::Hearing;
 
 /// Drops who waits and was not heard of for too long.
 pub struct DropIdle {
@@ -17,6 +18,7 @@ pub struct DropIdle {
     lines: Arc<dyn Lines>,
     clock: Arc<dyn Clock>,
     watch: Arc<dyn LineWatch>,
+    hearing: Arc<Hearing>,
     looked_at: Mutex<HashMap<RoomId, Timestamp>>,
 }
 
@@ -29,8 +31,9 @@ impl DropIdle {
         lines: Arc<dyn Lines>,
         clock: Arc<dyn Clock>,
         watch: Arc<dyn LineWatch>,
+        hearing: Arc<Hearing>,
     ) -> Self {
-        Self { store, due_work, lines, clock, watch, looked_at: Mutex::default() }
+        Self { store, due_work, lines, clock, watch, hearing, looked_at: Mutex::default() }
     }
 
     /// Returns how many were dropped.
@@ -46,8 +49,11 @@ impl DropIdle {
             }
             loop {
                 let heard_before = self.clock.now() - patience;
-                let silent = self.due_work.silent_tokens(room.id, heard_before, BATCH).await?;
-                let (full, count) = (was_full(silent.len()), self.drop(&room, silent).await?);
+                let mut silent = self.due_work.silent_tokens(room.id, heard_before, BATCH).await?;
+                let full = was_full(silent.len());
+                // Who was heard of here is not silent, though that is not written down yet.
+                silent.retain(|id| !self.hearing.is_pending(*id));
+                let count = self.drop(&room, silent).await?;
                 dropped += count;
                 if count > 0 {
                     self.watch.dropped(room.id, count);
@@ -101,6 +107,10 @@ mod tests {
     use crate::testing::*;
 
     async fn sweep(up_since_seconds: i64) -> usize {
+        sweep_with(up_since_seconds, Hearing::default()).await
+    }
+
+    async fn sweep_with(up_since_seconds: i64, hearing: Hearing) -> usize {
         let mut records = empty();
         records.now = now() + seconds(120);
         records.tokens.load(waiting_token());
@@ -109,7 +119,8 @@ mod tests {
         let mut due_work = MockDueWork::new();
         due_work.expect_silent_tokens().returning(|_, _, _| Ok(vec![claims().token_id]));
         let store = store_with(records);
-        let drop = DropIdle::new(store, Arc::new(due_work), lines(None, 0), clock(), watch());
+        let (due_work, lines, hearing) = (Arc::new(due_work), lines(None, 0), Arc::new(hearing));
+        let drop = DropIdle::new(store, due_work, lines, clock(), watch(), hearing);
         drop.execute().await.unwrap()
     }
 
@@ -117,5 +128,12 @@ mod tests {
     async fn who_is_silent_too_long_is_dropped_unless_the_service_was_away() {
         assert_eq!(sweep(10_000).await, 1);
         assert_eq!(sweep(-1).await, 0);
+    }
+
+    #[tokio::test]
+    async fn who_was_heard_of_is_not_dropped_though_that_is_not_written_down_yet() {
+        let hearing = Hearing::default();
+        hearing.note(claims().token_id, now(), 120);
+        assert_eq!(sweep_with(10_000, hearing).await, 0);
     }
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use domain::ports::{Clock, Lines, Store, UpdateError};
+use domain::ports::{Clock, Store, UpdateError};
 use domain::records::{Records, Scope};
 
 use crate::queue::Hearing;
@@ -9,40 +8,25 @@ use crate::queue::Hearing;
 /// Writes down who was heard of, many at a time.
 pub struct WriteHeard {
     store: Arc<dyn Store>,
-    lines: Arc<dyn Lines>,
     hearing: Arc<Hearing>,
     clock: Arc<dyn Clock>,
 }
 
 /// How many signs of life one decision writes down.
 const BATCH: usize = 1_000;
-/// For how long signs of life are gathered at the most, so that many of one token are one write.
-const GATHERED_SECONDS_MAX: u32 = 30;
 
 impl WriteHeard {
     /// Over these.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        lines: Arc<dyn Lines>,
-        hearing: Arc<Hearing>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { store, lines, hearing, clock }
+    pub fn new(store: Arc<dyn Store>, hearing: Arc<Hearing>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, hearing, clock }
     }
 
-    /// A sign of life is written down within a quarter of the shortest patience of any room, so
-    /// that nobody is dropped for it.
-    ///
     /// # Errors
     /// None but the store's; what could not be written down is kept for the next time.
     pub async fn execute(&self) -> Result<(), UpdateError> {
-        let rooms = self.lines.rooms().await?;
-        let patience = rooms.iter().map(|room| room.policy.idle_ttl_seconds).min();
-        let seconds = (patience.unwrap_or(0) / 4).min(GATHERED_SECONDS_MAX);
-        let heard_before = self.clock.now() - TimeDelta::seconds(i64::from(seconds));
         loop {
-            let heard = self.hearing.take_pending(heard_before, BATCH);
+            let heard = self.hearing.take_due(self.clock.now(), BATCH);
             if heard.is_empty() {
                 return Ok(());
             }
@@ -57,7 +41,7 @@ impl WriteHeard {
                 Ok(())
             };
             if let Err(error) = self.store.decide(scope, write).await {
-                kept.into_iter().for_each(|(id, at)| self.hearing.note(id, at));
+                kept.into_iter().for_each(|(id, at)| self.hearing.note(id, at, 0));
                 return Err(error);
             }
         }
@@ -73,13 +57,13 @@ mod tests {
 
     fn heard() -> Arc<Hearing> {
         let hearing = Hearing::default();
-        hearing.note(claims().token_id, now() - seconds(30));
-        hearing.note(claims().token_id, now() + seconds(30));
+        hearing.note(claims().token_id, now() - seconds(30), 120);
+        hearing.note(claims().token_id, now() + seconds(30), 120);
         Arc::new(hearing)
     }
 
     fn write(store: Arc<MockStore>, hearing: &Arc<Hearing>) -> WriteHeard {
-        WriteHeard::new(store, lines(None, 0), Arc::clone(hearing), clock())
+        WriteHeard::new(store, Arc::clone(hearing), clock())
     }
 
     #[tokio::test]
@@ -92,13 +76,13 @@ mod tests {
         });
         let hearing = heard();
         write(store, &hearing).execute().await.unwrap();
-        assert_eq!(hearing.take_pending(now() + seconds(60), 1), []);
+        assert_eq!(hearing.take_due(now() + seconds(60), 1), []);
     }
 
     #[tokio::test]
     async fn a_sign_of_life_of_just_now_is_gathered_with_those_to_come() {
         let hearing = Arc::new(Hearing::default());
-        hearing.note(claims().token_id, now() - seconds(29));
+        hearing.note(claims().token_id, now() - seconds(29), 120);
         let mut store = MockStore::new();
         store.expect_update().never();
         write(Arc::new(store), &hearing).execute().await.unwrap();
@@ -110,6 +94,6 @@ mod tests {
         store.expect_update().returning(|_, _| Err(Unavailable::because("away").into()));
         let hearing = heard();
         assert!(write(Arc::new(store), &hearing).execute().await.is_err());
-        assert_eq!(hearing.take_pending(now() + seconds(60), 1).len(), 1);
+        assert_eq!(hearing.take_due(now() + seconds(60), 1).len(), 1);
     }
 }

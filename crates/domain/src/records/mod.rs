@@ -72,7 +72,7 @@ pub struct Records {
     pub lines: Table<Line>,
     pub tokens: Table<WaitingToken>,
     pub kept_answers: Table<KeptAnswer>,
-    /// The service's pulse; `None` before its first beat, and where no scope asked for it.
+    /// The service's heartbeat; `None` before its first beat, and where no scope asked for it.
     pub uptime: Option<Uptime>,
 }
 
@@ -98,7 +98,7 @@ impl Records {
         }
     }
 
-    /// Whether there is nothing to save: no row was added, changed or taken out, and the pulse is
+    /// Whether there is nothing to save: no row was added, changed or taken out, and the heartbeat is
     /// as it was loaded.
     #[must_use]
     pub fn is_unchanged_since(&self, uptime_loaded: Option<&Uptime>) -> bool {

@@ -142,7 +142,7 @@ impl Scope {
         *self == Self::default()
     }
 
-    /// Adds the service's pulse.
+    /// Adds the service's heartbeat.
     #[must_use]
     pub const fn uptime(mut self) -> Self {
         self.uptime = true;
