@@ -64,7 +64,7 @@ async fn turns(servers: &[&Server], room: &str, turn: &str) -> u64 {
 
 /// Everybody joins, spread over the servers, with many at once.
 async fn join_all(crowd: &Arc<Crowd>, tokens: Vec<String>, addresses: &[String], concert: &str) {
-    let tokens = Arc::new(Mutex::new(tokens.into_iter().enumerate().collect::<VecDeque<_>>()));
+    let tokens = Arc::new(Mutex::new(VecDeque::from(tokens)));
     let mut hands = JoinSet::new();
     for hand in 0..HANDS {
         let (crowd, tokens) = (Arc::clone(crowd), Arc::clone(&tokens));
@@ -72,7 +72,7 @@ async fn join_all(crowd: &Arc<Crowd>, tokens: Vec<String>, addresses: &[String],
         let concert = concert.to_owned();
         hands.spawn(async move {
             loop {
-                let Some((_, token)) = tokens.lock().unwrap().pop_front() else { return };
+                let Some(token) = tokens.lock().unwrap().pop_front() else { return };
                 let body = json!({ "concert_id": concert });
                 let place = anyone.with_token(token).post("/api/queue_tokens", body).await;
                 let place = place.expect(201);

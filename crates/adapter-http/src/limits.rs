@@ -1,4 +1,4 @@
-//! How often somebody may ask for what is dear: signing up, signing in, joining a line, a whole draw.
+//! How often somebody may ask for what is dear: signing up and in, joining a line, a whole draw.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};

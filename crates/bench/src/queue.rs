@@ -75,10 +75,11 @@ impl Lines {
 
 /// Start, polls, joins and memory with that line.
 async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> Result<()> {
-    let [start, polls, joins] = match line.length {
-        1_000 => [Some(Figure::Start1k), Some(Figure::Polls1k), Some(Figure::QueueJoins1k)],
-        100_000 => [None, Some(Figure::Polls100k), None],
-        _ => [Some(Figure::Start1m), Some(Figure::Polls1m), Some(Figure::QueueJoins1m)],
+    use Figure::*;
+    let (polls, bare, start, joins) = match line.length {
+        1_000 => (Polls1k, BareTicket1k, Some(Start1k), Some(QueueJoins1k)),
+        100_000 => (Polls100k, BareTicket100k, None, None),
+        _ => (Polls1m, BareTicket1m, Some(Start1m), Some(QueueJoins1m)),
     };
     let shots = line.polls(POLLED)?;
     let first = shots.first().context("nobody waits")?;
@@ -90,11 +91,8 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
         figure.into_iter().for_each(|figure| report.add(figure, value));
     };
     add(start, began.elapsed().as_secs_f64() * 1_000.0);
-    if line.length == 1_000 {
-        add(Some(Figure::BareTicket), bare_polls(&body, &shots, POLLS_LAST)?);
-    }
-    let polled = repeat(&server.address, POLLERS, &shots, POLLS_LAST)?;
-    add(polls, polled);
+    add(Some(bare), bare_polls(&body, &shots, POLLS_LAST)?);
+    add(Some(polls), repeat(&server.address, POLLERS, &shots, POLLS_LAST)?);
     if joins.is_some() {
         let people = line.program.create_people(&format!("turn{turn}-{}", line.length), JOINS)?;
         let join = |token: &String| Shot::post("/api/queue_tokens", token, Bytes::from("{}"));
@@ -103,8 +101,8 @@ async fn stand_in_line(line: &WaitingLine, turn: usize, report: &mut Report) -> 
     }
     if line.length == 1_000_000 {
         drop(server);
-        add(Some(Figure::BytesWaiting), bytes_waiting(line).await?);
-        add(Some(Figure::BytesWaitingMost), 100.0);
+        add(Some(BytesWaiting), bytes_waiting(line).await?);
+        add(Some(BytesWaitingMost), 100.0);
     }
     Ok(())
 }

@@ -253,6 +253,8 @@ impl WaitingRoom {
             if self.last_number > 0 || self.is_to_be_drawn(now) || self.lobby.drawn_at.is_some() {
                 return Err(Refusal::invalid("opens_at", "cannot be changed: the room has opened"));
             }
+            // What lies in the past opens now.
+            policy.opens_at = policy.opens_at.map(|opens_at| opens_at.max(now));
             if self.lobby.count > 0 {
                 // Who came before still gets a number by lot.
                 policy.opens_at = policy.opens_at.or(Some(now));
@@ -353,6 +355,23 @@ pub(crate) mod tests {
                 admitted.len()
             );
         }
+    }
+
+    #[test]
+    fn when_it_opens_can_be_changed_until_it_has_and_not_to_a_time_gone_by() {
+        let opening = |at| PolicyChange { opens_at: Some(at), ..Default::default() };
+        let at = |second| Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
+        let (mut room, mut line) = room(1);
+        room.change(&opening(Some(at(60))), at(0)).unwrap();
+        assert_eq!(join(&mut room, &mut line, at(1)).number, None);
+        room.change(&opening(Some(at(1))), at(10)).unwrap();
+        assert_eq!(room.policy.opens_at, Some(at(10)));
+        assert!(room.is_to_be_drawn(at(10)));
+        for late in [None, Some(at(99))] {
+            assert!(matches!(room.change(&opening(late), at(11)), Err(Refusal::Invalid(_))));
+        }
+        let again = opening(Some(at(10)));
+        assert_eq!(room.change(&again, at(11)), Ok(()), "that is what it is");
     }
 
     #[test]
