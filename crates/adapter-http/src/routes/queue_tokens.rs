@@ -152,8 +152,9 @@ pub(crate) async fn take_place(
     bearer: Bearer,
     body: Body,
 ) -> Result<impl Responder, Problem> {
-    shared.limits.join(&http)?;
+    // First who it is, which asks nobody: forged tokens use up nobody else's share of an address.
     let user_id = bearer.access(&app)?;
+    shared.limits.join(&http)?;
     shared.limits.join_as(user_id)?;
     let ask: TakePlace = body.json()?;
     let if_exists = match ask.if_exists {

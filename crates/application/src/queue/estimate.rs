@@ -19,7 +19,7 @@ const POLL_FAR_SECONDS: u64 = 30;
 /// far as the room's places turn over by themselves.
 pub(super) fn eta_seconds(position: u64, pulse: &Pulse) -> Option<u64> {
     let policy = &pulse.room.policy;
-    let is_stopped = policy.paused || pulse.room.sold_out || is_sold_out(pulse);
+    let is_stopped = policy.paused || pulse.room.sold_out || pulse.is_sold_out();
     if is_stopped || pulse.admitted.last_minute == 0 {
         return None;
     }
@@ -34,10 +34,6 @@ pub(super) fn eta_seconds(position: u64, pulse: &Pulse) -> Option<u64> {
 /// How many places a minute come free if everybody stays as long as may be.
 fn turnover_a_minute(policy: &RoomPolicy) -> u64 {
     u64::from(policy.capacity) * 60 / u64::from(policy.active_ttl_seconds.max(1))
-}
-
-fn is_sold_out(pulse: &Pulse) -> bool {
-    pulse.stock.is_some_and(|stock| stock.is_sold_out())
 }
 
 /// When to ask again, in seconds: often near the front, seldom far back or long before the opening,
@@ -56,7 +52,7 @@ pub(super) fn poll_after_seconds(
     });
     let wait = match (until_opening, position, eta_seconds) {
         (Some(left), ..) => left / 10,
-        (None, Some(_), _) if is_sold_out(pulse) => POLL_FAR_SECONDS,
+        (None, Some(_), _) if pulse.is_sold_out() => POLL_FAR_SECONDS,
         (None, Some(_), Some(eta)) => eta / 10,
         (None, Some(position), None) => position / 100,
         (None, None, _) => POLL_NEAR_SECONDS,

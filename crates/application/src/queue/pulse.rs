@@ -19,6 +19,14 @@ pub struct Pulse {
     pub admitted: Admitted,
 }
 
+impl Pulse {
+    /// Whether there was something to sell, and nothing is left that could be had.
+    #[must_use]
+    pub fn is_sold_out(&self) -> bool {
+        self.stock.is_some_and(|stock| stock.is_sold_out())
+    }
+}
+
 /// After how long without a question a room's pulse is not felt any more.
 const FELT_FOR: TimeDelta = TimeDelta::seconds(60);
 

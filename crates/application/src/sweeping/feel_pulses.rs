@@ -27,7 +27,7 @@ impl FeelPulses {
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let mut turned = 0;
         for pulse in self.pulses.feel().await? {
-            let is_sold_out = pulse.stock.is_some_and(|stock| stock.is_sold_out());
+            let is_sold_out = pulse.is_sold_out();
             if pulse.room.sold_out != is_sold_out {
                 self.turn(pulse.room.id, is_sold_out).await?;
                 turned += 1;
