@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("group-commit", &[]),
     ("application", &["domain"]),
     ("adapter-auth", &["domain"]),
+    ("adapter-gateway", &["domain"]),
     ("adapter-http", &["application", "domain"]),
     ("adapter-postgres", &["domain", "group-commit"]),
     ("adapter-sqlite", &["domain", "group-commit"]),
@@ -31,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "adapter-auth",
+            "adapter-gateway",
             "adapter-http",
             "adapter-postgres",
             "adapter-sqlite",

@@ -9,6 +9,13 @@ use super::Server;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A client of HTTP alone, though the program's own client is made for HTTPS, too, and wants to know
+/// by which cryptography.
+pub(crate) fn http_client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 /// Somebody who calls, with or without a token.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -21,7 +28,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Somebody without a token.
     pub(crate) fn at_server(address: &str) -> Self {
-        Self { client: Client::new(), address: address.to_owned(), token: None, key: None }
+        Self { client: http_client(), address: address.to_owned(), token: None, key: None }
     }
 
     pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {

@@ -54,6 +54,11 @@ async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
 }
 
 impl Body {
+    /// The body as it came, for who has to prove where it came from.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The body as what it should be.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let mut json = serde_json::Deserializer::from_slice(&self.0);

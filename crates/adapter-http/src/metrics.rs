@@ -1,8 +1,10 @@
 //! What `/metrics` tells.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
-use domain::ids::RoomId;
-use domain::ports::LineWatch;
+use domain::ids::{PaymentId, RoomId};
+use domain::ports::{GatewayCall, GatewayWatch, LineWatch, Unsettled};
 use prometheus::{
     Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder, histogram_opts,
@@ -13,9 +15,22 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    lines: LineMetrics,
+    payments: PaymentMetrics,
+}
+
+/// What becomes of people in waiting rooms.
+struct LineMetrics {
     people: IntGaugeVec,
     turns: IntCounterVec,
     waited: HistogramVec,
+}
+
+/// How it goes with the payment provider.
+struct PaymentMetrics {
+    call_seconds: HistogramVec,
+    unsettled: IntGaugeVec,
+    contradictions: IntCounter,
 }
 
 /// Requests of one kind that were answered alike.
@@ -36,21 +51,8 @@ impl Series {
 const WAITED: [f64; 12] =
     [0.0, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0];
 
-impl Metrics {
-    /// With everything at zero.
-    ///
-    /// # Errors
-    /// None that names of ours can cause.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let requests = IntCounterVec::new(
-            Opts::new("stagedoor_http_requests_total", "Requests answered."),
-            &["method", "route", "status"],
-        )?;
-        let seconds = HistogramVec::new(
-            histogram_opts!("stagedoor_http_request_seconds", "Time until a request was answered."),
-            &["method", "route"],
-        )?;
+impl LineMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let people = IntGaugeVec::new(
             Opts::new("stagedoor_room_people", "People in a waiting room, by what they do there."),
             &["room_id", "state"],
@@ -71,12 +73,60 @@ impl Metrics {
             ),
             &["room_id"],
         )?;
-        registry.register(Box::new(requests.clone()))?;
-        registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(people.clone()))?;
         registry.register(Box::new(turns.clone()))?;
         registry.register(Box::new(waited.clone()))?;
-        Ok(Self { registry, requests, seconds, people, turns, waited })
+        Ok(Self { people, turns, waited })
+    }
+}
+
+impl PaymentMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let call_seconds = HistogramVec::new(
+            histogram_opts!(
+                "stagedoor_gateway_call_seconds",
+                "Time until the payment provider answered this server, or did not."
+            ),
+            &["call", "answered"],
+        )?;
+        let unsettled = IntGaugeVec::new(
+            Opts::new(
+                "stagedoor_payments_unsettled",
+                "Payments about which the payment provider owes an answer; overdue are those of \
+                 the others that an operator should look at.",
+            ),
+            &["state"],
+        )?;
+        let contradictions = IntCounter::new(
+            "stagedoor_gateway_contradictions_total",
+            "Times that the payment provider took back what it had said of a payment.",
+        )?;
+        registry.register(Box::new(call_seconds.clone()))?;
+        registry.register(Box::new(unsettled.clone()))?;
+        registry.register(Box::new(contradictions.clone()))?;
+        Ok(Self { call_seconds, unsettled, contradictions })
+    }
+}
+
+impl Metrics {
+    /// With everything at zero.
+    ///
+    /// # Errors
+    /// None that names of ours can cause.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("stagedoor_http_requests_total", "Requests answered."),
+            &["method", "route", "status"],
+        )?;
+        let seconds = HistogramVec::new(
+            histogram_opts!("stagedoor_http_request_seconds", "Time until a request was answered."),
+            &["method", "route"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        let (lines, payments) = (LineMetrics::new(&registry)?, PaymentMetrics::new(&registry)?);
+        Ok(Self { registry, requests, seconds, lines, payments })
     }
 
     /// Where requests of one kind are noted that are answered alike.
@@ -90,12 +140,12 @@ impl Metrics {
     /// Notes how many people of one `state` are in a room.
     pub(crate) fn people(&self, room_id: &str, state: &str, count: u64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.people.with_label_values(&[room_id, state]).set(count);
+        self.lines.people.with_label_values(&[room_id, state]).set(count);
     }
 
     fn turn(&self, room_id: RoomId, turn: &str, count: usize) {
         let count = u64::try_from(count).unwrap_or(0);
-        self.turns.with_label_values(&[&room_id.to_string(), turn]).inc_by(count);
+        self.lines.turns.with_label_values(&[&room_id.to_string(), turn]).inc_by(count);
     }
 
     /// All of it in Prometheus' text format.
@@ -111,7 +161,7 @@ impl LineWatch for Metrics {
     fn admitted(&self, room_id: RoomId, waited: TimeDelta) {
         self.turn(room_id, "admitted", 1);
         let waited = waited.as_seconds_f64().max(0.0);
-        self.waited.with_label_values(&[&room_id.to_string()]).observe(waited);
+        self.lines.waited.with_label_values(&[&room_id.to_string()]).observe(waited);
     }
 
     fn dropped(&self, room_id: RoomId, count: usize) {
@@ -127,9 +177,59 @@ impl LineWatch for Metrics {
     }
 }
 
+impl GatewayWatch for Metrics {
+    fn called(&self, call: GatewayCall, answered: bool, took: Duration) {
+        let call = match call {
+            GatewayCall::Authorise => "authorise",
+            GatewayCall::Ask => "ask",
+            GatewayCall::GiveBack => "give_back",
+        };
+        let answered = if answered { "yes" } else { "no" };
+        self.payments.call_seconds.with_label_values(&[call, answered]).observe(took.as_secs_f64());
+    }
+
+    fn unsettled(&self, unsettled: Unsettled) {
+        let Unsettled { pending, return_due, overdue } = unsettled;
+        for (state, count) in
+            [("pending", pending), ("return_due", return_due), ("overdue", overdue)]
+        {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.payments.unsettled.with_label_values(&[state]).set(count);
+        }
+    }
+
+    fn overdue(&self, id: PaymentId) {
+        tracing::error!(payment_id = %id, "the payment provider owes an answer for too long");
+    }
+
+    fn contradicted(&self, id: PaymentId) {
+        self.payments.contradictions.inc();
+        tracing::error!(payment_id = %id, "the payment provider took back what it had said");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_provider_owes_and_how_it_answers_is_told() {
+        let metrics = Metrics::new().unwrap();
+        metrics.called(GatewayCall::Ask, false, Duration::from_secs(2));
+        metrics.unsettled(Unsettled { pending: 3, return_due: 2, overdue: 1 });
+        metrics.unsettled(Unsettled { pending: 4, return_due: 0, overdue: 1 });
+        metrics.contradicted(uuid::Uuid::nil().into());
+        let text = metrics.text();
+        for line in [
+            "stagedoor_gateway_call_seconds_count{answered=\"no\",call=\"ask\"} 1\n",
+            "stagedoor_payments_unsettled{state=\"pending\"} 4\n",
+            "stagedoor_payments_unsettled{state=\"return_due\"} 0\n",
+            "stagedoor_payments_unsettled{state=\"overdue\"} 1\n",
+            "stagedoor_gateway_contradictions_total 1\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
 
     #[test]
     fn what_happens_in_a_line_is_counted_by_room() {

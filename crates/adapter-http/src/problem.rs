@@ -142,7 +142,15 @@ impl From<Refusal> for Problem {
             Refusal::AlreadyPaid { payment_id } => {
                 problem(StatusCode::CONFLICT, "already_paid").with("payment_id", json!(payment_id))
             }
+            Refusal::PaymentFailed { payment_id, reason } => {
+                problem(StatusCode::PAYMENT_REQUIRED, "payment_failed")
+                    .with("payment_id", json!(payment_id))
+                    .with("reason", json!(reason))
+            }
+            Refusal::NotPending => problem(StatusCode::CONFLICT, "not_pending"),
             Refusal::NotRefundable => problem(StatusCode::CONFLICT, "not_refundable"),
+            Refusal::InvalidSignature => problem(StatusCode::UNAUTHORIZED, "invalid_signature"),
+            Refusal::NoticeReplayed => problem(StatusCode::CONFLICT, "notice_replayed"),
             Refusal::IdempotencyKeyReused => {
                 problem(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
             }

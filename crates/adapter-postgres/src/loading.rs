@@ -305,7 +305,7 @@ async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec
              JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
              JOIN seats AS s ON s.id = rs.seat_id \
              WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
-             AND r.state IN ('held', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
+             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
         columns::<ReservationRow>("r"),
         columns::<SeatRow>("s"),
     );

@@ -13,7 +13,7 @@ use futures_util::try_join;
 use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row,
-    SeatRow, ShowRow, TokenRow, UserRow, has_its_seats, insert, meets_all, seat_rows, update,
+    SeatRow, ShowRow, TokenRow, UserRow, insert, meets_all, seat_rows, update,
 };
 use crate::statement::{Statement, array, ids, one};
 
@@ -89,8 +89,9 @@ async fn run(
 }
 
 async fn let_go_of_seats(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
-    let ended =
-        || of_fate(&changes.reservations, Fate::Changed).filter(|ended| !has_its_seats(ended));
+    let ended = || {
+        of_fate(&changes.reservations, Fate::Changed).filter(|ended| !ended.state.has_its_seats())
+    };
     if ended().next().is_none() {
         return Ok(());
     }

@@ -130,7 +130,13 @@ diesel::table! {
         balance_after -> BigInt,
         paid_at -> Timestamptz,
         state -> Text,
-        refunded_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        provider_token_id -> Nullable<Uuid>,
+        provider_state -> Nullable<Text>,
+        provider_asks -> Nullable<BigInt>,
+        provider_ask_at -> Nullable<Timestamptz>,
+        provider_settle_by -> Nullable<Timestamptz>,
     }
 }
 

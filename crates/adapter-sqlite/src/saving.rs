@@ -8,7 +8,7 @@ use crate::SqlError;
 use crate::columns::{key, micros};
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, Update, UserRow, has_its_seats, seat_rows,
+    ShowRow, TokenRow, Update, UserRow, seat_rows,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
@@ -65,7 +65,7 @@ fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result
         let all = changes.reservations.changes();
         all.filter(move |(_, fate)| *fate == wanted).map(|(reservation, _)| reservation)
     };
-    for ended in of_fate(Fate::Changed).filter(|reservation| !has_its_seats(reservation)) {
+    for ended in of_fate(Fate::Changed).filter(|reservation| !reservation.state.has_its_seats()) {
         let theirs = reservation_seats::reservation_id.eq(key(ended.id));
         diesel::update(reservation_seats::table.filter(theirs))
             .set(reservation_seats::live.eq(false))

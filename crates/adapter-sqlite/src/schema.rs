@@ -130,7 +130,13 @@ diesel::table! {
         balance_after -> BigInt,
         paid_at -> BigInt,
         state -> Text,
-        refunded_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
+        provider_token_id -> Nullable<Binary>,
+        provider_state -> Nullable<Text>,
+        provider_asks -> Nullable<BigInt>,
+        provider_ask_at -> Nullable<BigInt>,
+        provider_settle_by -> Nullable<BigInt>,
     }
 }
 

@@ -78,7 +78,7 @@ impl Source for Database<'_> {
         let rows: Vec<ReservationRow> = reservations::table
             .filter(reservations::user_id.eq(key(user_id)))
             .filter(reservations::concert_id.eq(key(concert_id)))
-            .filter(reservations::state.eq("held").or(reservations::state.eq("confirmed")))
+            .filter(reservations::state.eq_any(["held", "paying", "confirmed"]))
             .select(ReservationRow::as_select())
             .load(self.conn)?;
         rows.into_iter().map(|row| loading::with_seats(self.conn, row)).collect()

@@ -1,7 +1,7 @@
 //! A small world for the tests of use cases: one buyer, active in the site-wide room; one operator;
 //! one concert with one show of two seats; cash for one of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
@@ -9,12 +9,15 @@ use domain::cash::CashAccount;
 use domain::concert::{Concert, ConcertDetails};
 use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, IdempotentRequest};
-use domain::ids::{ReservationId, RoomId, SeatId, UserId};
+use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, UserId};
 use domain::money::Amount;
+use domain::payment::{PayRequest, Receipt, pay};
 use domain::ports::{
-    MockCatalogue, MockClock, MockDrawSeeds, MockIds, MockLineWatch, MockLines, MockStore,
-    MockUsers, QueueClaims, UpdateError, WaitingNumbers,
+    MockCatalogue, MockClock, MockDrawSeeds, MockGatewayWatch, MockIds, MockLineWatch, MockLines,
+    MockPaymentGateway, MockStore, MockUsers, PaymentGateway, QueueClaims, UpdateError,
+    WaitingNumbers,
 };
+use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::refusal::Refusal;
 use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
@@ -25,6 +28,7 @@ use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
 
+use crate::payment::Settler;
 use crate::queue::{Board, Gate, RoomPulses, TicketDesk};
 
 pub(crate) fn now() -> Timestamp {
@@ -209,6 +213,62 @@ pub(crate) fn world_with_hold() -> (Records, Reservation) {
     };
     let held = hold(&mut records, &ask, BOOKING).unwrap();
     (records, held)
+}
+
+pub(crate) const SETTLING: SettlingPolicy =
+    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::hours(1) };
+
+pub(crate) fn payment_id() -> PaymentId {
+    Uuid::from_u128(8).into()
+}
+
+/// The world in which the provider was asked for the buyer's payment of seat 1 and has not answered.
+pub(crate) fn pending_payment() -> (Records, Receipt) {
+    let mut records = world_with_hold().0;
+    let ask = PayRequest {
+        id: payment_id(),
+        entry_id: unknown(),
+        user_id: buyer_id(),
+        token_id: claims().token_id,
+        reservation_id: reservation_id(),
+    };
+    let receipt = pay(&mut records, &ask, Some(SETTLING)).unwrap();
+    (records, receipt)
+}
+
+/// Somebody who is told how it goes with the provider and keeps it to themselves.
+pub(crate) fn gateway_watch() -> Arc<MockGatewayWatch> {
+    let mut watch = MockGatewayWatch::new();
+    watch.expect_called().return_const(());
+    watch.expect_unsettled().return_const(());
+    watch.expect_overdue().return_const(());
+    watch.expect_contradicted().return_const(());
+    Arc::new(watch)
+}
+
+/// A settler over these ports.
+pub(crate) fn settler(store: Arc<MockStore>, gateway: Option<MockPaymentGateway>) -> Arc<Settler> {
+    let gateway: Option<Arc<dyn PaymentGateway>> = match gateway {
+        Some(gateway) => Some(Arc::new(gateway)),
+        None => None,
+    };
+    let currency = concert().details.currency;
+    Arc::new(Settler::new(store, ids(), clock(), gateway, gateway_watch(), SETTLING, currency))
+}
+
+/// A store that keeps what decisions leave, for several of them.
+pub(crate) fn store_that_keeps(records: Records) -> (Arc<MockStore>, Arc<Mutex<Records>>) {
+    let kept = Arc::new(Mutex::new(records));
+    let inside = Arc::clone(&kept);
+    let mut store = MockStore::new();
+    store.expect_update().returning(move |_, decide| {
+        let mut kept = inside.lock().unwrap();
+        let mut records = kept.clone();
+        decide(&mut records)?;
+        *kept = records.clone();
+        Ok(records)
+    });
+    (Arc::new(store), kept)
 }
 
 /// A store that runs decisions on a copy of `records`.

@@ -6,9 +6,11 @@ use domain::cash::CashPolicy;
 use domain::money::Currency;
 use domain::payment::RefundPolicy;
 use domain::ports::{
-    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork, Ids, JoinWork,
-    Ledger, LineWatch, Lines, Orders, Passwords, QueueTokens, Store, Users,
+    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork, GatewayWatch,
+    Ids, JoinWork, Ledger, LineWatch, Lines, Orders, Passwords, PaymentGateway, QueueTokens, Store,
+    Users,
 };
+use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::reservation::BookingPolicy;
 use domain::waiting_room::RoomPolicy;
@@ -20,15 +22,16 @@ use crate::catalogue::{
     ListAvailableDates, ListConcerts, Programme, SeatMaps, ShowConcert, ShowSeatMap,
 };
 use crate::operator::{
-    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, OpenSiteRoom, ShowRoom,
+    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListUnsettled, OpenSiteRoom, ShowRoom,
+    UndoPayment,
 };
-use crate::payment::{ListPayments, Pay, Refund, ShowPayment};
+use crate::payment::{HearNotice, ListPayments, Pay, Refund, Settler, ShowPayment};
 use crate::queue::{
     Board, Gate, Hearing, Leave, RoomPulses, ShowDraw, ShowTicket, TakePlace, TicketDesk,
 };
 use crate::sweeping::{
     AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers, KeepTime,
-    WriteHeard,
+    SettlePayments, WriteHeard,
 };
 
 /// What stands behind each port.
@@ -51,6 +54,9 @@ pub struct Ports {
     pub queue_tokens: Arc<dyn QueueTokens>,
     pub join_work: Arc<dyn JoinWork>,
     pub line_watch: Arc<dyn LineWatch>,
+    /// Without one, cash alone pays.
+    pub payment_gateway: Option<Arc<dyn PaymentGateway>>,
+    pub gateway_watch: Arc<dyn GatewayWatch>,
 }
 
 /// What an installation decides for itself.
@@ -62,6 +68,8 @@ pub struct Policies {
     pub cash: CashPolicy,
     /// Until when a payment can be given back.
     pub refund: RefundPolicy,
+    /// How patient we are with the payment provider.
+    pub settling: SettlingPolicy,
     /// The policy of rooms that an operator says nothing about.
     pub new_rooms: RoomPolicy,
     /// What everything is paid in.
@@ -108,6 +116,7 @@ pub struct Application {
     pub refund: Refund,
     pub list_payments: ListPayments,
     pub show_payment: ShowPayment,
+    pub hear_notice: HearNotice,
 
     pub create_concert: CreateConcert,
     pub create_show: CreateShow,
@@ -115,6 +124,8 @@ pub struct Application {
     pub show_room: ShowRoom,
     pub change_room: ChangeRoom,
     pub open_site_room: OpenSiteRoom,
+    pub list_unsettled: ListUnsettled,
+    pub undo_payment: UndoPayment,
     pub audit: Audit,
 
     pub admit_next: AdmitNext,
@@ -126,6 +137,7 @@ pub struct Application {
     pub forget_answers: ForgetAnswers,
     pub keep_time: KeepTime,
     pub write_heard: WriteHeard,
+    pub settle_payments: SettlePayments,
 }
 
 impl Application {
@@ -158,7 +170,18 @@ impl Application {
             queue_tokens,
             join_work: _,
             line_watch,
+            payment_gateway,
+            gateway_watch,
         } = ports;
+        let settler = Arc::new(Settler::new(
+            store.clone(),
+            ids.clone(),
+            clock.clone(),
+            payment_gateway,
+            gateway_watch.clone(),
+            policies.settling,
+            policies.currency,
+        ));
         let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
         let programme = Arc::new(Programme::new(catalogue.clone()));
@@ -211,10 +234,31 @@ impl Application {
             charge_cash: ChargeCash::new(store.clone(), ids.clone(), policies.cash),
             show_balance: ShowBalance::new(cash_book.clone()),
             list_entries: ListEntries::new(cash_book),
-            pay: Pay::new(store.clone(), ids.clone(), gate),
-            refund: Refund::new(store.clone(), ids.clone(), policies.refund),
+            pay: Pay::new(store.clone(), ids.clone(), orders.clone(), gate, settler.clone()),
+            refund: Refund::new(store.clone(), ids.clone(), policies.refund, policies.settling),
             list_payments: ListPayments::new(orders.clone()),
-            show_payment: ShowPayment::new(orders),
+            show_payment: ShowPayment::new(orders.clone()),
+            hear_notice: HearNotice::new(
+                store.clone(),
+                ids.clone(),
+                orders.clone(),
+                settler.clone(),
+            ),
+            list_unsettled: ListUnsettled::new(orders.clone(), users.clone()),
+            undo_payment: UndoPayment::new(
+                store.clone(),
+                ids.clone(),
+                orders,
+                users.clone(),
+                policies.settling,
+            ),
+            settle_payments: SettlePayments::new(
+                store.clone(),
+                due_work.clone(),
+                clock.clone(),
+                settler,
+                gateway_watch,
+            ),
             create_concert: CreateConcert::new(
                 store.clone(),
                 ids.clone(),

@@ -16,6 +16,7 @@ pub mod money;
 pub mod page;
 pub mod payment;
 pub mod ports;
+pub mod provider_charge;
 pub mod records;
 pub mod refusal;
 pub mod reservation;

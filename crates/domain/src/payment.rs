@@ -7,6 +7,7 @@ use crate::Timestamp;
 use crate::cash::EntryKind;
 use crate::ids::{EntryId, PaymentId, ReservationId, TokenId, UserId};
 use crate::money::Amount;
+use crate::provider_charge::{ProviderCharge, SettlingPolicy};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::reservation::{Reservation, ReservationState, release};
@@ -26,17 +27,28 @@ pub struct Payment {
     pub balance_before: Amount,
     /// What was in the account after.
     pub balance_after: Amount,
-    /// When.
+    /// When the cash was taken.
     pub paid_at: Timestamp,
     /// What became of it.
     pub state: PaymentState,
+    /// What an outside provider holds for it; `None` for one that cash alone has paid.
+    pub provider: Option<ProviderCharge>,
 }
 
 /// What became of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentState {
+    /// The cash is taken and the hold is pinned, and the outside provider has not answered yet.
+    Pending,
     /// The seats are sold.
     Succeeded,
+    /// The outside provider refused: the cash came back and the seats are free.
+    Failed {
+        /// Why, in the provider's words.
+        reason: String,
+        /// When.
+        failed_at: Timestamp,
+    },
     /// The cash was given back.
     Refunded {
         /// When.
@@ -51,6 +63,27 @@ pub struct Receipt {
     pub payment: Payment,
     /// The reservation it is for.
     pub reservation: Reservation,
+}
+
+impl Receipt {
+    /// The payment of that id, with what it is for.
+    pub(crate) fn of(records: &Records, id: PaymentId) -> Result<Self, Refusal> {
+        let payment = records.payments.get(&id).cloned().ok_or(Refusal::NotFound)?;
+        let reservation = records.reservations.get(&payment.reservation_id).cloned();
+        Ok(Self { payment, reservation: reservation.ok_or(Refusal::NotFound)? })
+    }
+
+    /// As it was when it was paid, should it have been refunded since: what was answered once is
+    /// answered again.
+    #[must_use]
+    pub fn as_paid(mut self) -> Self {
+        if let ReservationState::Refunded { payment_id, confirmed_at, .. } = self.reservation.state
+        {
+            self.payment.state = PaymentState::Succeeded;
+            self.reservation.state = ReservationState::Confirmed { payment_id, confirmed_at };
+        }
+        self
+    }
 }
 
 /// A reservation that a user asks to pay for.
@@ -68,21 +101,32 @@ pub struct PayRequest {
     pub reservation_id: ReservationId,
 }
 
-/// Takes the cash, sells the seats, confirms the reservation and ends the token: all or nothing.
-/// Needs the token, the reservation and the user's account among the records.
+/// Takes the cash for a reservation. Without `settling` it is paid with that: the seats are sold,
+/// the reservation is confirmed and the token is done. With it, an outside provider has to say yes
+/// first: the payment is pending and the hold is pinned until [`crate::provider_charge::hear`].
+/// Whoever asks again while it is pending gets the same payment. Needs the token, the reservation
+/// and the user's account among the records.
 ///
 /// # Errors
 /// What the token refuses; [`Refusal::NotFound`] unless the reservation is the user's own;
-/// [`Refusal::AlreadyPaid`], [`Refusal::HoldExpired`], [`Refusal::InsufficientBalance`].
-pub fn pay(records: &mut Records, ask: &PayRequest) -> Result<Receipt, Refusal> {
+/// [`Refusal::AlreadyPaid`], [`Refusal::PaymentFailed`], [`Refusal::HoldExpired`],
+/// [`Refusal::InsufficientBalance`].
+pub fn pay(
+    records: &mut Records,
+    ask: &PayRequest,
+    settling: Option<SettlingPolicy>,
+) -> Result<Receipt, Refusal> {
     let now = records.now;
     let owned = records.reservations.get(&ask.reservation_id);
-    let Some(reservation) = owned.filter(|r| r.user_id == ask.user_id).cloned() else {
+    let Some(mut reservation) = owned.filter(|r| r.user_id == ask.user_id).cloned() else {
         records.token(ask.token_id, ask.user_id)?.ensure_active(now)?;
         return Err(Refusal::NotFound);
     };
     records.gated_show((ask.token_id, ask.user_id), reservation.show_id, Refusal::NotFound)?;
-    ensure_payable(&reservation, now)?;
+    if let ReservationState::Paying { payment_id } = reservation.state {
+        return Receipt::of(records, payment_id);
+    }
+    ensure_payable(records, &reservation)?;
 
     let amount = reservation.total_amount;
     let account = records.account_mut(ask.user_id);
@@ -90,7 +134,8 @@ pub fn pay(records: &mut Records, ask: &PayRequest) -> Result<Receipt, Refusal> 
     let entry = account
         .enter(ask.entry_id, EntryKind::Payment(ask.id), amount, now)
         .ok_or(Refusal::InsufficientBalance { balance: balance_before, amount })?;
-    let payment = Payment {
+    let provider = settling.map(|policy| ProviderCharge::asked_now(ask.token_id, now, policy));
+    records.payments.insert(Payment {
         id: ask.id,
         reservation_id: reservation.id,
         user_id: ask.user_id,
@@ -98,33 +143,103 @@ pub fn pay(records: &mut Records, ask: &PayRequest) -> Result<Receipt, Refusal> 
         balance_before,
         balance_after: entry.balance_after,
         paid_at: now,
-        state: PaymentState::Succeeded,
-    };
+        state: PaymentState::Pending,
+        provider,
+    });
     records.entries.insert(entry);
-    records.payments.insert(payment.clone());
+    reservation.state = ReservationState::Paying { payment_id: ask.id };
+    records.reservations.put(reservation.clone());
+    if settling.is_none() {
+        succeed(records, ask.id, ask.token_id)?;
+        return Receipt::of(records, ask.id);
+    }
+    for id in reservation.seat_ids() {
+        if let Some(seat) = records.seats.get_mut(&id) {
+            seat.pin(reservation.id);
+        }
+    }
+    Receipt::of(records, ask.id)
+}
+
+fn ensure_payable(records: &Records, reservation: &Reservation) -> Result<(), Refusal> {
+    match reservation.state {
+        ReservationState::Held if records.now < reservation.held_until => Ok(()),
+        ReservationState::Held
+        | ReservationState::Paying { .. }
+        | ReservationState::Expired { .. }
+        | ReservationState::Cancelled { .. } => Err(Refusal::HoldExpired),
+        ReservationState::PaymentFailed { payment_id, .. } => {
+            match records.payments.get(&payment_id).map(|payment| &payment.state) {
+                Some(PaymentState::Failed { reason, .. }) => {
+                    Err(Refusal::PaymentFailed { payment_id, reason: reason.clone() })
+                }
+                _ => Err(Refusal::HoldExpired),
+            }
+        }
+        ReservationState::Confirmed { payment_id, .. }
+        | ReservationState::Refunded { payment_id, .. } => Err(Refusal::AlreadyPaid { payment_id }),
+    }
+}
+
+/// A pending payment came about: the seats are sold, the reservation is confirmed, and the token is
+/// done if it is still inside.
+pub(crate) fn succeed(
+    records: &mut Records,
+    id: PaymentId,
+    token_id: TokenId,
+) -> Result<(), Refusal> {
+    let now = records.now;
+    let Receipt { mut payment, mut reservation } = Receipt::of(records, id)?;
+    payment.state = PaymentState::Succeeded;
+    records.payments.put(payment);
     for id in reservation.seat_ids() {
         if let Some(seat) = records.seats.get_mut(&id) {
             seat.sell(reservation.id);
         }
     }
-    if let Some(token) = records.tokens.get_mut(&ask.token_id) {
+    if let Some(mut token) = records.tokens.get(&token_id).cloned()
+        && token.ensure_active(now).is_ok()
+    {
         token.finish(now);
+        records.tokens.put(token);
     }
-    let state = ReservationState::Confirmed { payment_id: ask.id, confirmed_at: now };
-    let reservation = Reservation { state, ..reservation };
-    records.reservations.put(reservation.clone());
-    Ok(Receipt { payment, reservation })
+    reservation.state = ReservationState::Confirmed { payment_id: id, confirmed_at: now };
+    records.reservations.put(reservation);
+    Ok(())
 }
 
-fn ensure_payable(reservation: &Reservation, now: Timestamp) -> Result<(), Refusal> {
-    match reservation.state {
-        ReservationState::Held if now < reservation.held_until => Ok(()),
-        ReservationState::Held
-        | ReservationState::Expired { .. }
-        | ReservationState::Cancelled { .. } => Err(Refusal::HoldExpired),
-        ReservationState::Confirmed { payment_id, .. }
-        | ReservationState::Refunded { payment_id, .. } => Err(Refusal::AlreadyPaid { payment_id }),
-    }
+/// A pending payment did not come about: the cash comes back and the seats are free. Nobody let
+/// them go, so the user may hold them again at once.
+pub(crate) fn fail(
+    records: &mut Records,
+    id: PaymentId,
+    reason: &str,
+    entry_id: EntryId,
+) -> Result<(), Refusal> {
+    let now = records.now;
+    let Receipt { mut payment, mut reservation } = Receipt::of(records, id)?;
+    give_cash_back(records, &payment, entry_id)?;
+    payment.state = PaymentState::Failed { reason: reason.to_owned(), failed_at: now };
+    records.payments.put(payment);
+    reservation.state = ReservationState::PaymentFailed { payment_id: id, ended_at: now };
+    let seat_ids: Vec<_> = reservation.seat_ids().collect();
+    release(records, reservation.id, &seat_ids, None);
+    records.reservations.put(reservation);
+    Ok(())
+}
+
+fn give_cash_back(
+    records: &mut Records,
+    payment: &Payment,
+    entry_id: EntryId,
+) -> Result<(), Refusal> {
+    let now = records.now;
+    let entry = records
+        .account_mut(payment.user_id)
+        .enter(entry_id, EntryKind::Refund(payment.id), payment.amount, now)
+        .ok_or(Refusal::NotRefundable)?;
+    records.entries.insert(entry);
+    Ok(())
 }
 
 /// Until when a payment can be given back.
@@ -145,8 +260,9 @@ pub struct RefundRequest {
     pub user_id: UserId,
 }
 
-/// Gives the cash back, frees the seats and ends the reservation: all or nothing. Needs the
-/// payment and the user's account among the records.
+/// Gives the cash back, frees the seats and ends the reservation: all or nothing. What an outside
+/// provider charged is due to be given back from then on. Needs the payment and the user's account
+/// among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] unless the payment is the user's own; [`Refusal::NotRefundable`] when it
@@ -155,6 +271,7 @@ pub fn refund(
     records: &mut Records,
     ask: &RefundRequest,
     policy: RefundPolicy,
+    settling: SettlingPolicy,
 ) -> Result<Receipt, Refusal> {
     let now = records.now;
     let payment = records.payments.get(&ask.payment_id).filter(|p| p.user_id == ask.user_id);
@@ -164,17 +281,16 @@ pub fn refund(
     let show = records.shows.get(&reservation.show_id).ok_or(Refusal::NotFound)?;
     let too_late = show.starts_at - TimeDelta::hours(i64::from(policy.until_hours)) <= now;
     let (PaymentState::Succeeded, ReservationState::Confirmed { payment_id, confirmed_at }, false) =
-        (payment.state, reservation.state, too_late)
+        (&payment.state, reservation.state, too_late)
     else {
         return Err(Refusal::NotRefundable);
     };
 
-    let entry = records
-        .account_mut(ask.user_id)
-        .enter(ask.entry_id, EntryKind::Refund(payment.id), payment.amount, now)
-        .ok_or(Refusal::NotRefundable)?;
-    records.entries.insert(entry);
+    give_cash_back(records, &payment, ask.entry_id)?;
     payment.state = PaymentState::Refunded { refunded_at: now };
+    if let Some(charge) = &mut payment.provider {
+        charge.give_back(now, settling);
+    }
     records.payments.put(payment.clone());
     reservation.state = ReservationState::Refunded { payment_id, confirmed_at, refunded_at: now };
     let seat_ids: Vec<_> = reservation.seat_ids().collect();

@@ -136,9 +136,27 @@ pub enum Refusal {
         /// By which payment.
         payment_id: PaymentId,
     },
+    /// The outside payment provider refused.
+    #[error("the payment failed: {reason}")]
+    PaymentFailed {
+        /// Which payment.
+        payment_id: PaymentId,
+        /// Why, in the provider's words.
+        reason: String,
+    },
+    /// The payment is settled, one way or the other.
+    #[error("the payment is not pending")]
+    NotPending,
     /// The payment cannot be given back: too late, or given back before.
     #[error("the payment cannot be refunded")]
     NotRefundable,
+
+    /// A notice without the payment provider's signature, with a wrong one, or an old one.
+    #[error("this is not signed by the payment provider, or too old")]
+    InvalidSignature,
+    /// This very notice of the payment provider came before.
+    #[error("this notice came before")]
+    NoticeReplayed,
 
     /// The idempotency key came before, with another request.
     #[error("this idempotency key was used for another request")]

@@ -53,6 +53,11 @@ pub struct ReservedSeat {
 pub enum ReservationState {
     /// Set aside.
     Held,
+    /// Set aside for as long as a payment is pending, whatever the hold's end.
+    Paying {
+        /// Which payment.
+        payment_id: PaymentId,
+    },
     /// Paid for.
     Confirmed {
         /// By which payment.
@@ -67,6 +72,13 @@ pub enum ReservationState {
     },
     /// Given back by its user.
     Cancelled {
+        /// When.
+        ended_at: Timestamp,
+    },
+    /// Given free because its payment failed.
+    PaymentFailed {
+        /// Which payment.
+        payment_id: PaymentId,
         /// When.
         ended_at: Timestamp,
     },
@@ -91,10 +103,36 @@ pub enum ReservationStatus {
     Confirmed,
     /// Not paid for in time.
     Expired,
-    /// Given back.
+    /// Given back, or given free because the payment failed.
     Cancelled,
     /// Paid for, and the payment given back.
     Refunded,
+}
+
+impl ReservationState {
+    /// Whether the reservation is written down as having its seats.
+    #[must_use]
+    pub const fn has_its_seats(&self) -> bool {
+        match self {
+            Self::Held | Self::Paying { .. } | Self::Confirmed { .. } => true,
+            Self::Expired { .. }
+            | Self::Cancelled { .. }
+            | Self::PaymentFailed { .. }
+            | Self::Refunded { .. } => false,
+        }
+    }
+
+    /// The payment that it names.
+    #[must_use]
+    pub const fn payment_id(&self) -> Option<PaymentId> {
+        match self {
+            Self::Paying { payment_id }
+            | Self::Confirmed { payment_id, .. }
+            | Self::PaymentFailed { payment_id, .. }
+            | Self::Refunded { payment_id, .. } => Some(*payment_id),
+            Self::Held | Self::Expired { .. } | Self::Cancelled { .. } => None,
+        }
+    }
 }
 
 /// How seats are held.
@@ -116,15 +154,18 @@ impl BookingPolicy {
 }
 
 impl Reservation {
-    /// Its status at `now`: a hold that is over has expired, swept or not.
+    /// Its status at `now`: a hold that is over has expired, swept or not, unless a payment for it
+    /// is pending.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> ReservationStatus {
         match self.state {
             ReservationState::Held if self.held_until <= now => ReservationStatus::Expired,
-            ReservationState::Held => ReservationStatus::Held,
+            ReservationState::Held | ReservationState::Paying { .. } => ReservationStatus::Held,
             ReservationState::Confirmed { .. } => ReservationStatus::Confirmed,
             ReservationState::Expired { .. } => ReservationStatus::Expired,
-            ReservationState::Cancelled { .. } => ReservationStatus::Cancelled,
+            ReservationState::Cancelled { .. } | ReservationState::PaymentFailed { .. } => {
+                ReservationStatus::Cancelled
+            }
             ReservationState::Refunded { .. } => ReservationStatus::Refunded,
         }
     }
@@ -315,7 +356,8 @@ pub fn expire(records: &mut Records, id: ReservationId) -> bool {
 /// them run out; who chose wrongly may choose again. Needs the reservation among the records.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] unless it is the user's own, [`Refusal::NotHeld`] unless it is held.
+/// [`Refusal::NotFound`] unless it is the user's own, [`Refusal::NotHeld`] unless it is held and no
+/// payment for it is pending.
 pub fn cancel(
     records: &mut Records,
     id: ReservationId,
@@ -325,7 +367,8 @@ pub fn cancel(
     let now = records.now;
     let reservation = records.reservations.get_mut(&id).ok_or(Refusal::NotFound)?;
     reservation.ensure_owned_by(user_id)?;
-    if reservation.status(now) != ReservationStatus::Held {
+    let is_pinned = reservation.state != ReservationState::Held;
+    if is_pinned || reservation.status(now) != ReservationStatus::Held {
         return Err(Refusal::NotHeld);
     }
     let was_long = now - reservation.created_at > policy.rehold_cooldown();

@@ -16,7 +16,7 @@ pub struct Seat {
     pub show_id: ShowId,
     /// Where it is and what it costs.
     pub place: Place,
-    /// How many changes of its status anyone could have seen. The versions of a show's seats add
+    /// How many changes of its status anyone could have seen, or came to expect. The versions of a show's seats add
     /// up to the version of its seat map, which so only ever grows.
     pub version: u64,
     /// Whose it is.
@@ -62,6 +62,11 @@ pub enum SeatState {
         /// Until when; at that time it is nobody's.
         until: Timestamp,
     },
+    /// Set aside for a reservation for as long as its payment is pending.
+    Pinned {
+        /// For which one.
+        by: ReservationId,
+    },
     /// Paid for.
     Sold {
         /// By which reservation.
@@ -94,7 +99,7 @@ impl Seat {
         match self.state {
             SeatState::Available => SeatStatus::Available,
             SeatState::Held { until, .. } if until <= now => SeatStatus::Available,
-            SeatState::Held { .. } => SeatStatus::Held,
+            SeatState::Held { .. } | SeatState::Pinned { .. } => SeatStatus::Held,
             SeatState::Sold { .. } => SeatStatus::Sold,
         }
     }
@@ -135,6 +140,15 @@ impl Seat {
         self.let_go.is_some_and(|let_go| let_go.by == user_id && now < let_go.at + cooldown)
     }
 
+    /// Takes away the end of its hold: it is the reservation's until its payment is settled. The
+    /// caller has seen that the reservation holds it. Nobody sees a change now, but one that would
+    /// have come by itself does not come any more.
+    pub(crate) fn pin(&mut self, by: ReservationId) {
+        debug_assert_eq!(self.reservation_id(), Some(by), "a seat is pinned for a stranger");
+        self.version += 1;
+        self.state = SeatState::Pinned { by };
+    }
+
     /// Makes it the reservation's for good. The caller has seen that the reservation holds it.
     pub(crate) fn sell(&mut self, to: ReservationId) {
         debug_assert_eq!(self.reservation_id(), Some(to), "a seat is sold to a stranger");
@@ -147,7 +161,7 @@ impl Seat {
     pub const fn reservation_id(&self) -> Option<ReservationId> {
         match self.state {
             SeatState::Available => None,
-            SeatState::Held { by, .. } => Some(by),
+            SeatState::Held { by, .. } | SeatState::Pinned { by } => Some(by),
             SeatState::Sold { to } => Some(to),
         }
     }

@@ -11,14 +11,15 @@ use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashPolicy, charge};
 use domain::draw::{draw, draw_order, open};
-use domain::ids::{ReservationId, RoomId, SeatId, TokenId, UserId};
+use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, admit, join};
 use domain::money::Amount;
 use domain::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
 use domain::ports::Decide;
+use domain::provider_charge::{SettlingPolicy, Verdict, hear, take_on, undo};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
-use domain::reservation::{BookingPolicy, HoldRequest, cancel, expire, hold};
+use domain::reservation::{BookingPolicy, HoldRequest, ReservationStatus, cancel, expire, hold};
 use domain::seat::SeatStatus;
 use domain::waiting_token::WaitingToken;
 use memory::Memory;
@@ -30,6 +31,9 @@ const SEATS: u8 = 6;
 const BOOKING: BookingPolicy =
     BookingPolicy { hold_seconds: 300, seats_per_reservation: 3, rehold_cooldown_seconds: 60 };
 const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
+/// Patient enough for all the time that commands take.
+const SETTLING: SettlingPolicy =
+    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::days(1) };
 
 #[derive(Debug, Clone)]
 enum Command {
@@ -43,31 +47,51 @@ enum Command {
     Expire { reservation: u8 },
     RunOut { token: u8 },
     Charge { user: u8, amount: i64 },
-    Pay { user: u8, token: u8, reservation: u8 },
+    Pay { user: u8, token: u8, reservation: u8, provider: bool },
+    Hear { payment: u8, verdict: Verdict },
+    TakeOn { payment: u8 },
+    Undo { payment: u8 },
     Refund { user: u8, payment: u8 },
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        Just(Verdict::Unknown),
+        Just(Verdict::Pending),
+        Just(Verdict::Charged),
+        Just(Verdict::Charged),
+        Just(Verdict::Declined { reason: "no".into() }),
+        Just(Verdict::Returned),
+    ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
     let (user, token, other) = (0..USERS, 0..12_u8, 0..12_u8);
     prop_oneof![
-        user.clone().prop_map(|user| Command::Join { user }),
-        token.clone().prop_map(|token| Command::Leave { token }),
-        Just(Command::Admit),
-        Just(Command::Open),
-        (1..4_u8).prop_map(|most| Command::Draw { most }),
-        (user.clone(), token.clone(), prop::collection::vec(0..SEATS, 1..4))
+        3 => user.clone().prop_map(|user| Command::Join { user }),
+        1 => token.clone().prop_map(|token| Command::Leave { token }),
+        4 => Just(Command::Admit),
+        2 => Just(Command::Open),
+        3 => (1..4_u8).prop_map(|most| Command::Draw { most }),
+        5 => (user.clone(), token.clone(), prop::collection::vec(0..SEATS, 1..4))
             .prop_map(|(user, token, seats)| Command::Hold { user, token, seats }),
-        (user.clone(), other.clone())
+        2 => (user.clone(), other.clone())
             .prop_map(|(user, reservation)| Command::Cancel { user, reservation }),
-        other.clone().prop_map(|reservation| Command::Expire { reservation }),
-        token.clone().prop_map(|token| Command::RunOut { token }),
-        (user.clone(), -10..320_i64).prop_map(|(user, amount)| Command::Charge { user, amount }),
-        (user.clone(), token, other.clone()).prop_map(|(user, token, reservation)| Command::Pay {
-            user,
-            token,
-            reservation
-        }),
-        (user, other).prop_map(|(user, payment)| Command::Refund { user, payment }),
+        1 => other.clone().prop_map(|reservation| Command::Expire { reservation }),
+        1 => token.clone().prop_map(|token| Command::RunOut { token }),
+        2 => (user.clone(), -10..320_i64).prop_map(|(user, amount)| Command::Charge { user, amount }),
+        6 => (user.clone(), token, other.clone(), any::<bool>()).prop_map(
+            |(user, token, reservation, provider)| Command::Pay {
+                user,
+                token,
+                reservation,
+                provider
+            }
+        ),
+        6 => (0..4_u8, verdict()).prop_map(|(payment, verdict)| Command::Hear { payment, verdict }),
+        1 => other.clone().prop_map(|payment| Command::TakeOn { payment }),
+        1 => (0..40_u8).prop_map(|payment| Command::Undo { payment }),
+        2 => (user, other).prop_map(|(user, payment)| Command::Refund { user, payment }),
     ]
 }
 
@@ -106,16 +130,21 @@ impl World {
             books.tokens.iter().find(is_theirs).map_or(0, |token| last_byte(token.id.into()))
         };
         let reservation_of = |n: u8| books.reservations.iter().cycle().nth(n.into());
+        let held = |n: u8| {
+            let all = || books.reservations.iter();
+            let held = all().rev().find(|r| r.status(self.memory.now()) == ReservationStatus::Held);
+            held.or_else(|| reservation_of(n))
+        };
         let payment_of = |n: u8| books.payments.iter().cycle().nth(n.into());
         match command.clone() {
             Command::Hold { user, seats, .. } => {
                 Command::Hold { user, token: live_token(user), seats }
             }
-            Command::Pay { reservation, .. } => {
-                reservation_of(reservation).map_or(command, |own| {
+            Command::Pay { reservation, provider, .. } => {
+                held(reservation).map_or(command, |own| {
                     let user = last_byte(own.user_id.into());
                     let reservation = last_byte(own.id.into());
-                    Command::Pay { user, token: live_token(user), reservation }
+                    Command::Pay { user, token: live_token(user), reservation, provider }
                 })
             }
             Command::Cancel { reservation, .. } => {
@@ -130,6 +159,9 @@ impl World {
                     payment: last_byte(own.id.into()),
                 })
             }
+            Command::Hear { payment, verdict } => payment_of(payment).map_or(command, |one| {
+                Command::Hear { payment: last_byte(one.id.into()), verdict }
+            }),
             other => other,
         }
     }
@@ -234,7 +266,7 @@ impl World {
                 };
                 (scope, Box::new(decide))
             }
-            Command::Pay { user, token, reservation } => {
+            Command::Pay { user, token, reservation, provider } => {
                 let ask = PayRequest {
                     id: id(6, self.payments),
                     entry_id: id(7, self.entries),
@@ -244,7 +276,29 @@ impl World {
                 };
                 let scope =
                     scope.token(ask.token_id).reservation(ask.reservation_id).account(ask.user_id);
-                (scope, Box::new(move |records| pay(records, &ask).map(drop)))
+                let settling = provider.then_some(SETTLING);
+                (scope, Box::new(move |records| pay(records, &ask, settling).map(drop)))
+            }
+            Command::Hear { payment, verdict } => {
+                let (payment, entry) = (id(6, payment), id(7, self.entries));
+                let hear = move |records: &mut Records| {
+                    hear(records, payment, &verdict, entry, SETTLING).map(drop)
+                };
+                (self.about(payment), Box::new(hear))
+            }
+            Command::TakeOn { payment } => {
+                let payment = id(6, payment);
+                let take_on = move |records: &mut Records| {
+                    take_on(records, &[payment], SETTLING);
+                    Ok(())
+                };
+                (scope.payment(payment), Box::new(take_on))
+            }
+            Command::Undo { payment } => {
+                let (payment, entry) = (id(6, payment), id(7, self.entries));
+                let undo =
+                    move |records: &mut Records| undo(records, payment, entry, SETTLING).map(drop);
+                (self.about(payment), Box::new(undo))
             }
             Command::Refund { user, payment } => {
                 let ask = RefundRequest {
@@ -253,9 +307,20 @@ impl World {
                     user_id: id(1, user),
                 };
                 let scope = scope.payment(ask.payment_id).account(ask.user_id);
-                (scope, Box::new(move |records| refund(records, &ask, REFUND).map(drop)))
+                (scope, Box::new(move |records| refund(records, &ask, REFUND, SETTLING).map(drop)))
             }
         }
+    }
+
+    /// What has to be seen when a payment is settled.
+    fn about(&self, payment: PaymentId) -> Scope {
+        let scope = Scope::new().payment(payment);
+        let books = self.memory.books();
+        let Some(found) = books.payments.into_iter().find(|found| found.id == payment) else {
+            return scope;
+        };
+        let token = found.provider.map(|charge| charge.token_id);
+        scope.account(found.user_id).tokens(token)
     }
 
     /// Runs a group of commands at one moment, and counts what came of it.
@@ -267,7 +332,8 @@ impl World {
             let made = |is_one: bool| u8::from(accepted && is_one);
             self.tokens += made(matches!(command, Command::Join { .. }));
             self.reservations += made(matches!(command, Command::Hold { .. }));
-            self.payments += made(matches!(command, Command::Pay { .. }));
+            let payments = self.memory.books().payments.len();
+            self.payments = u8::try_from(payments).unwrap();
             self.entries += 1;
         }
     }
@@ -281,11 +347,14 @@ proptest! {
     #[test]
     fn whatever_people_do_the_books_are_sound(
         opens in prop::option::of(0..1_000_i64),
-        steps in prop::collection::vec((0..200_i64, prop::collection::vec(command(), 1..5)), 1..50)
+        steps in prop::collection::vec((0..120_i64, prop::collection::vec(command(), 1..14)), 1..50)
     ) {
         let opens_at = opens.map(|second| Timestamp::UNIX_EPOCH + TimeDelta::seconds(second));
         let mut world = World::new(opens_at);
         let mut now = Timestamp::UNIX_EPOCH;
+        let rich: Vec<_> =
+            (0..USERS).map(|user| Command::Charge { user, amount: 300 }).collect();
+        world.run(now, &rich);
         for (pause, commands) in steps {
             now += TimeDelta::seconds(pause) + TimeDelta::microseconds(1);
             world.run(now, &commands);
@@ -312,7 +381,7 @@ proptest! {
         world.run(held_until - TimeDelta::microseconds(1), &[hold(1)]);
         prop_assert_eq!(world.reservations, 1);
         let later = held_until + TimeDelta::milliseconds(late / 2);
-        world.run(later, &[Command::Pay { user: 0, token: 0, reservation: 0 }, hold(1)]);
+        world.run(later, &[Command::Pay { user: 0, token: 0, reservation: 0, provider: false }, hold(1)]);
         prop_assert_eq!((world.payments, world.reservations), (0, 2));
         let books = world.memory.books();
         let held: BTreeMap<SeatId, _> = books.seats.iter().map(|seat| (seat.id, seat)).collect();

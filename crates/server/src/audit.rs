@@ -27,9 +27,6 @@ pub(crate) async fn audit(settings: &Settings) -> Result<ExitCode> {
             println!("           and {} more", finding.breaches.len() - TOLD_MAX);
         }
         sound &= finding.breaches.is_empty();
-        if finding.number == 8 {
-            println!("n/a    11. a payment provider's charges match payments: none is configured");
-        }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,16 +1,19 @@
 //! Settings: each by flag, by environment or in a TOML file, in this order; each with a default.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
+mod given;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use adapter_auth::Secret;
+use adapter_gateway::GatewayOptions;
 use adapter_http::LimitOptions;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::Result;
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
 use domain::money::{Amount, Currency};
+use given::{Source, read_file};
 
 use crate::database::DatabaseUrl;
 
@@ -64,6 +67,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("charge_max", "10000000", "The most that can be charged at once, in minor units"),
     setting("balance_max", "100000000", "The most that an account can be charged up to"),
     setting("refund_until_hours", "24", "Until how many hours before a show it can be refunded"),
+    setting(
+        "gateway_url",
+        "",
+        "Where an outside payment provider is asked, by docs/payment-provider.md; none: cash alone \
+         pays",
+    ),
+    setting(
+        "gateway_secret",
+        "",
+        "Signs what is said to the payment provider and by it, 32 characters or more",
+    ),
+    setting("gateway_timeout_ms", "5000", "How long one answer of the payment provider may take"),
+    setting("gateway_connections", "256", "How many requests to the provider may be under way"),
+    setting(
+        "gateway_settle_seconds",
+        "3600",
+        "How long a payment may stay unsettled before an operator is told",
+    ),
     setting("room_capacity", "1000", "New rooms: how many may be inside at once"),
     setting("room_active_seconds", "600", "New rooms: how long somebody may stay inside"),
     setting("room_idle_seconds", "120", "New rooms: who is silent this long loses the place"),
@@ -115,6 +136,10 @@ pub(crate) struct Settings {
     pub(crate) charge_max: Amount,
     pub(crate) balance_max: Amount,
     pub(crate) refund_until_hours: u32,
+    /// Without one, cash alone pays.
+    pub(crate) gateway: Option<GatewayOptions>,
+    pub(crate) gateway_timeout: Duration,
+    pub(crate) gateway_settle_seconds: u32,
     pub(crate) room_capacity: u32,
     pub(crate) room_active_seconds: u32,
     pub(crate) room_idle_seconds: u32,
@@ -156,70 +181,6 @@ fn variable(name: &str) -> String {
     format!("STAGEDOOR_{}", name.to_uppercase())
 }
 
-/// A value as somebody gave it, and where.
-struct Given {
-    value: String,
-    place: String,
-}
-
-struct Source<'a> {
-    flags: &'a ArgMatches,
-    file: BTreeMap<String, String>,
-    file_name: String,
-}
-
-impl Source<'_> {
-    fn given(&self, name: &'static str) -> Given {
-        let default = SETTINGS.iter().find(|setting| setting.name == name);
-        if let Some(value) = self.flags.get_one::<String>(name) {
-            let place = format!("--{}", name.replace('_', "-"));
-            return Given { value: value.clone(), place };
-        }
-        if let Ok(value) = std::env::var(variable(name)) {
-            return Given { value, place: variable(name) };
-        }
-        if let Some(value) = self.file.get(name) {
-            return Given { value: value.clone(), place: format!("{name} in {}", self.file_name) };
-        }
-        let value = default.map(|setting| setting.default.to_owned()).unwrap_or_default();
-        Given { value, place: name.to_owned() }
-    }
-
-    fn read<T>(
-        &self,
-        name: &'static str,
-        wanted: impl Display,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<T> {
-        let Given { value, place } = self.given(name);
-        let secret = name.starts_with("secret");
-        read(value.trim()).ok_or_else(|| {
-            let value = if secret { String::new() } else { format!("{value:?} ") };
-            anyhow!("{place}: {value}{}{wanted}", if secret { "" } else { "is not " })
-        })
-    }
-
-    fn number<T: TryFrom<i64>>(&self, name: &'static str, least: i64, most: i64) -> Result<T> {
-        self.read(name, format!("a whole number from {least} to {most}"), |value| {
-            let number = value.parse().ok().filter(|number| (least..=most).contains(number))?;
-            T::try_from(number).ok()
-        })
-    }
-
-    /// A wrong URL is not repeated: it may hold a password.
-    fn database(&self) -> Result<DatabaseUrl> {
-        let Given { value, place } = self.given("database_url");
-        let ca_file = self.given("database_ca_file").value;
-        let ca_file = Some(Path::new(ca_file.trim())).filter(|path| !path.as_os_str().is_empty());
-        DatabaseUrl::read(value.trim(), ca_file).map_err(|wrong| anyhow!("{place}: {wrong}"))
-    }
-
-    fn list(&self, name: &'static str) -> Vec<String> {
-        let value = self.given(name).value;
-        value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    }
-}
-
 impl Settings {
     /// Reads all settings, and stops at the first wrong one.
     pub(crate) fn read(flags: &ArgMatches) -> Result<Self> {
@@ -253,6 +214,9 @@ impl Settings {
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
             balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
             refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
+            gateway: gateway(&source)?,
+            gateway_timeout: Duration::from_millis(source.number(GATEWAY_TIMEOUT, 1, 60_000)?),
+            gateway_settle_seconds: source.number("gateway_settle_seconds", 1, 86_400 * 30)?,
             room_capacity: source.number("room_capacity", 0, 10_000_000)?,
             room_active_seconds: source.number("room_active_seconds", 1, 86_400)?,
             room_idle_seconds: source.number("room_idle_seconds", 1, 86_400)?,
@@ -291,32 +255,25 @@ impl Settings {
     }
 }
 
-fn money(minor_units: i64) -> Amount {
-    Amount::new(minor_units).unwrap_or(Amount::MAX)
+const GATEWAY_TIMEOUT: &str = "gateway_timeout_ms";
+
+fn gateway(source: &Source<'_>) -> Result<Option<GatewayOptions>> {
+    let secret_form = "a secret has at least 32 characters, and the payment provider needs one";
+    let url = source.given("gateway_url").value;
+    if url.trim().is_empty() {
+        return Ok(None);
+    }
+    let secret = source.read("gateway_secret", secret_form, |value| Secret::new(value).ok())?;
+    Ok(Some(GatewayOptions {
+        url: url.trim().to_owned(),
+        secret: secret.expose().to_owned(),
+        answer_within: Duration::from_millis(source.number(GATEWAY_TIMEOUT, 1, 60_000)?),
+        connections_max: source.number("gateway_connections", 1, 10_000)?,
+    }))
 }
 
-fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("--config: cannot read {}", path.display()))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        anyhow!("--config: {} is no TOML: {}", path.display(), error.message())
-    })?;
-    let mut values = BTreeMap::new();
-    for (name, value) in table {
-        if !SETTINGS.iter().any(|setting| setting.name == name) {
-            bail!("{name} in {}: there is no such setting", path.display());
-        }
-        let text = |value: &toml::Value| match value {
-            toml::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        let value = match &value {
-            toml::Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(","),
-            value => text(value),
-        };
-        values.insert(name, value);
-    }
-    Ok(values)
+fn money(minor_units: i64) -> Amount {
+    Amount::new(minor_units).unwrap_or(Amount::MAX)
 }
 
 #[cfg(test)]
@@ -369,6 +326,21 @@ mod tests {
             let said = format!("{:#}", read(&["--database-url", url]).err().unwrap());
             assert!(said.starts_with("--database-url: ") && !said.contains("hush"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_payment_provider_needs_a_secret_which_is_not_repeated() {
+        assert!(read(&[]).unwrap().gateway.is_none());
+        let url = ["--gateway-url", "http://127.0.0.1:9/pay"];
+        for secret in [None, Some("hush")] {
+            let flags: Vec<_> =
+                secret.iter().flat_map(|secret| ["--gateway-secret", secret]).collect();
+            let said = format!("{:#}", read(&[&url[..], &flags].concat()).err().unwrap());
+            assert!(said.contains("gateway") && said.contains("32 characters"), "{said}");
+            assert!(!said.contains("hush") && said.lines().count() == 1, "{said}");
+        }
+        let secret = ["--gateway-secret", "a secret that is long enough to be one"];
+        assert!(read(&[url, secret].concat()).unwrap().gateway.is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ const ADMIT_EVERY: Duration = Duration::from_millis(250);
 const FEEL_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 const HEAR_EVERY: Duration = Duration::from_secs(2);
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// The sweepers, until told to stop.
@@ -41,6 +42,9 @@ impl Sweepers {
         sweepers.every(sweep_every.max(HEAR_EVERY), app, "dropping the silent", async |app| {
             app.write_heard.execute().await?;
             app.drop_idle.execute().await
+        });
+        sweepers.every(SETTLE_EVERY, app, "settling payments", async |app| {
+            app.settle_payments.execute().await
         });
         sweepers.every(FORGET_EVERY, app, "forgetting answers", async |app| {
             app.forget_answers.execute().await

@@ -6,14 +6,19 @@ use adapter_auth::{
     Argon2Passwords, HashWork, JwtAccessTokens, Keyring, RandomIds, RandomSeeds, Secret,
     SignedQueueTokens,
 };
+use adapter_gateway::HttpGateway;
 use adapter_http::Metrics;
 use adapter_postgres::PostgresStore;
 use adapter_sqlite::SqliteStore;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use application::{Application, Policies, Ports};
+use chrono::TimeDelta;
 use domain::cash::CashPolicy;
 use domain::payment::RefundPolicy;
-use domain::ports::{CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, Store, Users};
+use domain::ports::{
+    CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, PaymentGateway, Store, Users,
+};
+use domain::provider_charge::SettlingPolicy;
 use domain::reservation::BookingPolicy;
 use domain::waiting_room::RoomPolicy;
 
@@ -93,7 +98,6 @@ where
     let keyring = Keyring::new(secret, &settings.secret_previous);
     let ports = Ports {
         store: store.clone(),
-        clock,
         ids: Arc::new(RandomIds),
         draw_seeds: Arc::new(RandomSeeds),
         users: store.clone(),
@@ -111,12 +115,23 @@ where
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
         join_work: Arc::new(HashWork::new(keyring, settings.join_work_bits)),
         line_watch: metrics.clone(),
+        payment_gateway: payment_gateway(settings, &clock)?,
+        gateway_watch: metrics.clone(),
+        clock,
     };
-    Ok(Arc::new(Application::new(ports, policies(settings))))
+    Ok(Arc::new(Application::new(ports, policies(settings)?)))
 }
 
-fn policies(settings: &Settings) -> Policies {
-    Policies {
+fn payment_gateway(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn PaymentGateway>>> {
+    let Some(options) = &settings.gateway else { return Ok(None) };
+    Ok(Some(Arc::new(HttpGateway::new(options, clock.clone()).context("gateway_url")?)))
+}
+
+fn policies(settings: &Settings) -> Result<Policies> {
+    Ok(Policies {
         booking: BookingPolicy {
             hold_seconds: settings.hold_seconds,
             seats_per_reservation: settings.seats_per_reservation,
@@ -124,6 +139,10 @@ fn policies(settings: &Settings) -> Policies {
         },
         cash: CashPolicy { charge_max: settings.charge_max, balance_max: settings.balance_max },
         refund: RefundPolicy { until_hours: settings.refund_until_hours },
+        settling: SettlingPolicy {
+            answer_within: TimeDelta::from_std(settings.gateway_timeout)?,
+            settle_within: TimeDelta::seconds(settings.gateway_settle_seconds.into()),
+        },
         new_rooms: RoomPolicy {
             capacity: settings.room_capacity,
             admissions_per_minute: None,
@@ -134,5 +153,5 @@ fn policies(settings: &Settings) -> Policies {
         },
         currency: settings.currency,
         seats_per_show_max: settings.seats_per_show_max,
-    }
+    })
 }

@@ -11,6 +11,7 @@ use domain::reservation::{ReservationStatus, expire};
 use tokio::task::JoinSet;
 
 use crate::Stage;
+use crate::stage::SETTLING;
 
 pub async fn one_of_200_gets_the_seat_and_199_are_told_who_lost(stage: &Stage) {
     let mut buyers = Vec::new();
@@ -148,7 +149,7 @@ async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) -> boo
     let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id };
     let scope = Scope::new().payment(payment_id).account(user_id);
     let policy = RefundPolicy { until_hours: 24 };
-    stage.store.decide(scope, move |records| refund(records, &ask, policy)).await.is_ok()
+    stage.store.decide(scope, move |records| refund(records, &ask, policy, SETTLING)).await.is_ok()
 }
 
 pub async fn lists_are_newest_first_and_each_users_own(stage: &Stage) {

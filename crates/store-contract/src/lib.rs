@@ -11,6 +11,7 @@
 
 pub mod booking;
 pub mod groups;
+pub mod provider;
 pub mod queue;
 mod stage;
 
@@ -35,6 +36,10 @@ macro_rules! every_promise {
             groups::one_key_has_one_effect_within_a_group_and_later
             groups::time_only_ever_goes_on
             groups::an_email_is_taken_once
+            provider::a_pending_payment_pins_its_hold_until_it_is_settled
+            provider::a_payment_that_failed_gives_everything_back_and_says_why
+            provider::whatever_a_provider_says_at_once_has_one_outcome
+            provider::what_the_provider_owes_is_found_and_taken_on_by_one
             queue::numbers_have_no_gap_and_no_repeat_under_500_joins_at_once
             queue::one_user_has_one_place_however_often_asked
             queue::capacity_is_never_passed_while_people_come_and_go

@@ -16,6 +16,7 @@ use domain::payment::{PayRequest, Receipt, pay};
 use domain::ports::{
     CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, Store, UpdateError,
 };
+use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
 use domain::seat::{Place, Seat};
@@ -24,6 +25,10 @@ use domain::user::{Email, Role, User, UserName};
 use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
+
+/// An answer may take a second, and be a minute late.
+pub(crate) const SETTLING: SettlingPolicy =
+    SettlingPolicy { answer_within: TimeDelta::seconds(1), settle_within: TimeDelta::minutes(1) };
 
 /// A store under test, with one concert, one show of [`Stage::SEATS`] seats, and the site's room.
 #[derive(Clone)]
@@ -230,10 +235,29 @@ impl Stage {
         self.store.decide(scope, move |records| hold(records, &ask, policy)).await
     }
 
+    /// A buyer pays in cash alone.
     pub async fn pay(
         &self,
         buyer: Buyer,
         reservation_id: ReservationId,
+    ) -> Result<Receipt, UpdateError> {
+        self.ask_to_pay(buyer, reservation_id, None).await
+    }
+
+    /// A buyer pays, and an outside provider has to say yes.
+    pub async fn pay_through_provider(
+        &self,
+        buyer: Buyer,
+        reservation_id: ReservationId,
+    ) -> Result<Receipt, UpdateError> {
+        self.ask_to_pay(buyer, reservation_id, Some(SETTLING)).await
+    }
+
+    async fn ask_to_pay(
+        &self,
+        buyer: Buyer,
+        reservation_id: ReservationId,
+        settling: Option<SettlingPolicy>,
     ) -> Result<Receipt, UpdateError> {
         let ask = PayRequest {
             id: self.id(),
@@ -244,7 +268,7 @@ impl Stage {
         };
         let scope =
             Scope::new().token(ask.token_id).reservation(reservation_id).account(ask.user_id);
-        self.store.decide(scope, move |records| pay(records, &ask)).await
+        self.store.decide(scope, move |records| pay(records, &ask, settling)).await
     }
 
     pub async fn balance(&self, user_id: UserId) -> i64 {

@@ -99,7 +99,7 @@ CREATE TABLE seats (
     price          bigint NOT NULL CONSTRAINT seats_price_is_not_negative CHECK (price >= 0),
     version        bigint NOT NULL,
     state          text   NOT NULL CONSTRAINT seats_state_is_known
-                          CHECK (state IN ('available', 'held', 'sold')),
+                          CHECK (state IN ('available', 'held', 'pinned', 'sold')),
     reservation_id uuid,
     held_until     timestamptz,
     -- Who had it last and did not pay for it, and when that ended.
@@ -122,15 +122,15 @@ CREATE TABLE reservations (
     created_at   timestamptz NOT NULL,
     held_until   timestamptz NOT NULL,
     state        text        NOT NULL CONSTRAINT reservations_state_is_known
-                             CHECK (state IN ('held', 'confirmed', 'expired', 'cancelled', 'refunded')),
+                             CHECK (state IN ('held', 'paying', 'confirmed', 'expired', 'cancelled', 'failed', 'refunded')),
     payment_id   uuid,
     confirmed_at timestamptz,
     ended_at     timestamptz,
     CONSTRAINT reservations_name_their_payment
-        CHECK ((state IN ('confirmed', 'refunded')) = (payment_id IS NOT NULL))
+        CHECK ((state IN ('paying', 'confirmed', 'failed', 'refunded')) = (payment_id IS NOT NULL))
 ) WITH (fillfactor = 70);
 CREATE INDEX reservations_by_user ON reservations (user_id, id);
-CREATE INDEX reservations_live ON reservations (user_id, concert_id) WHERE state IN ('held', 'confirmed');
+CREATE INDEX reservations_live ON reservations (user_id, concert_id) WHERE state IN ('held', 'paying', 'confirmed');
 CREATE INDEX reservations_lapsing ON reservations (held_until) WHERE state = 'held';
 
 CREATE TABLE reservation_seats (
@@ -138,7 +138,7 @@ CREATE TABLE reservation_seats (
     "position"     bigint  NOT NULL,
     seat_id        uuid    NOT NULL CONSTRAINT reservation_seats_seat_exists REFERENCES seats (id),
     price          bigint  NOT NULL CONSTRAINT reservation_seats_price_is_not_negative CHECK (price >= 0),
-    -- Whether the reservation still has the seat: held or sold.
+    -- Whether the reservation still has the seat: held, pinned or sold.
     live           boolean NOT NULL,
     PRIMARY KEY (reservation_id, "position")
 );
@@ -146,19 +146,37 @@ CREATE UNIQUE INDEX reservation_seats_one_live_hold_a_seat
     ON reservation_seats (seat_id) WHERE live;
 
 CREATE TABLE payments (
-    id             uuid        NOT NULL PRIMARY KEY,
-    reservation_id uuid        NOT NULL CONSTRAINT payments_one_a_reservation UNIQUE
-                               CONSTRAINT payments_reservation_exists REFERENCES reservations (id),
-    user_id        uuid        NOT NULL CONSTRAINT payments_user_exists REFERENCES users (id),
-    amount         bigint      NOT NULL CONSTRAINT payments_amount_is_not_negative CHECK (amount >= 0),
-    balance_before bigint      NOT NULL,
-    balance_after  bigint      NOT NULL,
-    paid_at        timestamptz NOT NULL,
-    state          text        NOT NULL CONSTRAINT payments_state_is_known CHECK (state IN ('succeeded', 'refunded')),
-    refunded_at    timestamptz,
-    CONSTRAINT payments_add_up CHECK (balance_before - amount = balance_after)
+    id                 uuid        NOT NULL PRIMARY KEY,
+    reservation_id     uuid        NOT NULL CONSTRAINT payments_one_a_reservation UNIQUE
+                                   CONSTRAINT payments_reservation_exists REFERENCES reservations (id),
+    user_id            uuid        NOT NULL CONSTRAINT payments_user_exists REFERENCES users (id),
+    amount             bigint      NOT NULL CONSTRAINT payments_amount_is_not_negative CHECK (amount >= 0),
+    balance_before     bigint      NOT NULL,
+    balance_after      bigint      NOT NULL,
+    -- When the cash was taken.
+    paid_at            timestamptz NOT NULL,
+    state              text        NOT NULL CONSTRAINT payments_state_is_known
+                                   CHECK (state IN ('pending', 'succeeded', 'failed', 'refunded')),
+    -- When it failed or was refunded, and why it failed.
+    ended_at           timestamptz,
+    failure            text,
+    -- What an outside provider holds for it; none for one in cash alone.
+    provider_token_id  uuid,
+    provider_state     text        CONSTRAINT payments_provider_state_is_known
+                                   CHECK (provider_state IN ('asked', 'charged', 'declined', 'return_due', 'returned')),
+    -- While the provider owes an answer: how often it was asked, when it is next, and until when
+    -- it should be settled.
+    provider_asks      bigint,
+    provider_ask_at    timestamptz,
+    provider_settle_by timestamptz,
+    CONSTRAINT payments_add_up CHECK (balance_before - amount = balance_after),
+    CONSTRAINT payments_wait_for_a_provider
+        CHECK (state <> 'pending' OR coalesce(provider_state, '') = 'asked'),
+    CONSTRAINT payments_owe_an_answer_or_not
+        CHECK ((coalesce(provider_state, '') IN ('asked', 'return_due')) = (provider_ask_at IS NOT NULL))
 );
 CREATE INDEX payments_by_user ON payments (user_id, id);
+CREATE INDEX payments_to_ask ON payments (provider_ask_at) WHERE provider_ask_at IS NOT NULL;
 
 CREATE TABLE cash_accounts (
     user_id     uuid   NOT NULL PRIMARY KEY CONSTRAINT cash_accounts_user_exists REFERENCES users (id),

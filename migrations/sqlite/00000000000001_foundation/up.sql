@@ -92,7 +92,7 @@ CREATE TABLE seats (
     price          BIGINT NOT NULL CONSTRAINT seats_price_is_not_negative CHECK (price >= 0),
     version        BIGINT NOT NULL,
     state          TEXT   NOT NULL CONSTRAINT seats_state_is_known
-                          CHECK (state IN ('available', 'held', 'sold')),
+                          CHECK (state IN ('available', 'held', 'pinned', 'sold')),
     reservation_id BLOB,
     held_until     BIGINT,
     -- Who had it last and did not pay for it, and when that ended.
@@ -115,15 +115,15 @@ CREATE TABLE reservations (
     created_at   BIGINT NOT NULL,
     held_until   BIGINT NOT NULL,
     state        TEXT   NOT NULL CONSTRAINT reservations_state_is_known
-                        CHECK (state IN ('held', 'confirmed', 'expired', 'cancelled', 'refunded')),
+                        CHECK (state IN ('held', 'paying', 'confirmed', 'expired', 'cancelled', 'failed', 'refunded')),
     payment_id   BLOB,
     confirmed_at BIGINT,
     ended_at     BIGINT,
     CONSTRAINT reservations_name_their_payment
-        CHECK ((state IN ('confirmed', 'refunded')) = (payment_id IS NOT NULL))
+        CHECK ((state IN ('paying', 'confirmed', 'failed', 'refunded')) = (payment_id IS NOT NULL))
 ) WITHOUT ROWID;
 CREATE INDEX reservations_by_user ON reservations (user_id, id);
-CREATE INDEX reservations_live ON reservations (user_id, concert_id) WHERE state IN ('held', 'confirmed');
+CREATE INDEX reservations_live ON reservations (user_id, concert_id) WHERE state IN ('held', 'paying', 'confirmed');
 CREATE INDEX reservations_lapsing ON reservations (held_until) WHERE state = 'held';
 
 CREATE TABLE reservation_seats (
@@ -131,7 +131,7 @@ CREATE TABLE reservation_seats (
     position       BIGINT NOT NULL,
     seat_id        BLOB   NOT NULL REFERENCES seats (id),
     price          BIGINT NOT NULL CONSTRAINT reservation_seats_price_is_not_negative CHECK (price >= 0),
-    -- Whether the reservation still has the seat: held or sold.
+    -- Whether the reservation still has the seat: held, pinned or sold.
     live           BOOLEAN NOT NULL,
     PRIMARY KEY (reservation_id, position)
 ) WITHOUT ROWID;
@@ -139,18 +139,36 @@ CREATE UNIQUE INDEX reservation_seats_one_live_hold_a_seat
     ON reservation_seats (seat_id) WHERE live;
 
 CREATE TABLE payments (
-    id             BLOB   NOT NULL PRIMARY KEY,
-    reservation_id BLOB   NOT NULL CONSTRAINT payments_one_a_reservation UNIQUE REFERENCES reservations (id),
-    user_id        BLOB   NOT NULL REFERENCES users (id),
-    amount         BIGINT NOT NULL CONSTRAINT payments_amount_is_not_negative CHECK (amount >= 0),
-    balance_before BIGINT NOT NULL,
-    balance_after  BIGINT NOT NULL,
-    paid_at        BIGINT NOT NULL,
-    state          TEXT   NOT NULL CONSTRAINT payments_state_is_known CHECK (state IN ('succeeded', 'refunded')),
-    refunded_at    BIGINT,
-    CONSTRAINT payments_add_up CHECK (balance_before - amount = balance_after)
+    id                 BLOB   NOT NULL PRIMARY KEY,
+    reservation_id     BLOB   NOT NULL CONSTRAINT payments_one_a_reservation UNIQUE REFERENCES reservations (id),
+    user_id            BLOB   NOT NULL REFERENCES users (id),
+    amount             BIGINT NOT NULL CONSTRAINT payments_amount_is_not_negative CHECK (amount >= 0),
+    balance_before     BIGINT NOT NULL,
+    balance_after      BIGINT NOT NULL,
+    -- When the cash was taken.
+    paid_at            BIGINT NOT NULL,
+    state              TEXT   NOT NULL CONSTRAINT payments_state_is_known
+                              CHECK (state IN ('pending', 'succeeded', 'failed', 'refunded')),
+    -- When it failed or was refunded, and why it failed.
+    ended_at           BIGINT,
+    failure            TEXT,
+    -- What an outside provider holds for it; none for one in cash alone.
+    provider_token_id  BLOB,
+    provider_state     TEXT   CONSTRAINT payments_provider_state_is_known
+                              CHECK (provider_state IN ('asked', 'charged', 'declined', 'return_due', 'returned')),
+    -- While the provider owes an answer: how often it was asked, when it is next, and until when
+    -- it should be settled.
+    provider_asks      BIGINT,
+    provider_ask_at    BIGINT,
+    provider_settle_by BIGINT,
+    CONSTRAINT payments_add_up CHECK (balance_before - amount = balance_after),
+    CONSTRAINT payments_wait_for_a_provider
+        CHECK (state <> 'pending' OR coalesce(provider_state, '') = 'asked'),
+    CONSTRAINT payments_owe_an_answer_or_not
+        CHECK ((coalesce(provider_state, '') IN ('asked', 'return_due')) = (provider_ask_at IS NOT NULL))
 ) WITHOUT ROWID;
 CREATE INDEX payments_by_user ON payments (user_id, id);
+CREATE INDEX payments_to_ask ON payments (provider_ask_at) WHERE provider_ask_at IS NOT NULL;
 
 CREATE TABLE cash_accounts (
     user_id     BLOB   NOT NULL PRIMARY KEY REFERENCES users (id),

@@ -4,6 +4,7 @@ mod accounts;
 mod cash;
 mod concerts;
 mod draw;
+mod notices;
 mod operator;
 mod payments;
 mod queue_events;
@@ -11,6 +12,7 @@ mod queue_tokens;
 mod reservations;
 mod running;
 mod seats;
+mod unsettled;
 
 use std::cell::RefCell;
 
@@ -71,6 +73,9 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
     .service(at("/api/admin/concerts/{concert_id}/shows").route(post().to(operator::create_show)))
     .service(at("/api/admin/rooms").route(get().to(operator::list_rooms)))
     .service(at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)))
+    .service(at("/api/admin/payments").route(get().to(unsettled::list)))
+    .service(at("/api/admin/payments/{payment_id}/undo").route(post().to(unsettled::undo)))
+    .service(at("/api/gateway/notices").route(post().to(notices::hear)))
     .service(at("/livez").route(get().to(running::livez)))
     .service(at("/readyz").route(get().to(running::readyz)))
     .service(at("/metrics").route(get().to(running::metrics)))

@@ -6,8 +6,8 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    accounts, cash, concerts, draw, operator, payments, queue_events, queue_tokens, reservations,
-    running, seats,
+    accounts, cash, concerts, draw, notices, operator, payments, queue_events, queue_tokens,
+    reservations, running, seats, unsettled,
 };
 
 #[derive(OpenApi)]
@@ -52,6 +52,9 @@ use super::{
         operator::list_rooms,
         operator::show_room,
         operator::change_room,
+        unsettled::list,
+        unsettled::undo,
+        notices::hear,
         running::livez,
         running::readyz,
         running::metrics,

@@ -120,7 +120,10 @@ pub(crate) async fn create_concert(
 }
 
 /// Who may not do this is told so before the body is looked into.
-async fn ensure_operator(app: &Application, id: domain::ids::UserId) -> Result<(), Problem> {
+pub(super) async fn ensure_operator(
+    app: &Application,
+    id: domain::ids::UserId,
+) -> Result<(), Problem> {
     Ok(app.show_me.execute(id).await?.ensure_operator()?)
 }
 

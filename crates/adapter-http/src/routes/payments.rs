@@ -37,6 +37,7 @@ pub(crate) struct PaymentBody {
     currency: String,
     balance_before: i64,
     balance_after: i64,
+    /// When the cash was taken.
     paid_at: DateTime<Utc>,
     show_id: Uuid,
     /// The show's date at its venue.
@@ -50,10 +51,7 @@ impl PaymentBody {
         Self {
             payment_id: payment.id.into(),
             reservation_id: payment.reservation_id.into(),
-            status: match payment.state {
-                PaymentState::Succeeded => "succeeded",
-                PaymentState::Refunded { .. } => "refunded",
-            },
+            status: status(&payment.state),
             amount: payment.amount.into(),
             currency: app.policies.currency.to_string(),
             balance_before: payment.balance_before.into(),
@@ -66,13 +64,27 @@ impl PaymentBody {
     }
 }
 
+/// A payment's state as it is told.
+pub(super) const fn status(state: &PaymentState) -> &'static str {
+    match state {
+        PaymentState::Pending => "pending",
+        PaymentState::Succeeded => "succeeded",
+        PaymentState::Failed { .. } => "failed",
+        PaymentState::Refunded { .. } => "refunded",
+    }
+}
+
 /// Pay for a reservation: cash taken, seats sold, reservation confirmed, token done, or nothing.
+/// Where an outside payment provider has to agree and does not answer in time, the payment is
+/// pending: look at it later, or ask again with the same idempotency key.
 #[utoipa::path(post, path = "/api/payments", tag = "payments", request_body = Pay,
     params(("Idempotency-Key" = Option<String>, Header)), security(("queue_token" = [])), responses(
     (status = 201, body = PaymentBody),
+    (status = 202, description = "The payment is `pending`: the provider has not answered yet", body = PaymentBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
-    (status = 402, description = "`insufficient_balance` with `balance` and `amount`: the hold stays", body = ProblemBody),
+    (status = 402, description = "`insufficient_balance` with `balance` and `amount`: the hold stays; \
+        `payment_failed` with `payment_id` and `reason`: the provider refused, the hold is released, nothing is taken", body = ProblemBody),
     (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`already_paid` with `payment_id`", body = ProblemBody),
@@ -90,7 +102,11 @@ pub(crate) async fn pay(
     let request = key.of(claims.user_id, "POST /api/payments", "", &ask);
     let paid = app.pay.execute(&claims, ask.reservation_id.into(), request).await?;
     let body = PaymentBody::of(&paid.value, &app);
-    Ok(answer(HttpResponse::Created(), paid.replayed, &body))
+    let response = match paid.value.payment.state {
+        PaymentState::Pending => HttpResponse::Accepted(),
+        _ => HttpResponse::Created(),
+    };
+    Ok(answer(response, paid.replayed, &body))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -145,8 +145,8 @@ impl Catalogue for PostgresStore {
             let text = "SELECT count(*), \
                      count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
                          OR s.state = 'held' AND s.held_until <= behind.moment)), \
-                     count(*) FILTER (WHERE behind.on_offer AND s.state = 'held' \
-                         AND s.held_until > behind.moment) \
+                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'pinned' \
+                         OR s.state = 'held' AND s.held_until > behind.moment)) \
                  FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
                          AND coalesce(c.sale_closes_at > p.moment, true) AS on_offer \
                      FROM (SELECT ?::uuid AS room_id, ?::timestamptz AS moment) AS p, \

@@ -4,15 +4,20 @@ use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
 use diesel_async::RunQueryDsl;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
-use domain::ids::{ReservationId, RoomId, TokenId};
-use domain::ports::{DueWork, Unavailable};
+use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use domain::ports::{DueWork, Unavailable, Unsettled};
 use uuid::Uuid;
 
-use crate::schema::{kept_answers, reservations, waiting_rooms, waiting_tokens};
+use crate::columns::read;
+use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
 use crate::store::PostgresStore;
 
 fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
     keys.into_iter().map(Into::into).collect()
+}
+
+fn count(found: i64) -> Result<u64, crate::SqlError> {
+    Ok(read(found, "number of payments")?)
 }
 
 #[async_trait]
@@ -131,6 +136,38 @@ impl DueWork for PostgresStore {
                 .order(waiting_tokens::number)
                 .limit(limit.into());
             Ok(ids(next.select(waiting_tokens::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn payments_to_ask(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let due = payments::table
+                .filter(payments::provider_ask_at.le(now))
+                .order(payments::provider_ask_at)
+                .limit(limit.into());
+            Ok(ids(due.select(payments::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
+        self.read(|mut conn| async move {
+            let owed = || payments::table.filter(payments::provider_ask_at.is_not_null());
+            let of_state = |state: &'static str| owed().filter(payments::provider_state.eq(state));
+            let overdue = owed().filter(payments::provider_settle_by.le(now));
+            let pending = of_state("asked").select(count_star()).first(&mut conn).await?;
+            let return_due = of_state("return_due").select(count_star()).first(&mut conn).await?;
+            let overdue = overdue.select(count_star()).first(&mut conn).await?;
+            Ok(Unsettled {
+                pending: count(pending)?,
+                return_due: count(return_due)?,
+                overdue: count(overdue)?,
+            })
         })
         .await
     }

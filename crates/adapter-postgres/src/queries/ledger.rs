@@ -2,10 +2,11 @@ use async_trait::async_trait;
 use diesel::prelude::{QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::audit::Books;
-use domain::ports::{Ledger, Unavailable};
+use domain::ports::{Clock, Ledger, Unavailable};
 
 use super::decode_all;
 use crate::SqlError;
+use crate::clock::DatabaseClock;
 use crate::connect::Session;
 use crate::rows::{
     AccountRow, EntryRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow, TokenRow,
@@ -31,7 +32,7 @@ impl Ledger for PostgresStore {
         let mut conn = conn.map_err(|error| {
             Unavailable::from_source(format!("the database is away: {error}"), error)
         })?;
-        let books = books(&mut conn).await;
+        let books = books(&mut conn, &self.clock()).await;
         books.map_err(|error| {
             Unavailable::from_source(format!("the database cannot be read: {error}"), error)
         })
@@ -39,7 +40,7 @@ impl Ledger for PostgresStore {
 }
 
 /// Everything, in one snapshot.
-async fn books(conn: &mut AsyncPgConnection) -> Result<Books, SqlError> {
+async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Books, SqlError> {
     conn.batch_execute("BEGIN").await?;
     let seats_of_reservations = reservation_seats::table
         .inner_join(seats::table)
@@ -49,6 +50,7 @@ async fn books(conn: &mut AsyncPgConnection) -> Result<Books, SqlError> {
         .await?;
     let reservations = all!(conn, reservations, ReservationRow);
     let books = Books {
+        now: clock.now(),
         shows: decode_all(all!(conn, shows, ShowRow))?,
         seats: decode_all(all!(conn, seats, SeatRow))?,
         reservations: with_their_seats(reservations, seats_of_reservations)?,

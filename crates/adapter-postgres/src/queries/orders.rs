@@ -81,6 +81,28 @@ impl Orders for PostgresStore {
         })
         .await
     }
+
+    async fn unsettled_payments(
+        &self,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.read(|mut conn| async move {
+            let mut query = payments::table
+                .inner_join(reservations::table)
+                .filter(payments::provider_ask_at.is_not_null())
+                .order(payments::id.desc())
+                .limit(one_more(page.limit))
+                .select((PaymentRow::as_select(), ReservationRow::as_select()))
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(payments::id.lt(Uuid::from(after)));
+            }
+            let rows = query.load(&mut conn).await?;
+            let found = receipts(&mut conn, rows).await?;
+            Ok(Page::from_one_more(found, page.limit, |receipt| receipt.payment.id))
+        })
+        .await
+    }
 }
 
 /// Which seats a reservation has never changes, so they may be read after it.

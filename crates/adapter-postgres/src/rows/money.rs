@@ -1,6 +1,7 @@
 use domain::Timestamp;
 use domain::cash::{CashAccount, CashEntry, EntryKind};
 use domain::payment::{Payment, PaymentState};
+use domain::provider_charge::{ProviderCharge, ProviderChargeState, Question};
 use uuid::Uuid;
 
 use super::row;
@@ -8,7 +9,9 @@ use crate::columns::{Unreadable, number, present, read};
 use crate::schema::{cash_accounts, cash_entries, payments};
 
 row! {
-    payments by (id) changing (state, refunded_at)
+    payments by (id) changing (
+        state, ended_at, failure, provider_state, provider_asks, provider_ask_at, provider_settle_by
+    )
     pub(crate) struct PaymentRow {
         id: Uuid,
         pub(crate) reservation_id: Uuid,
@@ -18,16 +21,28 @@ row! {
         balance_after: i64,
         paid_at: Timestamp,
         state: String,
-        refunded_at: Option<Timestamp>,
+        ended_at: Option<Timestamp>,
+        failure: Option<String>,
+        provider_token_id: Option<Uuid>,
+        provider_state: Option<String>,
+        provider_asks: Option<i64>,
+        provider_ask_at: Option<Timestamp>,
+        provider_settle_by: Option<Timestamp>,
     }
 }
 
 impl From<&Payment> for PaymentRow {
     fn from(payment: &Payment) -> Self {
-        let (state, refunded_at) = match payment.state {
-            PaymentState::Succeeded => ("succeeded", None),
-            PaymentState::Refunded { refunded_at } => ("refunded", Some(refunded_at)),
+        let (state, ended_at, failure) = match &payment.state {
+            PaymentState::Pending => ("pending", None, None),
+            PaymentState::Succeeded => ("succeeded", None, None),
+            PaymentState::Failed { reason, failed_at } => {
+                ("failed", Some(*failed_at), Some(reason.clone()))
+            }
+            PaymentState::Refunded { refunded_at } => ("refunded", Some(*refunded_at), None),
         };
+        let provider = payment.provider.as_ref();
+        let question = provider.and_then(ProviderCharge::question);
         Self {
             id: payment.id.into(),
             reservation_id: payment.reservation_id.into(),
@@ -37,7 +52,13 @@ impl From<&Payment> for PaymentRow {
             balance_after: payment.balance_after.into(),
             paid_at: payment.paid_at,
             state: state.to_owned(),
-            refunded_at,
+            ended_at,
+            failure,
+            provider_token_id: provider.map(|charge| charge.token_id.into()),
+            provider_state: provider.map(|charge| state_name(&charge.state).to_owned()),
+            provider_asks: question.map(|question| question.asks.into()),
+            provider_ask_at: question.map(|question| question.ask_at),
+            provider_settle_by: question.map(|question| question.settle_by),
         }
     }
 }
@@ -46,11 +67,17 @@ impl TryFrom<PaymentRow> for Payment {
     type Error = Unreadable;
 
     fn try_from(row: PaymentRow) -> Result<Self, Unreadable> {
+        let provider = provider_charge(&row)?;
         let state = match row.state.as_str() {
+            "pending" => PaymentState::Pending,
             "succeeded" => PaymentState::Succeeded,
-            "refunded" => PaymentState::Refunded {
-                refunded_at: present(row.refunded_at, "time of a refund")?,
+            "failed" => PaymentState::Failed {
+                reason: present(row.failure, "reason of a failure")?,
+                failed_at: present(row.ended_at, "time of a failure")?,
             },
+            "refunded" => {
+                PaymentState::Refunded { refunded_at: present(row.ended_at, "time of a refund")? }
+            }
             _ => return Err(Unreadable("payment state")),
         };
         Ok(Self {
@@ -62,8 +89,41 @@ impl TryFrom<PaymentRow> for Payment {
             balance_after: read(row.balance_after, "balance")?,
             paid_at: row.paid_at,
             state,
+            provider,
         })
     }
+}
+
+const fn state_name(state: &ProviderChargeState) -> &'static str {
+    match state {
+        ProviderChargeState::Asked(_) => "asked",
+        ProviderChargeState::Charged => "charged",
+        ProviderChargeState::Declined => "declined",
+        ProviderChargeState::ReturnDue(_) => "return_due",
+        ProviderChargeState::Returned => "returned",
+    }
+}
+
+fn provider_charge(row: &PaymentRow) -> Result<Option<ProviderCharge>, Unreadable> {
+    let (Some(token_id), Some(state)) = (row.provider_token_id, &row.provider_state) else {
+        return Ok(None);
+    };
+    let question = || {
+        Ok::<_, Unreadable>(Question {
+            asks: read(present(row.provider_asks, "number of questions")?, "number of questions")?,
+            ask_at: present(row.provider_ask_at, "time of a question")?,
+            settle_by: present(row.provider_settle_by, "end of patience")?,
+        })
+    };
+    let state = match state.as_str() {
+        "asked" => ProviderChargeState::Asked(question()?),
+        "charged" => ProviderChargeState::Charged,
+        "declined" => ProviderChargeState::Declined,
+        "return_due" => ProviderChargeState::ReturnDue(question()?),
+        "returned" => ProviderChargeState::Returned,
+        _ => return Err(Unreadable("provider state")),
+    };
+    Ok(Some(ProviderCharge { token_id: token_id.into(), state }))
 }
 
 row! {

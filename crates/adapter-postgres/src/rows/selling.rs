@@ -129,6 +129,7 @@ impl From<&Seat> for SeatRow {
         let (state, held_until) = match seat.state {
             SeatState::Available => ("available", None),
             SeatState::Held { until, .. } => ("held", Some(until)),
+            SeatState::Pinned { .. } => ("pinned", None),
             SeatState::Sold { .. } => ("sold", None),
         };
         Self {
@@ -160,6 +161,7 @@ impl TryFrom<SeatRow> for Seat {
                 by: present(reservation, "hold")?,
                 until: present(row.held_until, "hold")?,
             },
+            "pinned" => SeatState::Pinned { by: present(reservation, "hold")? },
             "sold" => SeatState::Sold { to: present(reservation, "sale")? },
             _ => return Err(Unreadable("seat state")),
         };

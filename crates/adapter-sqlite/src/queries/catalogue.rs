@@ -124,8 +124,8 @@ impl Catalogue for SqliteStore {
             let text = "SELECT count(*) AS total, \
                      count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
                          OR s.state = 'held' AND s.held_until <= behind.moment)) AS available, \
-                     count(*) FILTER (WHERE behind.on_offer AND s.state = 'held' \
-                         AND s.held_until > behind.moment) AS held \
+                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'pinned' \
+                         OR s.state = 'held' AND s.held_until > behind.moment)) AS held \
                  FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
                          AND coalesce(c.sale_closes_at > p.moment, 1) AS on_offer \
                      FROM (SELECT ? AS room_id, ? AS moment) AS p, \

@@ -3,15 +3,19 @@ use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
-use domain::ids::{ReservationId, RoomId, TokenId};
-use domain::ports::{DueWork, Unavailable};
+use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use domain::ports::{DueWork, Unavailable, Unsettled};
 
-use crate::columns::{Key, key, micros};
-use crate::schema::{kept_answers, reservations, waiting_rooms, waiting_tokens};
+use crate::columns::{Key, key, micros, read};
+use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
 use crate::store::SqliteStore;
 
 fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
     keys.into_iter().map(Key::id).collect()
+}
+
+fn count(found: i64) -> Result<u64, crate::SqlError> {
+    Ok(read(found, "number of payments")?)
 }
 
 #[async_trait]
@@ -130,6 +134,35 @@ impl DueWork for SqliteStore {
                 .order(waiting_tokens::number)
                 .limit(limit.into());
             Ok(ids(next.select(waiting_tokens::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn payments_to_ask(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, Unavailable> {
+        self.read(move |conn| {
+            let due = payments::table
+                .filter(payments::provider_ask_at.le(micros(now)))
+                .order(payments::provider_ask_at)
+                .limit(limit.into());
+            Ok(ids(due.select(payments::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
+        self.read(move |conn| {
+            let owed = || payments::table.filter(payments::provider_ask_at.is_not_null());
+            let of_state = |state: &'static str| owed().filter(payments::provider_state.eq(state));
+            let overdue = owed().filter(payments::provider_settle_by.le(micros(now)));
+            Ok(Unsettled {
+                pending: count(of_state("asked").select(count_star()).first(conn)?)?,
+                return_due: count(of_state("return_due").select(count_star()).first(conn)?)?,
+                overdue: count(overdue.select(count_star()).first(conn)?)?,
+            })
         })
         .await
     }

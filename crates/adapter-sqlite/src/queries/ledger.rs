@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use diesel::prelude::*;
 use domain::audit::Books;
-use domain::ports::{Ledger, Unavailable};
+use domain::ports::{Clock, Ledger, Unavailable};
 use domain::reservation::ReservedSeat;
 
 use crate::columns::Key;
@@ -27,6 +27,7 @@ macro_rules! all {
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn books(&self) -> Result<Books, Unavailable> {
+        let clock = self.clock();
         self.read(move |conn| {
             let reserved: Vec<(Key, SeatRow, i64)> = reservation_seats::table
                 .inner_join(seats::table)
@@ -48,6 +49,7 @@ impl Ledger for SqliteStore {
             });
             let reservations = with_seats.collect::<Result<_, _>>()?;
             Ok(Books {
+                now: clock.now(),
                 shows: all!(conn, shows, ShowRow),
                 seats: all!(conn, seats, SeatRow),
                 reservations,

@@ -71,4 +71,25 @@ impl Orders for SqliteStore {
         })
         .await
     }
+
+    async fn unsettled_payments(
+        &self,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.read(move |conn| {
+            let mut query = payments::table
+                .filter(payments::provider_ask_at.is_not_null())
+                .order(payments::id.desc())
+                .limit(one_more(page.limit))
+                .select(PaymentRow::as_select())
+                .into_boxed();
+            if let Some(after) = page.after {
+                query = query.filter(payments::id.lt(key(after)));
+            }
+            let rows = query.load(conn)?;
+            let found: Result<Vec<_>, _> = rows.into_iter().map(|row| receipt(conn, row)).collect();
+            Ok(Page::from_one_more(found?, page.limit, |receipt| receipt.payment.id))
+        })
+        .await
+    }
 }

@@ -32,11 +32,15 @@ impl From<&Reservation> for ReservationRow {
     fn from(reservation: &Reservation) -> Self {
         let (state, payment_id, confirmed_at, ended_at) = match reservation.state {
             ReservationState::Held => ("held", None, None, None),
+            ReservationState::Paying { payment_id } => ("paying", Some(payment_id), None, None),
             ReservationState::Confirmed { payment_id, confirmed_at } => {
                 ("confirmed", Some(payment_id), Some(confirmed_at), None)
             }
             ReservationState::Expired { ended_at } => ("expired", None, None, Some(ended_at)),
             ReservationState::Cancelled { ended_at } => ("cancelled", None, None, Some(ended_at)),
+            ReservationState::PaymentFailed { payment_id, ended_at } => {
+                ("failed", Some(payment_id), None, Some(ended_at))
+            }
             ReservationState::Refunded { payment_id, confirmed_at, refunded_at } => {
                 ("refunded", Some(payment_id), Some(confirmed_at), Some(refunded_at))
             }
@@ -66,12 +70,16 @@ impl ReservationRow {
         let ended_at = || time(present(self.ended_at, "end of a reservation")?);
         let state = match self.state.as_str() {
             "held" => ReservationState::Held,
+            "paying" => ReservationState::Paying { payment_id: payment_id()? },
             "confirmed" => ReservationState::Confirmed {
                 payment_id: payment_id()?,
                 confirmed_at: confirmed_at()?,
             },
             "expired" => ReservationState::Expired { ended_at: ended_at()? },
             "cancelled" => ReservationState::Cancelled { ended_at: ended_at()? },
+            "failed" => {
+                ReservationState::PaymentFailed { payment_id: payment_id()?, ended_at: ended_at()? }
+            }
             "refunded" => ReservationState::Refunded {
                 payment_id: payment_id()?,
                 confirmed_at: confirmed_at()?,
@@ -111,13 +119,8 @@ pub(crate) fn seat_rows(reservation: &Reservation) -> impl Iterator<Item = Reser
         position: number(position),
         seat_id: key(seat.id),
         price: seat.place.price.into(),
-        live: has_its_seats(reservation),
+        live: reservation.state.has_its_seats(),
     })
-}
-
-/// Whether the reservation still has its seats.
-pub(crate) const fn has_its_seats(reservation: &Reservation) -> bool {
-    matches!(reservation.state, ReservationState::Held | ReservationState::Confirmed { .. })
 }
 
 /// A seat of a reservation, at the price it had when it was held.

@@ -1,6 +1,7 @@
 use diesel::prelude::*;
 use domain::cash::{CashAccount, CashEntry, EntryKind};
 use domain::payment::{Payment, PaymentState};
+use domain::provider_charge::{ProviderCharge, ProviderChargeState, Question};
 
 use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
@@ -17,17 +18,35 @@ pub(crate) struct PaymentRow {
     balance_after: i64,
     paid_at: i64,
     state: String,
-    refunded_at: Option<i64>,
+    ended_at: Option<i64>,
+    failure: Option<String>,
+    provider_token_id: Option<Key>,
+    provider_state: Option<String>,
+    provider_asks: Option<i64>,
+    provider_ask_at: Option<i64>,
+    provider_settle_by: Option<i64>,
 }
 
-update_by_key! { payments by id in PaymentRow: state: Text, refunded_at: Nullable<BigInt> }
+update_by_key! { payments by id in PaymentRow:
+    state: Text, ended_at: Nullable<BigInt>, failure: Nullable<Text>, provider_state: Nullable<Text>,
+    provider_asks: Nullable<BigInt>, provider_ask_at: Nullable<BigInt>,
+    provider_settle_by: Nullable<BigInt>
+}
 
 impl From<&Payment> for PaymentRow {
     fn from(payment: &Payment) -> Self {
-        let (state, refunded_at) = match payment.state {
-            PaymentState::Succeeded => ("succeeded", None),
-            PaymentState::Refunded { refunded_at } => ("refunded", Some(micros(refunded_at))),
+        let (state, ended_at, failure) = match &payment.state {
+            PaymentState::Pending => ("pending", None, None),
+            PaymentState::Succeeded => ("succeeded", None, None),
+            PaymentState::Failed { reason, failed_at } => {
+                ("failed", Some(micros(*failed_at)), Some(reason.clone()))
+            }
+            PaymentState::Refunded { refunded_at } => {
+                ("refunded", Some(micros(*refunded_at)), None)
+            }
         };
+        let provider = payment.provider.as_ref();
+        let question = provider.and_then(ProviderCharge::question);
         Self {
             id: key(payment.id),
             reservation_id: key(payment.reservation_id),
@@ -37,7 +56,13 @@ impl From<&Payment> for PaymentRow {
             balance_after: payment.balance_after.into(),
             paid_at: micros(payment.paid_at),
             state: state.to_owned(),
-            refunded_at,
+            ended_at,
+            failure,
+            provider_token_id: provider.map(|charge| key(charge.token_id)),
+            provider_state: provider.map(|charge| state_name(&charge.state).to_owned()),
+            provider_asks: question.map(|question| question.asks.into()),
+            provider_ask_at: question.map(|question| micros(question.ask_at)),
+            provider_settle_by: question.map(|question| micros(question.settle_by)),
         }
     }
 }
@@ -46,10 +71,16 @@ impl TryFrom<PaymentRow> for Payment {
     type Error = Unreadable;
 
     fn try_from(row: PaymentRow) -> Result<Self, Unreadable> {
+        let provider = provider_charge(&row)?;
         let state = match row.state.as_str() {
+            "pending" => PaymentState::Pending,
             "succeeded" => PaymentState::Succeeded,
+            "failed" => PaymentState::Failed {
+                reason: present(row.failure, "reason of a failure")?,
+                failed_at: time(present(row.ended_at, "time of a failure")?)?,
+            },
             "refunded" => PaymentState::Refunded {
-                refunded_at: time(present(row.refunded_at, "time of a refund")?)?,
+                refunded_at: time(present(row.ended_at, "time of a refund")?)?,
             },
             _ => return Err(Unreadable("payment state")),
         };
@@ -62,8 +93,41 @@ impl TryFrom<PaymentRow> for Payment {
             balance_after: read(row.balance_after, "balance")?,
             paid_at: time(row.paid_at)?,
             state,
+            provider,
         })
     }
+}
+
+const fn state_name(state: &ProviderChargeState) -> &'static str {
+    match state {
+        ProviderChargeState::Asked(_) => "asked",
+        ProviderChargeState::Charged => "charged",
+        ProviderChargeState::Declined => "declined",
+        ProviderChargeState::ReturnDue(_) => "return_due",
+        ProviderChargeState::Returned => "returned",
+    }
+}
+
+fn provider_charge(row: &PaymentRow) -> Result<Option<ProviderCharge>, Unreadable> {
+    let (Some(token_id), Some(state)) = (row.provider_token_id, &row.provider_state) else {
+        return Ok(None);
+    };
+    let question = || {
+        Ok::<_, Unreadable>(Question {
+            asks: read(present(row.provider_asks, "number of questions")?, "number of questions")?,
+            ask_at: time(present(row.provider_ask_at, "time of a question")?)?,
+            settle_by: time(present(row.provider_settle_by, "end of patience")?)?,
+        })
+    };
+    let state = match state.as_str() {
+        "asked" => ProviderChargeState::Asked(question()?),
+        "charged" => ProviderChargeState::Charged,
+        "declined" => ProviderChargeState::Declined,
+        "return_due" => ProviderChargeState::ReturnDue(question()?),
+        "returned" => ProviderChargeState::Returned,
+        _ => return Err(Unreadable("provider state")),
+    };
+    Ok(Some(ProviderCharge { token_id: token_id.id(), state }))
 }
 
 #[derive(Queryable, Selectable, Insertable)]

@@ -36,6 +36,7 @@ mod tests {
         let mut ledger = MockLedger::new();
         ledger.expect_books().returning(move || {
             Ok(Books {
+                now: now(),
                 shows: vec![domain::show::Show { seat_count, ..show() }],
                 seats: vec![seat(1), seat(2)],
                 reservations: vec![],

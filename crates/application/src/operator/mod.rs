@@ -5,8 +5,10 @@ mod change_room;
 mod create_concert;
 mod create_show;
 mod list_rooms;
+mod list_unsettled;
 mod open_site_room;
 mod show_room;
+mod undo_payment;
 
 use domain::Timestamp;
 use domain::draw::DrawSeed;
@@ -20,8 +22,10 @@ pub use change_room::*;
 pub use create_concert::*;
 pub use create_show::*;
 pub use list_rooms::*;
+pub use list_unsettled::*;
 pub use open_site_room::*;
 pub use show_room::*;
+pub use undo_payment::*;
 
 /// # Errors
 /// [`Refusal::InvalidToken`] for a user who is gone, [`Refusal::Forbidden`] for one who does not

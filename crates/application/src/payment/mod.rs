@@ -1,11 +1,16 @@
 //! Cash for a reservation, and back again.
 
+mod hear_notice;
 mod list_payments;
 mod pay;
 mod refund;
+mod settler;
 mod show_payment;
 
+pub use hear_notice::*;
 pub use list_payments::*;
 pub use pay::*;
 pub use refund::*;
+pub use settler::Settler;
+pub(crate) use settler::about;
 pub use show_payment::*;

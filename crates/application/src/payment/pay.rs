@@ -2,28 +2,41 @@ use std::sync::Arc;
 
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::ReservationId;
-use domain::payment::{PayRequest, Receipt, pay};
-use domain::ports::{Ids, QueueClaims, Store, UpdateError};
+use domain::payment::{PayRequest, PaymentState, Receipt, pay};
+use domain::ports::{Ids, Orders, QueueClaims, Store, UpdateError};
 use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
 
+use super::settler::Settler;
 use crate::queue::Gate;
 
 /// Somebody who was let in pays for a reservation of theirs.
 pub struct Pay {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
+    orders: Arc<dyn Orders>,
     gate: Arc<Gate>,
+    settler: Arc<Settler>,
 }
 
 impl Pay {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, ids: Arc<dyn Ids>, gate: Arc<Gate>) -> Self {
-        Self { store, ids, gate }
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        orders: Arc<dyn Orders>,
+        gate: Arc<Gate>,
+        settler: Arc<Settler>,
+    ) -> Self {
+        Self { store, ids, orders, gate, settler }
     }
 
+    /// Pays, and where there is an outside provider waits for its answer as long as that may take:
+    /// a payment that is still pending then is settled without the buyer.
+    ///
     /// # Errors
-    /// What [`domain::payment::pay`] refuses.
+    /// What [`domain::payment::pay`] refuses; [`Refusal::PaymentFailed`] when the provider does.
     pub async fn execute(
         &self,
         claims: &QueueClaims,
@@ -42,17 +55,49 @@ impl Pay {
             .reservation(reservation_id)
             .account(ask.user_id)
             .kept_answer(request.as_ref().map(|request| request.key.clone()));
+        let settling = self.settler.for_new_payments();
         let decide = move |records: &mut Records| {
-            once(records, request.as_ref(), |records| pay(records, &ask))
+            once(records, request.as_ref(), |records| pay(records, &ask, settling))
         };
-        let paid = self.store.decide(scope, decide).await;
-        self.gate.with_position(claims, paid).await
+        let asked = self.store.decide(scope, decide).await;
+        let Answered { value, replayed } = self.gate.with_position(claims, asked).await?;
+        if value.payment.state != PaymentState::Pending {
+            return Ok(Answered { value, replayed });
+        }
+        let is_new = !replayed && value.payment.id == ask.id;
+        let value =
+            if is_new { self.first_outcome(value).await } else { self.outcome(value).await? };
+        match value.payment.state {
+            PaymentState::Failed { reason, .. } => {
+                Err(Refusal::PaymentFailed { payment_id: value.payment.id, reason }.into())
+            }
+            _ => Ok(Answered { value, replayed }),
+        }
+    }
+
+    /// What the provider says of a payment that was just written down; the payment as it is, still
+    /// pending, when that cannot be told in time.
+    async fn first_outcome(&self, asked: Receipt) -> Receipt {
+        let heard = self.settler.authorise(&asked.payment).await;
+        heard.map_or(asked, |heard| heard.receipt)
+    }
+
+    /// What has become of a payment that was asked for before.
+    async fn outcome(&self, before: Receipt) -> Result<Receipt, UpdateError> {
+        let now = self.orders.payment(before.payment.id).await?.unwrap_or(before);
+        if now.payment.state != PaymentState::Pending {
+            return Ok(now.as_paid());
+        }
+        let heard = self.settler.settle(&now.payment).await;
+        Ok(heard.map_or(now, |heard| heard.receipt))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::money::Amount;
+    use domain::ports::{MockOrders, MockPaymentGateway, Unavailable};
+    use domain::provider_charge::Verdict;
     use domain::refusal::Refusal;
     use domain::reservation::ReservationStatus;
     use domain::seat::SeatStatus;
@@ -71,7 +116,9 @@ mod tests {
         check: impl Fn(&Records) + Send + Sync + 'static,
     ) -> Result<Answered<Receipt>, UpdateError> {
         let gate = Arc::new(gate(lines(Some(waiting_token()), 2)));
-        let pay = Pay::new(store_checked(records, check), ids(), gate);
+        let store = store_checked(records, check);
+        let settler = settler(store.clone(), None);
+        let pay = Pay::new(store, ids(), Arc::new(MockOrders::new()), gate, settler);
         pay.execute(&claims(), id, None).await
     }
 
@@ -124,6 +171,7 @@ mod tests {
                 token_id: claims().token_id,
                 reservation_id: reservation_id(),
             },
+            None,
         );
         refused(records.clone(), &Refusal::TokenExpired).await;
         records.tokens.put(active_token());
@@ -153,5 +201,128 @@ mod tests {
             records.tokens.put(token);
             refused(records, &refusal).await;
         }
+    }
+
+    /// Pays through a provider, with a key, and returns the answer and what is left in the store.
+    async fn pay_through(
+        gateway: MockPaymentGateway,
+        records: Records,
+    ) -> (Result<Answered<Receipt>, UpdateError>, Records) {
+        let (store, kept) = store_that_keeps(records);
+        let found = Arc::clone(&kept);
+        let mut orders = MockOrders::new();
+        orders.expect_payment().returning(move |id| {
+            let records = found.lock().unwrap();
+            let payment = records.payments.get(&id).cloned();
+            let reservation = records.reservations.get(&reservation_id()).cloned();
+            Ok(payment
+                .zip(reservation)
+                .map(|(payment, reservation)| Receipt { payment, reservation }))
+        });
+        let gate = Arc::new(gate(lines(None, 0)));
+        let settler = settler(store.clone(), Some(gateway));
+        let pay = Pay::new(store, ids(), Arc::new(orders), gate, settler);
+        let answer = pay.execute(&claims(), reservation_id(), request(1)).await;
+        let left = kept.lock().unwrap().clone();
+        (answer, left)
+    }
+
+    fn silent() -> Result<Verdict, Unavailable> {
+        Err(Unavailable::because("no answer"))
+    }
+
+    fn declined() -> Verdict {
+        Verdict::Declined { reason: "no credit".into() }
+    }
+
+    fn failed(records: &Records) -> Refusal {
+        let payment_id = records.payments.iter().next().unwrap().id;
+        Refusal::PaymentFailed { payment_id, reason: "no credit".into() }
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_asked_once_the_payment_is_written_down_and_its_yes_confirms() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_authorise().times(1).returning(|bill| {
+            assert_eq!((bill.amount.minor_units(), bill.user_id), (50_000, buyer_id()));
+            Ok(Verdict::Charged)
+        });
+        let (paid, left) = pay_through(gateway, held()).await;
+        let receipt = paid.unwrap().value;
+        assert_eq!(receipt.payment.state, PaymentState::Succeeded);
+        assert_eq!(receipt.reservation.status(now()), ReservationStatus::Confirmed);
+        assert_eq!(left.seats.get(&seat_id(1)).unwrap().status(now()), SeatStatus::Sold);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_refuses_is_told_with_its_reason_and_nothing_is_taken() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_authorise().times(1).returning(|_| Ok(declined()));
+        let (paid, left) = pay_through(gateway, held()).await;
+        assert_refused(paid, &failed(&left));
+        assert_eq!(left.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
+        assert_eq!(left.seats.get(&seat_id(1)).unwrap().status(now()), SeatStatus::Available);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_is_silent_leaves_the_payment_pending() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_authorise().times(1).returning(|_| silent());
+        let (paid, left) = pay_through(gateway, held()).await;
+        assert_eq!(paid.unwrap().value.payment.state, PaymentState::Pending);
+        assert_eq!(left.accounts.get(&buyer_id()).unwrap().balance, Amount::ZERO);
+        assert_eq!(left.seats.get(&seat_id(1)).unwrap().status(now()), SeatStatus::Held);
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_with_the_same_key_hears_what_has_become_of_it() {
+        for (verdict, answers) in
+            [(Verdict::Charged, Some(PaymentState::Succeeded)), (declined(), None)]
+        {
+            let mut gateway = MockPaymentGateway::new();
+            gateway.expect_authorise().times(1).returning(|_| silent());
+            let (_, left) = pay_through(gateway, held()).await;
+            let mut gateway = MockPaymentGateway::new();
+            gateway.expect_ask().times(1).returning(move |_| Ok(verdict.clone()));
+            let (again, left) = pay_through(gateway, left).await;
+            match answers {
+                Some(state) => {
+                    let again = again.unwrap();
+                    assert_eq!((again.value.payment.state, again.replayed), (state, true));
+                }
+                None => assert_refused(again, &failed(&left)),
+            }
+            let (once_more, left) = pay_through(MockPaymentGateway::new(), left).await;
+            match once_more {
+                Ok(again) => assert_eq!(again.value.payment.state, PaymentState::Succeeded),
+                refused => assert_refused(refused, &failed(&left)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_provider_never_heard_of_is_charged_when_it_is_asked_about() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_ask().times(1).returning(|_| Ok(Verdict::Unknown));
+        gateway.expect_authorise().times(1).returning(|_| Ok(Verdict::Charged));
+        let (paid, _) = pay_through(gateway, pending_payment().0).await;
+        assert_eq!(paid.unwrap().value.payment.state, PaymentState::Succeeded);
+    }
+
+    #[tokio::test]
+    async fn the_same_key_gets_the_payment_as_it_was_though_it_is_refunded_since() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_authorise().returning(|_| Ok(Verdict::Charged));
+        let (paid, mut left) = pay_through(gateway, held()).await;
+        let paid = paid.unwrap().value;
+        let ask = domain::payment::RefundRequest {
+            payment_id: paid.payment.id,
+            entry_id: unknown(),
+            user_id: buyer_id(),
+        };
+        let policy = domain::payment::RefundPolicy { until_hours: 24 };
+        domain::payment::refund(&mut left, &ask, policy, SETTLING).unwrap();
+        let (again, _) = pay_through(MockPaymentGateway::new(), left).await;
+        assert_eq!(again.unwrap().value.payment.state, PaymentState::Succeeded);
     }
 }

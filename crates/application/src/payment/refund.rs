@@ -4,6 +4,7 @@ use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::{Receipt, RefundPolicy, RefundRequest, refund};
 use domain::ports::{Ids, Store, UpdateError};
+use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 
 /// Somebody asks for a payment of theirs back.
@@ -11,13 +12,19 @@ pub struct Refund {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     policy: RefundPolicy,
+    settling: SettlingPolicy,
 }
 
 impl Refund {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, ids: Arc<dyn Ids>, policy: RefundPolicy) -> Self {
-        Self { store, ids, policy }
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        policy: RefundPolicy,
+        settling: SettlingPolicy,
+    ) -> Self {
+        Self { store, ids, policy, settling }
     }
 
     /// # Errors
@@ -29,13 +36,13 @@ impl Refund {
         request: Option<IdempotentRequest>,
     ) -> Result<Answered<Receipt>, UpdateError> {
         let ask = RefundRequest { payment_id, entry_id: self.ids.next().into(), user_id };
-        let policy = self.policy;
+        let (policy, settling) = (self.policy, self.settling);
         let scope = Scope::new()
             .payment(payment_id)
             .account(user_id)
             .kept_answer(request.as_ref().map(|request| request.key.clone()));
         let decide = move |records: &mut Records| {
-            once(records, request.as_ref(), |records| refund(records, &ask, policy))
+            once(records, request.as_ref(), |records| refund(records, &ask, policy, settling))
         };
         self.store.decide(scope, decide).await
     }
@@ -51,10 +58,6 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    fn payment_id() -> PaymentId {
-        uuid::Uuid::from_u128(8).into()
-    }
-
     fn paid() -> Records {
         let mut records = world_with_hold().0;
         let ask = PayRequest {
@@ -64,7 +67,7 @@ mod tests {
             token_id: claims().token_id,
             reservation_id: reservation_id(),
         };
-        domain::payment::pay(&mut records, &ask).unwrap();
+        domain::payment::pay(&mut records, &ask, None).unwrap();
         records
     }
 
@@ -80,7 +83,7 @@ mod tests {
             );
             assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
         });
-        let refund = Refund::new(store, ids(), RefundPolicy { until_hours: 24 });
+        let refund = Refund::new(store, ids(), RefundPolicy { until_hours: 24 }, SETTLING);
         refund.execute(user, id, None).await
     }
 
@@ -109,7 +112,7 @@ mod tests {
         let mut records = paid();
         let ask_directly =
             RefundRequest { payment_id: payment_id(), entry_id: unknown(), user_id: buyer_id() };
-        refund(&mut records, &ask_directly, RefundPolicy { until_hours: 24 }).unwrap();
+        refund(&mut records, &ask_directly, RefundPolicy { until_hours: 24 }, SETTLING).unwrap();
         assert_refused(ask(buyer_id(), payment_id(), records).await, &Refusal::NotRefundable);
     }
 }

@@ -43,7 +43,7 @@ mod tests {
             token_id: claims().token_id,
             reservation_id: reservation_id(),
         };
-        let receipt = domain::payment::pay(&mut records, &ask).unwrap();
+        let receipt = domain::payment::pay(&mut records, &ask, None).unwrap();
         let found = receipt.clone();
         let mut orders = MockOrders::new();
         orders.expect_payment().returning(move |id| Ok((id == ask.id).then(|| found.clone())));

@@ -83,7 +83,7 @@ mod tests {
             token_id: claims().token_id,
             reservation_id: reservation_id(),
         };
-        domain::payment::pay(&mut records, &ask).unwrap();
+        domain::payment::pay(&mut records, &ask, None).unwrap();
         records.now = held.held_until;
         assert_eq!(sweep(records, |_| ()).await, 0);
     }

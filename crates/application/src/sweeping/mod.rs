@@ -9,6 +9,7 @@ mod expire_holds;
 mod feel_pulses;
 mod forget_answers;
 mod keep_time;
+mod settle_payments;
 mod write_heard;
 
 pub use admit_next::*;
@@ -19,6 +20,7 @@ pub use expire_holds::*;
 pub use feel_pulses::*;
 pub use forget_answers::*;
 pub use keep_time::*;
+pub use settle_payments::*;
 pub use write_heard::*;
 
 /// How many things one decision of a sweeper looks at.

@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 
-use super::Unavailable;
+use super::{Unavailable, Unsettled};
 use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{ReservationId, RoomId, TokenId};
+use crate::ids::{PaymentId, ReservationId, RoomId, TokenId};
 
 /// Finds what a sweeper should look at. What it finds may have changed before the sweeper comes
 /// to it, so every decision looks again. Each method returns at most `limit` ids, those longest due
@@ -46,6 +46,16 @@ pub trait DueWork: Send + Sync {
 
     /// The waiting tokens of a room with the lowest numbers, lowest first.
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Payments about which the provider is to be asked at `now`.
+    async fn payments_to_ask(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, Unavailable>;
+
+    /// How many payments the provider owes an answer about at `now`.
+    async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable>;
 
     /// Answers kept since before `kept_before`.
     async fn old_answers(

@@ -30,4 +30,10 @@ pub trait Orders: Send + Sync {
         user_id: UserId,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, Unavailable>;
+
+    /// Payments of all users about which the provider owes an answer, newest first.
+    async fn unsettled_payments(
+        &self,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable>;
 }

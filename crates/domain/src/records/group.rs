@@ -10,7 +10,7 @@ use crate::idempotency::{IdempotencyKey, KeptAnswer};
 use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
 use crate::payment::Payment;
 use crate::refusal::Refusal;
-use crate::reservation::{Reservation, ReservationState};
+use crate::reservation::Reservation;
 use crate::seat::Seat;
 use crate::show::Show;
 use crate::uptime::Uptime;
@@ -30,7 +30,7 @@ pub trait Source {
     fn show(&mut self, id: ShowId) -> Result<Option<Show>, Self::Error>;
     fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Self::Error>;
     fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Self::Error>;
-    /// Those that are written down as held or confirmed.
+    /// Those that are written down as having their seats.
     fn reserved_by(
         &mut self,
         user_id: UserId,
@@ -208,14 +208,7 @@ impl<S: Source> Group<S> {
             let seat = fetch!(self, seats, seat_id, self.source.seat(seat_id)?);
             seat.into_iter().for_each(|seat| slice.seats.load(seat));
         }
-        let payment_id = match reservation.state {
-            ReservationState::Confirmed { payment_id, .. }
-            | ReservationState::Refunded { payment_id, .. } => Some(payment_id),
-            ReservationState::Held
-            | ReservationState::Expired { .. }
-            | ReservationState::Cancelled { .. } => None,
-        };
-        if let Some(id) = payment_id {
+        if let Some(id) = reservation.state.payment_id() {
             let payment = fetch!(self, payments, id, self.source.payment(id)?);
             payment.into_iter().for_each(|payment| slice.payments.load(payment));
         }

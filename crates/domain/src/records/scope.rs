@@ -20,7 +20,7 @@ pub struct Scope {
     pub shows: BTreeSet<ShowId>,
     pub seats: BTreeSet<SeatId>,
     pub reservations: BTreeSet<ReservationId>,
-    /// Held and confirmed reservations of a user in a concert.
+    /// Reservations of a user in a concert that have their seats.
     pub reserved_by: BTreeSet<(UserId, ConcertId)>,
     pub payments: BTreeSet<PaymentId>,
     pub accounts: BTreeSet<UserId>,

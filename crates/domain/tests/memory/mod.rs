@@ -17,7 +17,7 @@ use domain::money::Amount;
 use domain::payment::Payment;
 use domain::ports::Decide;
 use domain::records::{Entity, Group, Scope, Source, Table};
-use domain::reservation::{Reservation, ReservationState};
+use domain::reservation::Reservation;
 use domain::seat::{Place, Seat};
 use domain::show::Show;
 use domain::uptime::Uptime;
@@ -141,6 +141,7 @@ impl Memory {
 
     pub(crate) fn books(&self) -> Books {
         Books {
+            now: self.now,
             shows: self.shows.values().cloned().collect(),
             seats: self.seats.values().cloned().collect(),
             reservations: self.reservations.values().cloned().collect(),
@@ -186,9 +187,7 @@ impl Source for &mut Memory {
         concert_id: ConcertId,
     ) -> Result<Vec<Reservation>, Infallible> {
         let theirs = self.reservations.values().filter(|r| {
-            let has_its_seats =
-                matches!(r.state, ReservationState::Held | ReservationState::Confirmed { .. });
-            (r.user_id, r.concert_id) == (user_id, concert_id) && has_its_seats
+            (r.user_id, r.concert_id) == (user_id, concert_id) && r.state.has_its_seats()
         });
         Ok(theirs.cloned().collect())
     }

@@ -2,8 +2,15 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
+use crate::cash::EntryKind;
+use crate::payment::PaymentState;
+use crate::provider_charge::{ProviderCharge, ProviderChargeState, Question};
+use crate::reservation::ReservationState;
+use crate::seat::SeatState;
+use crate::waiting_token::{Admission, TokenState};
+
 use crate::concert::tests::concert;
-use crate::draw::DrawSeed;
+use crate::draw::{DrawSeed, draw_order};
 use crate::ids::{RoomId, TokenId, UserId};
 use crate::money::Amount;
 use crate::reservation::ReservedSeat;
@@ -13,8 +20,8 @@ use crate::waiting_room::tests::room;
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
-fn at(seconds: i64) -> Timestamp {
-    START + TimeDelta::seconds(seconds)
+const fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(seconds, 0).unwrap()
 }
 
 fn id<Id: From<Uuid>>(n: u128) -> Id {
@@ -84,8 +91,10 @@ fn sound() -> Books {
         balance_after: amount(40),
         paid_at: at(20),
         state: PaymentState::Succeeded,
+        provider: None,
     };
     Books {
+        now: at(100),
         seats: vec![
             seat(1, SeatState::Sold { to: id(201) }),
             seat(2, SeatState::Held { by: id(202), until: at(310) }),
@@ -187,6 +196,60 @@ fn a_payment_without_its_debit_or_with_another_price_is_found() {
     assert_breaks(&[5, 8], |books| books.payments.clear());
     assert_breaks(&[8], |books| {
         books.payments[0].state = PaymentState::Refunded { refunded_at: at(30) };
+    });
+}
+
+/// The sound books with the payment made through a provider.
+fn through_provider(books: &mut Books, state: ProviderChargeState) {
+    books.payments[0].provider = Some(ProviderCharge { token_id: id(501), state });
+}
+
+/// Still to be settled until second 200.
+const QUESTION: Question = Question { asks: 1, ask_at: START, settle_by: at(200) };
+
+/// The sound books with the payment waiting for the provider.
+fn pending(books: &mut Books) {
+    through_provider(books, ProviderChargeState::Asked(QUESTION));
+    books.payments[0].state = PaymentState::Pending;
+    books.reservations[0].state = ReservationState::Paying { payment_id: id(301) };
+    books.seats[0].state = SeatState::Pinned { by: id(201) };
+}
+
+#[test]
+fn a_payment_may_be_pending_and_confirmed_after_the_hold_would_have_ended() {
+    assert_breaks(&[], pending);
+    assert_breaks(&[], |books| {
+        through_provider(books, ProviderChargeState::Charged);
+        let state = ReservationState::Confirmed { payment_id: id(301), confirmed_at: at(400) };
+        books.reservations[0].state = state;
+    });
+}
+
+#[test]
+fn a_charge_that_does_not_fit_its_payment_is_found() {
+    assert_breaks(&[11], |books| {
+        through_provider(books, ProviderChargeState::Asked(QUESTION));
+    });
+    assert_breaks(&[11], |books| through_provider(books, ProviderChargeState::Returned));
+    assert_breaks(&[11], |books| {
+        pending(books);
+        through_provider(books, ProviderChargeState::Charged);
+    });
+}
+
+#[test]
+fn a_payment_that_stays_pending_too_long_is_found() {
+    assert_breaks(&[11], |books| {
+        pending(books);
+        books.now = at(200);
+    });
+}
+
+#[test]
+fn a_pinned_seat_whose_payment_is_not_pending_is_found() {
+    assert_breaks(&[3, 5, 8], |books| {
+        pending(books);
+        books.reservations[0].state = ReservationState::Held;
     });
 }
 

@@ -1,0 +1,78 @@
+use std::sync::Arc;
+
+use domain::ids::{PaymentId, UserId};
+use domain::payment::Receipt;
+use domain::ports::{Ids, Orders, Store, UpdateError, Users};
+use domain::provider_charge::{SettlingPolicy, undo};
+use domain::records::Records;
+use domain::refusal::Refusal;
+
+use super::ensure_operator;
+use crate::payment::about;
+
+/// An operator ends a payment that stays pending, because nothing will come of it.
+pub struct UndoPayment {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    orders: Arc<dyn Orders>,
+    users: Arc<dyn Users>,
+    policy: SettlingPolicy,
+}
+
+impl UndoPayment {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        orders: Arc<dyn Orders>,
+        users: Arc<dyn Users>,
+        policy: SettlingPolicy,
+    ) -> Self {
+        Self { store, ids, orders, users, policy }
+    }
+
+    /// # Errors
+    /// [`Refusal::Forbidden`] for who is no operator, and what [`domain::provider_charge::undo`]
+    /// refuses.
+    pub async fn execute(&self, operator: UserId, id: PaymentId) -> Result<Receipt, UpdateError> {
+        ensure_operator(self.users.as_ref(), operator).await?;
+        let found = self.orders.payment(id).await?.ok_or(Refusal::NotFound)?;
+        let (entry_id, policy) = (self.ids.next().into(), self.policy);
+        let decide = move |records: &mut Records| undo(records, id, entry_id, policy);
+        self.store.decide(about(&found.payment), decide).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::payment::PaymentState;
+    use domain::ports::MockOrders;
+    use domain::seat::SeatStatus;
+
+    use super::*;
+    use crate::testing::*;
+
+    async fn undo_as(user: UserId, id: PaymentId) -> Result<Receipt, UpdateError> {
+        let (records, receipt) = pending_payment();
+        let mut orders = MockOrders::new();
+        orders
+            .expect_payment()
+            .returning(move |id| Ok((id == payment_id()).then(|| receipt.clone())));
+        let store = store_checked(records, |records| {
+            let seat = records.seats.get(&seat_id(1)).unwrap();
+            assert_eq!(seat.status(now()), SeatStatus::Available);
+            assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
+        });
+        let users = users(vec![buyer(), operator()]);
+        UndoPayment::new(store, ids(), Arc::new(orders), users, SETTLING).execute(user, id).await
+    }
+
+    #[tokio::test]
+    async fn an_operator_ends_a_pending_payment_and_nobody_else_does() {
+        let undone = undo_as(operator_id(), payment_id()).await.unwrap();
+        assert!(matches!(undone.payment.state, PaymentState::Failed { .. }));
+        assert_refused(undo_as(buyer_id(), payment_id()).await, &Refusal::Forbidden);
+        assert_refused(undo_as(operator_id(), unknown()).await, &Refusal::NotFound);
+    }
+}

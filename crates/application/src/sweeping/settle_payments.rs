@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use domain::ids::PaymentId;
+use domain::payment::Payment;
+use domain::ports::{Clock, DueWork, GatewayWatch, Store, UpdateError};
+use domain::provider_charge::{ProviderCharge, take_on};
+use domain::records::{Records, Scope};
+use tokio::task::JoinSet;
+
+use crate::payment::Settler;
+
+/// How many payments are asked about at once.
+const AT_ONCE: u32 = 64;
+
+/// Asks the payment provider about payments that a crash or a silence left unsettled.
+pub struct SettlePayments {
+    store: Arc<dyn Store>,
+    due_work: Arc<dyn DueWork>,
+    clock: Arc<dyn Clock>,
+    settler: Arc<Settler>,
+    watch: Arc<dyn GatewayWatch>,
+}
+
+impl SettlePayments {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        due_work: Arc<dyn DueWork>,
+        clock: Arc<dyn Clock>,
+        settler: Arc<Settler>,
+        watch: Arc<dyn GatewayWatch>,
+    ) -> Self {
+        Self { store, due_work, clock, settler, watch }
+    }
+
+    /// Asks about all that it is time for, and tells how much is unsettled. Returns how many were
+    /// asked about. Where there is no provider (any more) there is nobody to ask, and only told.
+    ///
+    /// # Errors
+    /// None but the store's; a provider that does not answer is asked again later.
+    pub async fn execute(&self) -> Result<usize, UpdateError> {
+        let mut asked = 0;
+        while self.settler.has_provider() {
+            let due = self.due_work.payments_to_ask(self.clock.now(), AT_ONCE).await?;
+            let full = u32::try_from(due.len()).is_ok_and(|count| count >= AT_ONCE);
+            asked += self.ask_about(due).await?;
+            if !full {
+                break;
+            }
+        }
+        self.watch.unsettled(self.due_work.unsettled(self.clock.now()).await?);
+        Ok(asked)
+    }
+
+    async fn ask_about(&self, due: Vec<PaymentId>) -> Result<usize, UpdateError> {
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let policy = self.settler.policy();
+        let scope = due.iter().fold(Scope::new(), |scope, id| scope.payment(*id));
+        let decide = move |records: &mut Records| {
+            let taken = take_on(records, &due, policy);
+            Ok((taken, records.now))
+        };
+        let (taken, now) = self.store.decide(scope, decide).await?;
+        let asked = taken.len();
+        let mut questions = JoinSet::new();
+        for payment in taken {
+            let is_overdue = |charge: &ProviderCharge| {
+                charge.question().is_some_and(|question| question.is_overdue(now))
+            };
+            if payment.provider.as_ref().is_some_and(is_overdue) {
+                self.watch.overdue(payment.id);
+            }
+            let settler = Arc::clone(&self.settler);
+            questions.spawn(async move { settle(&settler, &payment).await });
+        }
+        while questions.join_next().await.is_some() {}
+        Ok(asked)
+    }
+}
+
+/// Without an answer the payment stays as it is; it was put off before it was asked about.
+async fn settle(settler: &Settler, payment: &Payment) {
+    let _ = settler.settle(payment).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::payment::{PaymentState, RefundPolicy, RefundRequest, refund};
+    use domain::ports::{
+        MockDueWork, MockGatewayWatch, MockPaymentGateway, Unavailable, Unsettled,
+    };
+    use domain::provider_charge::{ProviderChargeState, Verdict, hear, undo};
+
+    use super::*;
+    use crate::testing::*;
+
+    const LEFT: Unsettled = Unsettled { pending: 2, return_due: 1, overdue: 1 };
+
+    /// Settles, later than the first question was put off to, and returns the payment as it is then.
+    async fn settle_later(
+        mut records: Records,
+        gateway: Option<MockPaymentGateway>,
+        overdue: usize,
+    ) -> Payment {
+        let first = records.payments.get(&payment_id()).unwrap().provider.clone().unwrap();
+        records.now = match overdue {
+            0 => first.question().map_or(records.now, |question| question.ask_at),
+            _ => records.now + SETTLING.settle_within,
+        };
+        let (store, kept) = store_that_keeps(records);
+        let mut due_work = MockDueWork::new();
+        due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![payment_id()]));
+        due_work.expect_unsettled().returning(|_| Ok(LEFT));
+        let mut watch = MockGatewayWatch::new();
+        watch.expect_unsettled().times(1).withf(|left| *left == LEFT).return_const(());
+        watch.expect_overdue().times(overdue).return_const(());
+        let settler = settler(store.clone(), gateway);
+        let settle =
+            SettlePayments::new(store, Arc::new(due_work), clock(), settler, Arc::new(watch));
+        settle.execute().await.unwrap();
+        let payment = kept.lock().unwrap().payments.get(&payment_id()).cloned();
+        payment.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_pending_is_asked_about_and_settled() {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_ask().times(1).returning(|_| Ok(Verdict::Charged));
+        let payment = settle_later(pending_payment().0, Some(gateway), 0).await;
+        assert_eq!(payment.state, PaymentState::Succeeded);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_stays_silent_is_asked_again_later_and_an_operator_is_told_at_last() {
+        for overdue in [0, 1] {
+            let mut gateway = MockPaymentGateway::new();
+            gateway.expect_ask().times(1).returning(|_| Err(Unavailable::because("silent")));
+            let payment = settle_later(pending_payment().0, Some(gateway), overdue).await;
+            assert_eq!(payment.state, PaymentState::Pending);
+            assert_eq!(payment.provider.unwrap().question().unwrap().asks, 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_given_back() {
+        let (mut undone, _) = pending_payment();
+        undo(&mut undone, payment_id(), unknown(), SETTLING).unwrap();
+        let (mut refunded, _) = pending_payment();
+        hear(&mut refunded, payment_id(), &Verdict::Charged, unknown(), SETTLING).unwrap();
+        let entry_id = unknown();
+        let ask = RefundRequest { payment_id: payment_id(), entry_id, user_id: buyer_id() };
+        refund(&mut refunded, &ask, RefundPolicy { until_hours: 24 }, SETTLING).unwrap();
+        for records in [undone, refunded] {
+            let mut gateway = MockPaymentGateway::new();
+            gateway.expect_give_back().times(1).returning(|_| Ok(Verdict::Returned));
+            let payment = settle_later(records, Some(gateway), 0).await;
+            assert_eq!(payment.provider.unwrap().state, ProviderChargeState::Returned);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_provider_it_is_only_told_what_is_unsettled() {
+        let payment = settle_later(pending_payment().0, None, 0).await;
+        assert_eq!(payment.provider.unwrap().question().unwrap().asks, 0);
+    }
+}

@@ -1,0 +1,282 @@
+//! What an outside payment provider holds for a payment, what it says of it, and what follows.
+//!
+//! A payment that needs the provider is two commits. [`crate::payment::pay`] writes it down as
+//! pending, takes the cash and pins the hold; then the provider is asked, and [`hear`] writes down
+//! what it said. Between the two anything may happen: until the provider has answered, nothing is
+//! guessed and it is asked again.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{EntryId, PaymentId, TokenId};
+use crate::payment::{Payment, PaymentState, Receipt, fail, succeed};
+use crate::records::Records;
+use crate::refusal::Refusal;
+
+/// What the provider holds for a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderCharge {
+    /// The token that was used to pay; it is done when the payment succeeds.
+    pub token_id: TokenId,
+    /// What is known of it.
+    pub state: ProviderChargeState,
+}
+
+/// What is known of a provider's charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProviderChargeState {
+    /// The provider was asked to charge, and what became of it is not known.
+    Asked(Question),
+    /// The provider has charged.
+    Charged,
+    /// The provider has not charged and says that it will not.
+    Declined,
+    /// Whatever the provider has charged has to be given back, and that it was is not known.
+    ReturnDue(Question),
+    /// Nothing is charged any more, and never will be.
+    Returned,
+}
+
+/// Something that the provider owes an answer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// How many times it was asked, beyond the first.
+    pub asks: u32,
+    /// When it is asked next.
+    pub ask_at: Timestamp,
+    /// When the patience is over and an operator is told; it is asked on and on all the same.
+    pub settle_by: Timestamp,
+}
+
+/// How patient we are with the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettlingPolicy {
+    /// How long one answer may take.
+    pub answer_within: TimeDelta,
+    /// How long a payment may stay unsettled before an operator is told.
+    pub settle_within: TimeDelta,
+}
+
+/// What a provider says of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has never heard of it.
+    Unknown,
+    /// It does not know yet.
+    Pending,
+    /// It has charged.
+    Charged,
+    /// It has not charged and never will.
+    Declined {
+        /// Why, for the buyer.
+        reason: String,
+    },
+    /// Nothing is charged for it any more, if ever it was, and never will be.
+    Returned,
+}
+
+/// A provider's reason is at most this long, in characters.
+const REASON_MAX: usize = 200;
+
+impl Verdict {
+    /// A no, with the provider's reason in a form that can be kept and shown: without control
+    /// characters, and not too long.
+    #[must_use]
+    pub fn declined(reason: Option<&str>) -> Self {
+        let shown = |reason: &str| -> String {
+            let printable = reason.trim().chars().filter(|c| !c.is_control());
+            printable.take(REASON_MAX).collect()
+        };
+        let reason = reason.map(shown).filter(|reason| !reason.is_empty());
+        Self::Declined { reason: reason.unwrap_or_else(|| "declined".to_owned()) }
+    }
+}
+
+/// The longest pause between two questions about the same payment.
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(5);
+/// After so many doublings of a second the pause is longer than that.
+const DOUBLINGS_MAX: u32 = 9;
+
+impl Question {
+    /// A question that is being asked at `now`.
+    #[must_use]
+    pub fn asked_now(now: Timestamp, policy: SettlingPolicy) -> Self {
+        let mut question = Self { asks: 0, ask_at: now, settle_by: now + policy.settle_within };
+        question.put_off(now, policy);
+        question
+    }
+
+    /// A question that is yet to be asked, from `now` on.
+    #[must_use]
+    pub fn due_at(now: Timestamp, policy: SettlingPolicy) -> Self {
+        Self { asks: 0, ask_at: now, settle_by: now + policy.settle_within }
+    }
+
+    /// It is asked at `now`, and again once the answer has had its time and a pause has gone by:
+    /// 1, 2, 4 … seconds, five minutes at the most.
+    fn put_off(&mut self, now: Timestamp, policy: SettlingPolicy) {
+        let pause = TimeDelta::seconds(1 << self.asks.min(DOUBLINGS_MAX)).min(PAUSE_MAX);
+        self.ask_at = now + policy.answer_within + pause;
+    }
+
+    /// Whether the patience is over at `now`.
+    #[must_use]
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.settle_by <= now
+    }
+}
+
+impl ProviderCharge {
+    /// A charge that is being asked for at `now`.
+    #[must_use]
+    pub fn asked_now(token_id: TokenId, now: Timestamp, policy: SettlingPolicy) -> Self {
+        let state = ProviderChargeState::Asked(Question::asked_now(now, policy));
+        Self { token_id, state }
+    }
+
+    /// What the provider owes an answer to, if anything.
+    #[must_use]
+    pub const fn question(&self) -> Option<&Question> {
+        match &self.state {
+            ProviderChargeState::Asked(question) | ProviderChargeState::ReturnDue(question) => {
+                Some(question)
+            }
+            ProviderChargeState::Charged
+            | ProviderChargeState::Declined
+            | ProviderChargeState::Returned => None,
+        }
+    }
+
+    const fn question_mut(&mut self) -> Option<&mut Question> {
+        match &mut self.state {
+            ProviderChargeState::Asked(question) | ProviderChargeState::ReturnDue(question) => {
+                Some(question)
+            }
+            ProviderChargeState::Charged
+            | ProviderChargeState::Declined
+            | ProviderChargeState::Returned => None,
+        }
+    }
+
+    /// Has it given back, where the provider may have charged.
+    pub(crate) fn give_back(&mut self, now: Timestamp, policy: SettlingPolicy) {
+        self.state = ProviderChargeState::ReturnDue(Question::due_at(now, policy));
+    }
+}
+
+/// Takes on the payments among `ids` about which the provider is to be asked at `now`, and puts the
+/// next question off, so that no two servers ask at once and one that dies is followed by the next.
+/// Needs the payments among the records.
+pub fn take_on(records: &mut Records, ids: &[PaymentId], policy: SettlingPolicy) -> Vec<Payment> {
+    let now = records.now;
+    let mut taken = Vec::new();
+    for id in ids {
+        let Some(mut payment) = records.payments.get(id).cloned() else { continue };
+        let Some(question) = payment.provider.as_mut().and_then(ProviderCharge::question_mut)
+        else {
+            continue;
+        };
+        if question.ask_at <= now {
+            question.asks = question.asks.saturating_add(1);
+            question.put_off(now, policy);
+            records.payments.put(payment.clone());
+            taken.push(payment);
+        }
+    }
+    taken
+}
+
+/// A payment after the provider was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The payment and what it is for.
+    pub receipt: Receipt,
+    /// Whether the provider took back what it had said before, which nothing follows from: a
+    /// person has to look.
+    pub contradicts: bool,
+}
+
+/// Writes down what the provider said of a payment, in an answer or a notice, however often and in
+/// whichever order it comes: what was settled stays settled, but a charge that nothing is sold for
+/// is given back. Needs the payment, its user's account and the token it was paid with among the
+/// records.
+///
+/// # Errors
+/// [`Refusal::NotFound`] without such a payment, or one that the provider was never asked about.
+pub fn hear(
+    records: &mut Records,
+    id: PaymentId,
+    verdict: &Verdict,
+    entry_id: EntryId,
+    policy: SettlingPolicy,
+) -> Result<Heard, Refusal> {
+    let (payment, charge) = of_provider(records, id)?;
+    let now = records.now;
+    let give_back = ProviderChargeState::ReturnDue(Question::due_at(now, policy));
+    let mut contradicts = false;
+    match (&payment.state, charge.state, verdict) {
+        (_, _, Verdict::Unknown | Verdict::Pending) => {}
+        (PaymentState::Pending, _, Verdict::Charged) => {
+            settle_as(records, id, ProviderChargeState::Charged);
+            succeed(records, id, charge.token_id)?;
+        }
+        (PaymentState::Pending, _, Verdict::Declined { reason }) => {
+            settle_as(records, id, ProviderChargeState::Declined);
+            fail(records, id, reason, entry_id)?;
+        }
+        (PaymentState::Pending, _, Verdict::Returned) => {
+            settle_as(records, id, ProviderChargeState::Returned);
+            fail(records, id, "the payment was given back", entry_id)?;
+        }
+        (PaymentState::Succeeded, _, Verdict::Charged) => {}
+        (PaymentState::Succeeded, _, Verdict::Declined { .. } | Verdict::Returned) => {
+            contradicts = true;
+        }
+        (_, ProviderChargeState::Declined, Verdict::Charged) => settle_as(records, id, give_back),
+        (_, _, Verdict::Charged) => {}
+        (_, ProviderChargeState::ReturnDue(_), Verdict::Returned) => {
+            settle_as(records, id, ProviderChargeState::Returned);
+        }
+        // A late no may be older than the yes: only what was given back is over.
+        (_, _, Verdict::Declined { .. } | Verdict::Returned) => {}
+    }
+    Ok(Heard { receipt: Receipt::of(records, id)?, contradicts })
+}
+
+/// An operator ends a payment that stays pending: the cash comes back, the seats are free, and
+/// whatever the provider has charged or will yet charge is given back. Needs the payment and its
+/// user's account among the records.
+///
+/// # Errors
+/// [`Refusal::NotFound`] without such a payment; [`Refusal::NotPending`] when it is settled.
+pub fn undo(
+    records: &mut Records,
+    id: PaymentId,
+    entry_id: EntryId,
+    policy: SettlingPolicy,
+) -> Result<Receipt, Refusal> {
+    let payment = records.payments.get(&id).ok_or(Refusal::NotFound)?;
+    if payment.state != PaymentState::Pending {
+        return Err(Refusal::NotPending);
+    }
+    let due = Question::due_at(records.now, policy);
+    settle_as(records, id, ProviderChargeState::ReturnDue(due));
+    fail(records, id, "an operator ended the payment", entry_id)?;
+    Receipt::of(records, id)
+}
+
+fn of_provider(records: &Records, id: PaymentId) -> Result<(Payment, ProviderCharge), Refusal> {
+    let payment = records.payments.get(&id).cloned().ok_or(Refusal::NotFound)?;
+    let charge = payment.provider.clone().ok_or(Refusal::NotFound)?;
+    Ok((payment, charge))
+}
+
+fn settle_as(records: &mut Records, id: PaymentId, state: ProviderChargeState) {
+    if let Some(charge) = records.payments.get_mut(&id).and_then(|p| p.provider.as_mut()) {
+        charge.state = state;
+    }
+}
+
+#[cfg(test)]
+mod tests;
