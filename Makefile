@@ -12,10 +12,12 @@ test: ## Runs all tests
 	@tests/prepare
 	cargo test --locked --workspace
 
-test-faults: ## Breaks servers, database and network, for twenty rounds
+test-faults: ## Breaks servers, database, network and payment provider, at length
 	@tests/prepare
 	STAGEDOOR_FAULT_ROUNDS=$${STAGEDOOR_FAULT_ROUNDS:-20} cargo test --locked --package server \
 		--test on_postgres faults -- --nocapture
+	STAGEDOOR_PLANS=$${STAGEDOOR_PLANS:-1000} STAGEDOOR_PLAN_KILLS=$${STAGEDOOR_PLAN_KILLS:-50} \
+		cargo test --locked --package server --test on_sqlite --test on_postgres plans -- --nocapture
 
 check: ## Format, lints, documentation, licences
 	cargo fmt --all --check

@@ -1,0 +1,454 @@
+//! Paying through an outside provider.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::harness::{Caller, Theatre, text};
+use crate::provider::{
+    Decision, Delivery, NoticeKind, Plan, Provider, notify, now, post_notice, sign, with_provider,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn theatre(provider: &Provider, seats: u32) -> Theatre {
+    let theatre = Theatre::open_in(provider.installation(), 10, seats).await;
+    provider.tell(theatre.server.address());
+    theatre
+}
+
+/// Somebody who is let in, has 100,000 in cash, and holds that seat.
+async fn holder(theatre: &Theatre, seat: usize) -> (Caller, String) {
+    let buyer = theatre.buyer(100_000).await;
+    let held = buyer.hold(&theatre.concert.show, &[theatre.seat(seat)]).await.expect(201);
+    (buyer, text(&held, "reservation_id"))
+}
+
+async fn balance(caller: &Caller) -> i64 {
+    caller.get("/api/users/balance").await.expect(200)["balance"].as_i64().unwrap()
+}
+
+async fn reservation(caller: &Caller, id: &str) -> Value {
+    caller.get(&format!("/api/reservations/{id}")).await.expect(200)
+}
+
+/// Waits until the payment has come to `status`.
+async fn until(caller: &Caller, payment: &str, status: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let found = caller.get(&format!("/api/payments/{payment}")).await.expect(200);
+        if found["status"] == status {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "still {found}, not {status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the provider has the payment in `state`.
+async fn until_at(provider: &Provider, payment: &str, state: &str) {
+    let began = Instant::now();
+    while provider.charge(payment).state != state {
+        assert!(began.elapsed() < PATIENCE, "{:?}", provider.charge(payment));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The second diagram's eighth picture, with the provider where it has the payment module.
+#[tokio::test]
+async fn the_payment_of_the_second_diagram_step_by_step() {
+    let provider = Provider::honest().await;
+    let theatre = theatre(&provider, 2).await;
+    let buyer = theatre.buyer(60_000).await;
+    let both = [theatre.seat(0), theatre.seat(1)];
+    let held = buyer.hold(&theatre.concert.show, &both).await.expect(201);
+    let held = text(&held, "reservation_id");
+
+    // Token, and balance: the provider is not asked.
+    theatre.server.anyone().pay(&held).await.refused(401, "invalid_token");
+    let short = buyer.pay(&held).await.refused(402, "insufficient_balance");
+    assert_eq!((&short["balance"], &short["amount"]), (&60_000.into(), &100_000.into()));
+    assert!(provider.charges().is_empty());
+
+    // The provider says no: the seats are released, and nothing is taken.
+    buyer.charge(40_000).await;
+    provider.plan(Plan::that(Decision::Decline));
+    let failed = buyer.pay(&held).await.refused(402, "payment_failed");
+    assert_eq!(failed["reason"], "no credit");
+    assert_eq!(theatre.statuses(&buyer).await, ["available", "available"]);
+    assert_eq!(
+        (balance(&buyer).await, &reservation(&buyer, &held).await["status"]),
+        (100_000, &json!("cancelled"))
+    );
+    let told = until(&buyer, &text(&failed, "payment_id"), "failed").await;
+    assert_eq!((&told["amount"], &told["reservation_id"]), (&100_000.into(), &json!(held)));
+
+    // It says yes: balance, seats, reservation, history and token, all together.
+    provider.plan(Plan::default());
+    let held = buyer.hold(&theatre.concert.show, &both).await.expect(201);
+    let held = text(&held, "reservation_id");
+    let paid = buyer.pay(&held).await.expect(201);
+    assert_eq!((&paid["status"], &paid["balance_after"]), (&json!("succeeded"), &0.into()));
+    assert_eq!(reservation(&buyer, &held).await["status"], "confirmed");
+    buyer.until("done").await;
+    let history = buyer.get("/api/payments").await.expect(200);
+    assert_eq!(
+        (&history["payments"][0], &history["payments"][1]["status"]),
+        (&paid, &json!("failed"))
+    );
+    let entries = buyer.get("/api/users/balance/entries").await.expect(200);
+    let kinds = entries["entries"].as_array().unwrap().iter().map(|entry| text(entry, "kind"));
+    assert!(kinds.eq(["payment", "refund", "payment", "charge", "charge"]));
+
+    let charge = provider.charge(&text(&paid, "payment_id"));
+    assert_eq!((charge.taken, charge.amount, charge.asked), (1, 100_000, vec!["authorise".into()]));
+    assert!(provider.forged().is_empty());
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_leaves_a_pending_payment_that_pins_the_hold() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let installation = provider.installation().with("HOLD_SECONDS", 2);
+    let theatre = Theatre::open_in(installation, 10, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let other = theatre.buyer(100_000).await;
+    let with_key = buyer.with_key("once");
+    let pending = with_key.pay(&held).await.expect(202);
+    assert_eq!(
+        (&pending["status"], &pending["balance_after"]),
+        (&json!("pending"), &50_000.into())
+    );
+    let id = text(&pending, "payment_id");
+
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert_eq!(theatre.statuses(&other).await, ["held"], "long after the hold's end");
+    other
+        .hold(&theatre.concert.show, &[theatre.seat(0)])
+        .await
+        .refused(409, "seat_already_reserved");
+    assert_eq!(reservation(&buyer, &held).await["status"], "held");
+    buyer.delete(&format!("/api/reservations/{held}")).await.refused(409, "not_held");
+    let refund = buyer.post(&format!("/api/payments/{id}/refund"), json!(null)).await;
+    refund.refused(409, "not_refundable");
+    other.get(&format!("/api/payments/{id}")).await.refused(404, "not_found");
+    assert_eq!(balance(&buyer).await, 50_000);
+    let again = with_key.pay(&held).await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(again.expect(202)["payment_id"], json!(id));
+    buyer.with_key("once").pay(&unknown()).await.refused(422, "idempotency_key_reused");
+
+    provider.set(&id, "charged");
+    let paid = with_key.pay(&held).await.expect(201);
+    assert_eq!((&paid["status"], &paid["payment_id"]), (&json!("succeeded"), &json!(id)));
+    assert_eq!(with_key.pay(&held).await.expect(201), paid);
+    assert_eq!(reservation(&buyer, &held).await["status"], "confirmed");
+    assert_eq!(provider.charge(&id).taken, 1);
+    theatre.installation.assert_sound();
+}
+
+fn unknown() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_silence_left_open_is_settled_without_the_buyer() {
+    let (cut, wait) = (Delivery::CutAfter, Delivery::WaitBefore(Duration::from_secs(1)));
+    let mut cases = JoinSet::new();
+    for (plan, status, left) in [
+        (Plan::that(Decision::Charge).after([cut]), "succeeded", 50_000),
+        (Plan::that(Decision::Charge).after([Delivery::CutBefore]), "succeeded", 50_000),
+        (Plan::that(Decision::Charge).after([wait]), "succeeded", 50_000),
+        (Plan::that(Decision::Decline).after([cut]), "failed", 100_000),
+        (Plan::that(Decision::Charge).after([Delivery::Fail]), "succeeded", 50_000),
+        (Plan::that(Decision::Decline).after([Delivery::Garbage]), "failed", 100_000),
+    ] {
+        cases.spawn(async move {
+            let provider = Provider::with(move || plan.clone()).await;
+            let theatre = theatre(&provider, 1).await;
+            let (buyer, held) = holder(&theatre, 0).await;
+            let pending = buyer.pay(&held).await.expect(202);
+            let id = text(&pending, "payment_id");
+            until(&buyer, &id, status).await;
+            assert_eq!(balance(&buyer).await, left);
+            let charge = provider.charge(&id);
+            assert_eq!(charge.taken, u32::from(status == "succeeded"), "{charge:?}");
+            theatre.installation.assert_sound();
+        });
+    }
+    cases.join_all().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_is_asked_when_it_is_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let theatre = Theatre::open_in(with_provider(&format!("http://{address}/pay")), 10, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let pending = buyer.pay(&held).await.expect(202);
+    let provider = Provider::at(TcpListener::bind(address).await.unwrap(), Plan::default);
+    let paid = until(&buyer, &text(&pending, "payment_id"), "succeeded").await;
+    assert_eq!(provider.charge(&text(&paid, "payment_id")).taken, 1);
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn a_server_killed_while_the_provider_thinks_settles_after_its_start() {
+    let slow = Delivery::WaitAfter(Duration::from_millis(400));
+    let provider = Provider::with(move || Plan::default().after([slow])).await;
+    let theatre = theatre(&provider, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let Theatre { installation, server, .. } = theatre;
+    let paying = tokio::spawn({
+        let (buyer, held) = (buyer.with_key("once"), held.clone());
+        async move { buyer.try_post("/api/payments", json!({ "reservation_id": held })).await }
+    });
+    while provider.charges().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.kill();
+    assert!(paying.await.unwrap().is_err());
+    installation.assert_sound();
+    let server = installation.start();
+    let buyer = buyer.at(&server);
+    let payments = buyer.get("/api/payments").await.expect(200);
+    until(&buyer, &text(&payments["payments"][0], "payment_id"), "succeeded").await;
+    let paid = buyer.with_key("once").pay(&held).await.expect(201);
+    assert_eq!(provider.charge(&text(&paid, "payment_id")).taken, 1);
+    installation.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_often_and_however_somebody_pays_there_is_one_charge() {
+    let slow = Delivery::WaitAfter(Duration::from_millis(200));
+    let provider = Provider::with(move || Plan::default().after([slow; 5])).await;
+    let theatre = theatre(&provider, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let mut clicks = JoinSet::new();
+    for n in 0..20 {
+        let buyer = match n % 3 {
+            0 => buyer.clone(),
+            1 => buyer.with_key("once"),
+            _ => buyer.with_key(&format!("key {n}").replace(' ', "-")),
+        };
+        let held = held.clone();
+        clicks.spawn(async move { buyer.pay(&held).await });
+    }
+    let mut ids = Vec::new();
+    for answer in clicks.join_all().await {
+        match answer.status.as_u16() {
+            201 | 202 => ids.push(text(&answer.body, "payment_id")),
+            _ => drop(answer.refused(403, "token_expired")),
+        }
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let paid = until(&buyer, &ids[0], "succeeded").await;
+    assert_eq!((&paid["balance_after"], balance(&buyer).await), (&50_000.into(), 50_000));
+    assert_eq!((provider.charges().len(), provider.charge(&ids[0]).taken), (1, 1));
+    theatre.installation.assert_sound();
+}
+
+/// A payment that the provider leaves open.
+async fn open_payment(theatre: &Theatre, seat: usize) -> (Caller, String) {
+    let (buyer, held) = holder(theatre, seat).await;
+    let pending = buyer.pay(&held).await.expect(202);
+    (buyer, text(&pending, "payment_id"))
+}
+
+#[tokio::test]
+async fn a_notice_settles_at_once_in_any_order_and_however_often_it_comes() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let theatre = theatre(&provider, 3).await;
+    let shop = theatre.server.address();
+    let send = async |id: &str, state: &str, at: u64| {
+        notify(shop, NoticeKind::Right, id, state, at).await.unwrap().0
+    };
+    let (buyer, paid) = open_payment(&theatre, 0).await;
+    assert_eq!(send(&paid, "charged", now()).await, 204);
+    until(&buyer, &paid, "succeeded").await;
+    for (state, at) in [("charged", now() - 1), ("pending", now() - 2), ("charged", now() - 3)] {
+        assert_eq!(send(&paid, state, at).await, 204, "told again, signed anew");
+    }
+    until(&buyer, &paid, "succeeded").await;
+
+    let (buyer, failed) = open_payment(&theatre, 1).await;
+    assert_eq!(send(&failed, "declined", now()).await, 204);
+    until(&buyer, &failed, "failed").await;
+    assert_eq!((balance(&buyer).await, provider.charge(&failed).given_back), (100_000, 0));
+
+    // A yes after the no: it is given back, once.
+    provider.set(&failed, "charged");
+    assert_eq!(send(&failed, "charged", now()).await, 204);
+    until_at(&provider, &failed, "returned").await;
+    assert_eq!(send(&failed, "charged", now() - 5).await, 204);
+    assert_eq!(send(&failed, "declined", now() - 6).await, 204);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let charge = provider.charge(&failed);
+    assert_eq!((charge.taken, charge.given_back), (1, 1));
+    let asked = charge.asked.iter().filter(|action| *action == "give_back").count();
+    assert_eq!((asked, balance(&buyer).await), (1, 100_000));
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn only_the_provider_is_believed_and_only_once_and_only_for_a_while() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let theatre = theatre(&provider, 1).await;
+    let shop = theatre.server.address();
+    let (buyer, id) = open_payment(&theatre, 0).await;
+    let code = |answer: Option<(u16, Value)>| {
+        let (status, body) = answer.unwrap();
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = (401, "invalid_signature".to_owned());
+    let body = json!({ "payment_id": id, "state": "charged" }).to_string();
+    let right = sign(now(), &body);
+    for (signature, body) in [
+        ("", body.as_str()),
+        ("t=1,v1=00", &body),
+        (&right[..right.len() - 1], &body),
+        (&right.replace("v1=", "v0="), &body),
+        (&sign(now() - 301, &body), &body),
+        (&sign(now() + 400, &body), &body),
+        (&right, &body.replace("charged", "returned")),
+        (&right, "{"),
+        (&right, ""),
+    ] {
+        assert_eq!(code(post_notice(shop, signature, body.to_owned()).await), refused);
+    }
+    assert_eq!(until(&buyer, &id, "pending").await["status"], "pending");
+    for wrong in ["{", "[]", r#"{"payment_id":1}"#, r#"{"payment_id":"x","state":"charged"}"#] {
+        let answer = post_notice(shop, &sign(now(), wrong), wrong.to_owned()).await;
+        assert_eq!(code(answer), (400, "invalid_request".to_owned()), "{wrong}");
+    }
+    let of_nobody = notify(shop, NoticeKind::Right, &unknown(), "charged", now()).await;
+    assert_eq!(code(of_nobody), (404, "not_found".to_owned()));
+
+    assert_eq!(post_notice(shop, &right, body.clone()).await.unwrap().0, 204);
+    until(&buyer, &id, "succeeded").await;
+    let spelled_anew = right.replace(",v1=", ", v1=00,v1=");
+    for again in [&right, &spelled_anew] {
+        let answer = post_notice(shop, again, body.clone()).await;
+        assert_eq!(code(answer), (409, "notice_replayed".to_owned()));
+    }
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn a_refund_is_given_back_by_the_provider_once() {
+    let lost = [Delivery::Whole, Delivery::CutAfter, Delivery::CutBefore];
+    let provider = Provider::with(move || Plan::default().after(lost)).await;
+    let theatre = theatre(&provider, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let paid = buyer.pay(&held).await.expect(201);
+    let id = text(&paid, "payment_id");
+    let refunded = buyer.post(&format!("/api/payments/{id}/refund"), json!(null)).await.expect(200);
+    assert_eq!((&refunded["status"], balance(&buyer).await), (&json!("refunded"), 100_000));
+    let unsettled = || async {
+        let listed = theatre.operator.get("/api/admin/payments").await.expect(200);
+        listed["payments"].as_array().unwrap().len()
+    };
+    let began = Instant::now();
+    while unsettled().await > 0 {
+        assert!(began.elapsed() < PATIENCE, "{:?}", provider.charge(&id));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let charge = provider.charge(&id);
+    assert_eq!((charge.state, charge.taken, charge.given_back), ("returned", 1, 1));
+    assert_eq!(theatre.statuses(&theatre.buyer(0).await).await, ["available"]);
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn an_operator_is_told_of_what_stays_open_and_can_end_it() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let installation = provider.installation().with("GATEWAY_SETTLE_SECONDS", 1);
+    let theatre = Theatre::open_in(installation, 10, 2).await;
+    let (buyer, id) = open_payment(&theatre, 0).await;
+    let operator = &theatre.operator;
+    buyer.get("/api/admin/payments").await.refused(401, "invalid_token");
+    let user = theatre.server.user("curious").await;
+    user.get("/api/admin/payments").await.refused(403, "forbidden");
+    let undo = format!("/api/admin/payments/{id}/undo");
+    user.post(&undo, json!(null)).await.refused(403, "forbidden");
+    let unknown = format!("/api/admin/payments/{}/undo", unknown());
+    operator.post(&unknown, json!(null)).await.refused(404, "not_found");
+
+    let began = Instant::now();
+    let told = loop {
+        let listed = operator.get("/api/admin/payments").await.expect(200);
+        let one = listed["payments"][0].clone();
+        if one["overdue"] == true && one["asks"] != 0 {
+            break one;
+        }
+        assert!(began.elapsed() < PATIENCE, "{listed}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!((&told["payment_id"], &told["status"]), (&json!(id), &json!("pending")));
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let metrics = theatre.server.anyone().get("/metrics").await.expect(200);
+    let metrics = metrics.as_str().unwrap();
+    assert!(metrics.contains("stagedoor_payments_unsettled{state=\"overdue\"} 1\n"), "{metrics}");
+    let log = theatre.installation.log();
+    assert!(log.contains("owes an answer for too long") && log.contains(&id), "{log}");
+    let audit = theatre.installation.run(&["audit"], "");
+    let said = String::from_utf8(audit.stdout).unwrap();
+    assert!(!audit.status.success() && said.contains(&id), "{said}");
+
+    let undone = operator.post(&undo, json!(null)).await.expect(200);
+    assert_eq!(undone["status"], "failed");
+    operator.post(&undo, json!(null)).await.refused(409, "not_pending");
+    assert_eq!(
+        (until(&buyer, &id, "failed").await["status"].clone(), balance(&buyer).await),
+        (json!("failed"), 100_000)
+    );
+    assert_eq!(theatre.statuses(&buyer).await[0], "available");
+    until_at(&provider, &id, "returned").await;
+    let began = Instant::now();
+    while !theatre.operator.get("/api/admin/payments").await.expect(200)["payments"]
+        .as_array()
+        .unwrap()
+        .is_empty()
+    {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn what_the_provider_says_is_never_taken_for_code_and_its_secret_is_told_to_nobody() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let theatre = theatre(&provider, 1).await;
+    let (buyer, id) = open_payment(&theatre, 0).await;
+    let reason = "'; DROP TABLE payments; -- <script>한도 초과 💳";
+    let said = format!("{reason}\u{0}\n\u{1b}[31m{}", "x".repeat(1_000));
+    let body = json!({ "payment_id": id, "state": "declined", "reason": said }).to_string();
+    let shop = theatre.server.address();
+    assert_eq!(post_notice(shop, &sign(now(), &body), body).await.unwrap().0, 204);
+    let held = text(&until(&buyer, &id, "failed").await, "reservation_id");
+    let failed = buyer.pay(&held).await.refused(402, "payment_failed");
+    let told = text(&failed, "reason");
+    assert!(told.starts_with(reason) && told.chars().count() == 200, "{told}");
+    assert!(!told.chars().any(char::is_control));
+    let metrics = theatre.server.anyone().get("/metrics").await.expect(200);
+    let everything = format!("{}{metrics}{failed}", theatre.installation.log());
+    assert!(!everything.contains(crate::provider::SECRET));
+}
+
+#[tokio::test]
+async fn without_a_provider_cash_alone_pays_and_nobodys_notice_is_heard() {
+    let theatre = Theatre::open(10, 1).await;
+    let (buyer, held) = holder(&theatre, 0).await;
+    let paid = buyer.pay(&held).await.expect(201);
+    let id = text(&paid, "payment_id");
+    let shop = theatre.server.address();
+    let notice = notify(shop, NoticeKind::Right, &id, "declined", now()).await;
+    assert_eq!(notice.unwrap().0, 404);
+    until(&buyer, &id, "succeeded").await;
+    theatre.installation.assert_sound();
+}
