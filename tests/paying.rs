@@ -158,10 +158,10 @@ async fn what_a_silence_left_open_is_settled_without_the_buyer() {
     let (cut, wait) = (Delivery::CutAfter, Delivery::WaitBefore(Duration::from_secs(1)));
     let mut cases = JoinSet::new();
     for (plan, status, left) in [
-        (Plan::that(Decision::Charge).after([cut]), "succeeded", 50_000),
-        (Plan::that(Decision::Charge).after([Delivery::CutBefore]), "succeeded", 50_000),
+        (Plan::that(Decision::Charge).after([cut, cut]), "succeeded", 50_000),
+        (Plan::that(Decision::Charge).after([Delivery::CutBefore; 2]), "succeeded", 50_000),
         (Plan::that(Decision::Charge).after([wait]), "succeeded", 50_000),
-        (Plan::that(Decision::Decline).after([cut]), "failed", 100_000),
+        (Plan::that(Decision::Decline).after([cut, cut]), "failed", 100_000),
         (Plan::that(Decision::Charge).after([Delivery::Fail]), "succeeded", 50_000),
         (Plan::that(Decision::Decline).after([Delivery::Garbage]), "failed", 100_000),
     ] {
@@ -340,7 +340,7 @@ async fn only_the_provider_is_believed_and_only_once_and_only_for_a_while() {
 
 #[tokio::test]
 async fn a_refund_is_given_back_by_the_provider_once() {
-    let lost = [Delivery::Whole, Delivery::CutAfter, Delivery::CutBefore];
+    let lost = [Delivery::Whole, Delivery::CutAfter, Delivery::CutBefore, Delivery::Fail];
     let provider = Provider::with(move || Plan::default().after(lost)).await;
     let theatre = theatre(&provider, 1).await;
     let (buyer, held) = holder(&theatre, 0).await;

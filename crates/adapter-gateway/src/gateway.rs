@@ -78,7 +78,13 @@ impl HttpGateway {
     /// Asks, and waits for the answer no longer than it may take: for a free connection, too.
     async fn call(&self, id: PaymentId, request: &Request) -> Result<Verdict, Unavailable> {
         let answer = tokio::time::timeout(self.answer_within, self.exchange(id, request)).await;
-        answer.unwrap_or_else(|_| Err(fault("did not answer in time")))
+        let answer = answer.unwrap_or_else(|_| Err(fault("did not answer in time")));
+        if let Err(fault) = &answer {
+            let source = std::error::Error::source(fault).map(ToString::to_string);
+            let source = source.unwrap_or_default();
+            tracing::warn!(payment_id = %id, source, "{fault}; it will be asked again");
+        }
+        answer
     }
 
     async fn exchange(&self, id: PaymentId, request: &Request) -> Result<Verdict, Unavailable> {
@@ -86,18 +92,12 @@ impl HttpGateway {
             self.places.acquire().await.map_err(|_| fault("is not to be asked any more"))?;
         let body = serde_json::to_vec(request)
             .map_err(|error| Unavailable::from_source("a request cannot be written", error))?;
-        let sent = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("Stagedoor-Signature", self.seal.sign(&body, self.clock.now()))
-            .body(body)
-            .send();
-        // The URL is not repeated: what a bridge's URL holds is nobody's business.
-        let failed = |error: reqwest::Error| {
-            Unavailable::from_source("the payment provider did not answer", error.without_url())
+        let response = match self.send(body.clone()).await {
+            // A connection that was kept may have been closed just now, so once more on another:
+            // every request is safe to send again.
+            Err(_) => self.send(body).await.map_err(broken_off)?,
+            Ok(response) => response,
         };
-        let response = sent.await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(fault(&format!("answered {}", response.status().as_u16())));
         }
@@ -107,20 +107,32 @@ impl HttpGateway {
         })?;
         answer.about(id).ok_or_else(|| fault("answered about another payment"))
     }
+
+    async fn send(&self, body: Vec<u8>) -> Result<Response, reqwest::Error> {
+        self.client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("Stagedoor-Signature", self.seal.sign(&body, self.clock.now()))
+            .body(body)
+            .send()
+            .await
+    }
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Unavailable> {
     let mut body = Vec::new();
-    let failed = |error: reqwest::Error| {
-        Unavailable::from_source("the payment provider's answer broke off", error.without_url())
-    };
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+    while let Some(chunk) = response.chunk().await.map_err(broken_off)? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(fault("said too much"));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The URL is not repeated: what a bridge's URL holds is nobody's business.
+fn broken_off(error: reqwest::Error) -> Unavailable {
+    Unavailable::from_source("the payment provider did not answer", error.without_url())
 }
 
 fn fault(what: &str) -> Unavailable {

@@ -129,6 +129,8 @@ pub fn pay(
     ensure_payable(records, &reservation)?;
 
     let amount = reservation.total_amount;
+    // What costs nothing needs nobody's yes.
+    let settling = settling.filter(|_| amount > Amount::ZERO);
     let account = records.account_mut(ask.user_id);
     let balance_before = account.balance;
     let entry = account

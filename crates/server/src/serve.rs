@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::sweepers::Sweepers;
 use crate::wiring::for_server;
 
-/// How long what is under way may take after a signal to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long requests may take after a signal to stop; with the sweepers it is ten seconds at most.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 /// Serves until a signal says to stop.
 pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {

@@ -15,6 +15,8 @@ const FEEL_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 const HEAR_EVERY: Duration = Duration::from_secs(2);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// How long a sweep may take after a signal to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// The sweepers, until told to stop.
@@ -81,9 +83,13 @@ impl Sweepers {
         });
     }
 
-    /// Lets each end what it is at, and stops them all.
+    /// Lets each end what it is at, and stops them all. Who waits for somebody outside is cut short:
+    /// what was asked is asked again by whoever is there next.
     pub(crate) async fn stop(mut self) {
         let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WITHIN, all_ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
     }
 }

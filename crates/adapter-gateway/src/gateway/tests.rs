@@ -134,6 +134,16 @@ async fn whatever_is_no_answer_leaves_it_open() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_tried_once_more_at_once() {
+    let (gateway, mut heard) = provider(String::new()).await;
+    assert!(gateway.authorise(&bill()).await.is_err());
+    let body = |request: String| request.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let (first, again) = (heard.recv().await.unwrap(), heard.recv().await.unwrap());
+    assert_eq!(body(first), body(again));
+    assert!(heard.try_recv().is_err(), "and not more often");
+}
+
+#[tokio::test]
 async fn a_provider_that_hangs_is_waited_for_no_longer_than_it_may_take() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

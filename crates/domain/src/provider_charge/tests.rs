@@ -24,6 +24,13 @@ const PAYMENT: u128 = 30;
 /// A user with 100 in cash, inside the site's room, who has asked to pay 60 for the one seat, and
 /// the provider has not answered.
 fn pending() -> Records {
+    let mut records = held_for(60);
+    ask_to_pay(&mut records).unwrap();
+    records
+}
+
+/// The same, before paying, for a seat of that price.
+fn held_for(price: i64) -> Records {
     let mut records = Records::at(START);
     let concert = concert(1);
     let show = show(2, &concert);
@@ -32,7 +39,7 @@ fn pending() -> Records {
         section: "A".into(),
         row: "1".into(),
         grade: "R".into(),
-        price: Amount::new(60).unwrap(),
+        price: Amount::new(price).unwrap(),
     };
     records.seats.load(Seat::new(id(3), show.id, place));
     let admission = Admission { at: START, capacity: 1 };
@@ -61,7 +68,6 @@ fn pending() -> Records {
     let policy =
         BookingPolicy { hold_seconds: 300, seats_per_reservation: 4, rehold_cooldown_seconds: 60 };
     hold(&mut records, &ask, policy).unwrap();
-    ask_to_pay(&mut records).unwrap();
     records
 }
 
@@ -121,6 +127,12 @@ fn who_asks_again_while_it_is_pending_gets_the_same_payment() {
     let again = ask_to_pay(&mut records).unwrap();
     assert_eq!(again.payment.id, id(PAYMENT));
     assert_eq!((records.payments.iter().count(), now(&records).2), (1, 40));
+}
+
+#[test]
+fn what_costs_nothing_needs_nobodys_yes() {
+    let paid = ask_to_pay(&mut held_for(0)).unwrap();
+    assert_eq!((paid.payment.state, paid.payment.provider), (PaymentState::Succeeded, None));
 }
 
 #[test]
