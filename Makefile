@@ -1,6 +1,7 @@
-# Everything there is to do here. Needs a Rust toolchain and a C compiler; the tests, PostgreSQL too.
+# Everything there is to do here. Needs a Rust toolchain and a C compiler; the tests,
+# PostgreSQL too, and for the pages Node.js and Chromium.
 
-.PHONY: help run test test-faults test-crowd check bench bench-queue
+.PHONY: help run test test-browser test-faults test-crowd check bench bench-queue
 
 help: ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -11,6 +12,11 @@ run: ## Starts a server with the demo in it, on http://127.0.0.1:8080
 test: ## Runs all tests
 	@tests/prepare
 	cargo test --locked --workspace
+	@tests/browser/run --if-possible
+
+test-browser: ## Drives the pages in Chromium; STAGEDOOR_PICTURES=1 also takes pictures of them
+	cargo build --locked --package server
+	@tests/browser/run
 
 test-faults: ## Breaks servers, database, network and payment provider, at length
 	@tests/prepare

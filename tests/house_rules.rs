@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("adapter-sqlite", &["domain", "group-commit"]),
     ("store-contract", &["domain"]),
     ("throw-away-postgres", &[]),
+    ("web", &[]),
     (
         "server",
         &[
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "adapter-sqlite",
             "application",
             "domain",
+            "web",
         ],
     ),
     ("bench", &["adapter-auth", "domain", "throw-away-postgres"]),

@@ -12,6 +12,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
+use crate::language::Language;
 use crate::request_id::{self, X_REQUEST_ID};
 use crate::routes::{Route, method_label};
 use crate::shared::Shared;
@@ -26,7 +27,8 @@ pub(crate) async fn around(
         return next.call(request).await;
     };
     let name = shared.request_names.name(&request);
-    let mut answer = request_id::within(name.clone(), next.call(request)).await?;
+    let language = Language::wanted_by(request.headers());
+    let mut answer = request_id::within(name.clone(), language, next.call(request)).await?;
 
     let is_docs = answer.request().path().starts_with("/docs/");
     set_headers(answer.headers_mut(), is_docs);
@@ -44,15 +46,19 @@ pub(crate) async fn around(
 }
 
 fn set_headers(headers: &mut HeaderMap, is_docs: bool) {
-    // The browsable documentation brings scripts of its own; nothing else is a page.
+    // The browsable documentation brings scripts of its own, and pages say for themselves what they
+    // may; nothing else is looked at in a browser.
     let policy = if is_docs {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
          frame-ancestors 'none'"
     } else {
         "default-src 'none'; frame-ancestors 'none'"
     };
+    let is_page = headers.contains_key(CONTENT_SECURITY_POLICY);
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    set(CONTENT_SECURITY_POLICY, policy);
+    if !is_page {
+        set(CONTENT_SECURITY_POLICY, policy);
+    }
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");

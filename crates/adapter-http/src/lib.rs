@@ -4,10 +4,12 @@
 mod body;
 mod credentials;
 mod idempotency;
+mod language;
 mod layers;
 mod limits;
 mod metrics;
 mod openapi;
+mod pages;
 mod paging;
 mod problem;
 mod request_id;
@@ -20,4 +22,5 @@ mod streams;
 pub use limits::LimitOptions;
 pub use metrics::Metrics;
 pub use openapi::openapi_json;
+pub use pages::PageFile;
 pub use server::{HttpOptions, HttpServer};

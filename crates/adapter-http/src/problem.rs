@@ -1,7 +1,9 @@
 //! Refusals and faults as RFC 9457 problem details.
 
+mod korean;
+
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use domain::ports::{Unavailable, UpdateError};
 use domain::refusal::{FieldError, Refusal};
@@ -9,7 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::language::Language;
 use crate::request_id;
+use korean::korean;
 
 /// Why a call was refused or failed (RFC 9457). Some codes come with fields of their own, which
 /// are told where the code is.
@@ -22,7 +26,7 @@ pub(crate) struct ProblemBody {
     /// The code in words.
     title: String,
     status: u16,
-    /// What happened, for a person.
+    /// What happened, for a person, in the language that `Accept-Language` asks for: English or Korean.
     detail: String,
     /// What happened, for a program. Never changes.
     #[schema(example = "seat_already_reserved")]
@@ -203,17 +207,25 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
+        let wanted = request_id::language();
+        let korean = korean(self.code).filter(|_| wanted == Language::Korean);
+        let (title, detail, language) = match korean {
+            Some((title, detail)) => (title.to_owned(), detail.to_owned(), Language::Korean),
+            None => (title(self.code), self.detail.clone(), Language::English),
+        };
         let body = ProblemBody {
             r#type: format!("/problems/{}", self.code),
-            title: title(self.code),
+            title,
             status: self.status.as_u16(),
-            detail: self.detail.clone(),
+            detail,
             code: self.code,
             request_id: request_id::current(),
             more: self.more.clone(),
         };
         let mut answer = HttpResponse::build(self.status);
-        answer.insert_header((CONTENT_TYPE, "application/problem+json"));
+        answer
+            .insert_header((CONTENT_TYPE, "application/problem+json"))
+            .insert_header((CONTENT_LANGUAGE, language.name()));
         if let Some(seconds) = self.retry_after_seconds {
             answer.insert_header((RETRY_AFTER, seconds.to_string()));
         }
@@ -238,6 +250,24 @@ mod tests {
     #[test]
     fn a_title_is_the_code_in_words() {
         assert_eq!(title("seat_already_reserved"), "Seat already reserved");
+    }
+
+    /// Every code that the OpenAPI document tells of begins a line of what is refused.
+    #[test]
+    fn every_code_has_its_words_in_korean() {
+        let document: Value = serde_json::from_str(&crate::openapi_json().unwrap()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let calls = paths.flat_map(|path| path.as_object().unwrap().values());
+        let answers = calls.flat_map(|call| call["responses"].as_object().unwrap().values());
+        let told = answers.flat_map(|answer| answer["description"].as_str().unwrap().split(';'));
+        let codes = told.filter_map(|part| part.trim().strip_prefix('`')?.split('`').next());
+        let mut codes: Vec<_> = codes.filter(|code| code.contains('_')).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert!(codes.len() > 30, "{codes:?}");
+        for code in codes.into_iter().chain(["unavailable", "outcome_unknown", "forbidden"]) {
+            assert!(korean(code).is_some(), "{code}");
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
+use crate::language::Language;
+
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    static CURRENT: HeaderValue;
+    static CURRENT: (HeaderValue, Language);
 }
 
 /// Names requests that come without a name: by the server's own, and counted.
@@ -44,11 +46,20 @@ fn is_plain(name: &HeaderValue) -> bool {
 
 /// The name of the request that is being answered.
 pub(crate) fn current() -> String {
-    let name = CURRENT.try_with(|name| name.to_str().unwrap_or_default().to_owned());
+    let name = CURRENT.try_with(|(name, _)| name.to_str().unwrap_or_default().to_owned());
     name.unwrap_or_default()
 }
 
-/// Answers a request under its name.
-pub(crate) async fn within<T>(name: HeaderValue, answer: impl Future<Output = T>) -> T {
-    CURRENT.scope(name, answer).await
+/// The language that it is to be answered in.
+pub(crate) fn language() -> Language {
+    CURRENT.try_with(|(_, language)| *language).unwrap_or(Language::English)
+}
+
+/// Answers a request under its name and in its language.
+pub(crate) async fn within<T>(
+    name: HeaderValue,
+    language: Language,
+    answer: impl Future<Output = T>,
+) -> T {
+    CURRENT.scope((name, language), answer).await
 }

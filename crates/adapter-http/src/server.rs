@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::layers;
 use crate::limits::{LimitOptions, Limits};
 use crate::metrics::Metrics;
+use crate::pages::{self, PageFile};
 use crate::request_id::RequestNames;
 use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
@@ -46,6 +47,8 @@ pub struct HttpOptions {
     pub address_header: Option<String>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+    /// The pages that people use.
+    pub pages: Vec<PageFile>,
     /// Names the server, and requests that come without a name after it.
     pub ids: Arc<dyn Ids>,
 }
@@ -84,13 +87,15 @@ impl HttpServer {
         });
         let data = web::Data::from(Arc::clone(&app));
         let origins = options.cors_origins.clone();
+        let pages: Vec<_> =
+            options.pages.iter().map(|file| Arc::new(pages::Written::from(file))).collect();
         let factory = move || {
             App::new()
                 .app_data(data.clone())
                 .app_data(shared.clone())
                 .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .wrap(from_fn(layers::around))
-                .configure(routes::configure)
+                .configure(|app| routes::configure(app, &pages))
         };
         let server = actix_web::HttpServer::new(factory)
             .workers(options.workers.max(1))

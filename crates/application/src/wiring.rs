@@ -22,8 +22,8 @@ use crate::catalogue::{
     ListAvailableDates, ListConcerts, Programme, SeatMaps, ShowConcert, ShowSeatMap,
 };
 use crate::operator::{
-    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListUnsettled, OpenSiteRoom, ShowRoom,
-    UndoPayment,
+    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListSales, ListUnsettled,
+    OpenSiteRoom, ShowRoom, UndoPayment,
 };
 use crate::payment::{HearNotice, ListPayments, Pay, Refund, Settler, ShowPayment};
 use crate::queue::{
@@ -124,6 +124,7 @@ pub struct Application {
     pub show_room: ShowRoom,
     pub change_room: ChangeRoom,
     pub open_site_room: OpenSiteRoom,
+    pub list_sales: ListSales,
     pub list_unsettled: ListUnsettled,
     pub undo_payment: UndoPayment,
     pub audit: Audit,
@@ -244,6 +245,7 @@ impl Application {
                 orders.clone(),
                 settler.clone(),
             ),
+            list_sales: ListSales::new(catalogue.clone(), users.clone(), clock.clone()),
             list_unsettled: ListUnsettled::new(orders.clone(), users.clone()),
             undo_payment: UndoPayment::new(
                 store.clone(),

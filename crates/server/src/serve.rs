@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_auth::RandomIds;
-use adapter_http::{HttpOptions, HttpServer, Metrics};
+use adapter_http::{HttpOptions, HttpServer, Metrics, PageFile};
 use anyhow::{Context, Result, bail};
 use application::Application;
 use domain::page::PageRequest;
@@ -46,6 +46,7 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
             address_header: settings.address_header.clone(),
             metrics,
             ids: Arc::new(RandomIds),
+            pages: web::pages().into_iter().map(page_file).collect(),
         },
     );
     let http = http.with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -55,6 +56,11 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     sweepers.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn page_file(page: web::Page) -> PageFile {
+    let web::Page { path, content_type, body, version } = page;
+    PageFile { path, content_type, body, version }
 }
 
 /// Accounts and concerts have one currency, from the first concert on.

@@ -208,6 +208,13 @@ pub async fn what_a_room_has_left_is_counted(stage: &Stage) {
     assert_eq!(left, Stock { total: 3, available: 0, held: 2 });
     let lapsed = stock(held.held_until).await.unwrap();
     assert_eq!(lapsed, Stock { total: 3, available: 2, held: 0 });
+    let sales = stage.catalogue.sales(stage.concert_id(), now()).await.unwrap();
+    let of_show = sales.iter().find(|sales| sales.show.id == show_id).unwrap();
+    assert_eq!((of_show.available, of_show.held, of_show.sold), (0, 2, 1));
+    assert_eq!(of_show.income.minor_units(), Stage::PRICE);
+    let lapsed = stage.catalogue.sales(stage.concert_id(), held.held_until).await.unwrap();
+    let of_show = lapsed.iter().find(|sales| sales.show.id == show_id).unwrap();
+    assert_eq!((of_show.available, of_show.held, of_show.sold), (2, 0, 1));
     let gone_by = stock(now() + TimeDelta::days(60)).await.unwrap();
     assert_eq!(gone_by, Stock { total: 3, available: 0, held: 0 });
     assert!(gone_by.is_sold_out() && !left.is_sold_out());

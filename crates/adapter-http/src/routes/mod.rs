@@ -11,10 +11,12 @@ mod queue_events;
 mod queue_tokens;
 mod reservations;
 mod running;
+mod sales;
 mod seats;
 mod unsettled;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
@@ -24,12 +26,13 @@ pub(crate) use openapi_paths::ApiDoc;
 pub(crate) use queue_tokens::TicketBody;
 
 use crate::metrics::{Metrics, Series};
+use crate::pages::{self, Written};
 use crate::problem::Problem;
 
 mod openapi_paths;
 
 /// Every call there is.
-pub(crate) fn configure(app: &mut ServiceConfig) {
+pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     let date_seats = "/api/concerts/{concert_id}/dates/{date}/seats";
     let room = "/api/admin/rooms/{room_id}";
     // Paths are tried in this order, so what is asked for most in a rush comes first, and a path
@@ -70,7 +73,11 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
     .service(at("/api/payments/{payment_id}").route(get().to(payments::show)))
     .service(at("/api/payments/{payment_id}/refund").route(post().to(payments::refund)))
     .service(at("/api/admin/concerts").route(post().to(operator::create_concert)))
-    .service(at("/api/admin/concerts/{concert_id}/shows").route(post().to(operator::create_show)))
+    .service(
+        at("/api/admin/concerts/{concert_id}/shows")
+            .route(get().to(sales::list))
+            .route(post().to(operator::create_show)),
+    )
     .service(at("/api/admin/rooms").route(get().to(operator::list_rooms)))
     .service(at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)))
     .service(at("/api/admin/payments").route(get().to(unsettled::list)))
@@ -80,8 +87,9 @@ pub(crate) fn configure(app: &mut ServiceConfig) {
     .service(at("/readyz").route(get().to(running::readyz)))
     .service(at("/metrics").route(get().to(running::metrics)))
     .service(at("/docs").route(get().to(running::docs)))
-    .service(running::browsable_docs())
-    .default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
+    .service(running::browsable_docs());
+    pages::configure(app, pages);
+    app.default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
 }
 
 /// The pattern of the path that a request was for, and what one worker measured of it.
@@ -91,6 +99,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// A route that is measured under this name.
+    pub(crate) fn named(pattern: &'static str) -> Self {
+        Self { pattern, series: RefCell::default() }
+    }
+
     /// Notes that a request was answered. Looks its series up once, and not for each request.
     pub(crate) fn answered(&self, metrics: &Metrics, method: &Method, status: u16, seconds: f64) {
         let (mut all, method) = (self.series.borrow_mut(), method_label(method));
@@ -121,12 +134,15 @@ pub(crate) fn method_label(method: &Method) -> &'static str {
 
 /// A path whose other methods are told so.
 fn at(pattern: &'static str) -> Resource {
-    let route = Route { pattern, series: RefCell::default() };
-    web::resource(pattern).app_data(route).default_service(web::to(async |request: HttpRequest| {
-        let detail = format!("{} does not go here", request.method());
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        Err::<&str, _>(Problem::new(status, "method_not_allowed", detail))
-    }))
+    let other =
+        web::to(async |request: HttpRequest| Err::<&str, _>(method_not_allowed(request.method())));
+    web::resource(pattern).app_data(Route::named(pattern)).default_service(other)
+}
+
+/// That a method is not for this path.
+pub(crate) fn method_not_allowed(method: &Method) -> Problem {
+    let detail = format!("{method} does not go here");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 /// An id from a path; what is no id names nothing.

@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     accounts, cash, concerts, draw, notices, operator, payments, queue_events, queue_tokens,
-    reservations, running, seats, unsettled,
+    reservations, running, sales, seats, unsettled,
 };
 
 #[derive(OpenApi)]
@@ -49,6 +49,7 @@ use super::{
         payments::refund,
         operator::create_concert,
         operator::create_show,
+        sales::list,
         operator::list_rooms,
         operator::show_room,
         operator::change_room,

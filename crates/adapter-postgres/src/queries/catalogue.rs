@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{Datelike, NaiveDate};
 use diesel::dsl::count_star;
@@ -5,13 +7,13 @@ use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension,
     QueryDsl, SelectableHelper,
 };
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
-use domain::ports::{Catalogue, Stock, Unavailable};
+use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
 use domain::seat::Seat;
 use domain::show::Show;
 use uuid::Uuid;
@@ -140,6 +142,40 @@ impl Catalogue for PostgresStore {
         .await
     }
 
+    async fn sales(
+        &self,
+        concert_id: ConcertId,
+        now: Timestamp,
+    ) -> Result<Vec<ShowSales>, Unavailable> {
+        let shows = self.shows(concert_id, None).await?;
+        self.read(|mut conn| async move {
+            let text = "SELECT s.show_id, \
+                     count(*) FILTER (WHERE s.state = 'available' \
+                         OR s.state = 'held' AND s.held_until <= p.moment), \
+                     count(*) FILTER (WHERE s.state = 'sold'), \
+                     coalesce(sum(s.price) FILTER (WHERE s.state = 'sold'), 0)::bigint \
+                 FROM (SELECT ?::uuid AS concert_id, ?::timestamptz AS moment) AS p \
+                     JOIN shows AS w ON w.concert_id = p.concert_id \
+                     JOIN seats AS s ON s.show_id = w.id \
+                 GROUP BY s.show_id";
+            let parameters = vec![one(Uuid::from(concert_id)), one(now)];
+            let counts: Vec<(Uuid, i64, i64, i64)> =
+                Statement::<(SqlUuid, BigInt, BigInt, BigInt)>::new(text, parameters)
+                    .load(&mut *conn)
+                    .await?;
+            let counts: HashMap<ShowId, _> = counts
+                .into_iter()
+                .map(|(id, free, sold, paid)| (id.into(), (free, sold, paid)))
+                .collect();
+            let sales = shows.into_iter().map(|show| {
+                let (free, sold, income) = counts.get(&show.id).copied().unwrap_or_default();
+                sales_of(show, free, sold, income)
+            });
+            sales.collect()
+        })
+        .await
+    }
+
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read(|mut conn| async move {
             let text = "SELECT count(*), \
@@ -164,4 +200,16 @@ impl Catalogue for PostgresStore {
         })
         .await
     }
+}
+
+/// What is neither free nor sold is held.
+fn sales_of(show: Show, free: i64, sold: i64, income: i64) -> Result<ShowSales, crate::SqlError> {
+    let count = |found| read(found, "number of seats");
+    Ok(ShowSales {
+        available: count(free)?,
+        sold: count(sold)?,
+        held: count(i64::from(show.seat_count) - free - sold)?,
+        income: read(income, "amount")?,
+        show,
+    })
 }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use diesel::dsl::count_star;
@@ -7,7 +9,7 @@ use domain::Timestamp;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
-use domain::ports::{Catalogue, Stock, Unavailable};
+use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
 use domain::seat::Seat;
 use domain::show::Show;
 
@@ -119,6 +121,39 @@ impl Catalogue for SqliteStore {
         .await
     }
 
+    async fn sales(
+        &self,
+        concert_id: ConcertId,
+        now: Timestamp,
+    ) -> Result<Vec<ShowSales>, Unavailable> {
+        let shows = self.shows(concert_id, None).await?;
+        self.read(move |conn| {
+            let text = "SELECT s.show_id AS show_id, \
+                     count(*) FILTER (WHERE s.state = 'available' \
+                         OR s.state = 'held' AND s.held_until <= p.moment) AS available, \
+                     count(*) FILTER (WHERE s.state = 'sold') AS sold, \
+                     coalesce(sum(s.price) FILTER (WHERE s.state = 'sold'), 0) AS income \
+                 FROM (SELECT ? AS concert_id, ? AS moment) AS p \
+                     JOIN shows AS w ON w.concert_id = p.concert_id \
+                     JOIN seats AS s ON s.show_id = w.id \
+                 GROUP BY s.show_id";
+            let counts: Vec<SalesRow> = diesel::sql_query(text)
+                .bind::<Binary, _>(key(concert_id))
+                .bind::<BigInt, _>(micros(now))
+                .load(conn)?;
+            let counts: HashMap<ShowId, _> = counts
+                .into_iter()
+                .map(|row| (row.show_id.id(), (row.available, row.sold, row.income)))
+                .collect();
+            let sales = shows.iter().cloned().map(|show| {
+                let (free, sold, income) = counts.get(&show.id).copied().unwrap_or_default();
+                sales_of(show, free, sold, income)
+            });
+            sales.collect()
+        })
+        .await
+    }
+
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read(move |conn| {
             let text = "SELECT count(*) AS total, \
@@ -156,4 +191,28 @@ struct StockRow {
     available: i64,
     #[diesel(sql_type = BigInt)]
     held: i64,
+}
+
+/// What is neither free nor sold is held.
+fn sales_of(show: Show, free: i64, sold: i64, income: i64) -> Result<ShowSales, crate::SqlError> {
+    let count = |found| read(found, "number of seats");
+    Ok(ShowSales {
+        available: count(free)?,
+        sold: count(sold)?,
+        held: count(i64::from(show.seat_count) - free - sold)?,
+        income: read(income, "amount")?,
+        show,
+    })
+}
+
+#[derive(QueryableByName)]
+struct SalesRow {
+    #[diesel(sql_type = Binary)]
+    show_id: Key,
+    #[diesel(sql_type = BigInt)]
+    available: i64,
+    #[diesel(sql_type = BigInt)]
+    sold: i64,
+    #[diesel(sql_type = BigInt)]
+    income: i64,
 }

@@ -5,6 +5,7 @@ use super::Unavailable;
 use crate::Timestamp;
 use crate::concert::Concert;
 use crate::ids::{ConcertId, RoomId, ShowId};
+use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::seat::Seat;
 use crate::show::Show;
@@ -43,8 +44,30 @@ pub trait Catalogue: Send + Sync {
     /// Every seat of a show, in the order of its plan.
     async fn seats(&self, show_id: ShowId) -> Result<Vec<Seat>, Unavailable>;
 
+    /// How the concert's shows sell at `now`, the first to begin first.
+    async fn sales(
+        &self,
+        concert_id: ConcertId,
+        now: Timestamp,
+    ) -> Result<Vec<ShowSales>, Unavailable>;
+
     /// What there is at `now` in all that the room stands in front of.
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable>;
+}
+
+/// How a show sells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowSales {
+    /// Which show.
+    pub show: Show,
+    /// How many of its seats can be held.
+    pub available: u32,
+    /// How many are held.
+    pub held: u32,
+    /// How many are sold.
+    pub sold: u32,
+    /// What the sold ones came to.
+    pub income: Amount,
 }
 
 /// The seats behind a room's door at some moment.

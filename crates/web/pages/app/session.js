@@ -1,0 +1,117 @@
+// What this browser remembers: who is signed in, and which places are theirs.
+
+/**
+ * @typedef {{ token: string, userId: string, expiresAt: string, email: string }} Access
+ * @typedef {{ token: string, concertId: string, userId: string, firstPosition: number | null,
+ *   joinedAt: number }} Place
+ */
+
+const ACCESS = 'stagedoor.access';
+const PLACES = 'stagedoor.places';
+const HOLDS = 'stagedoor.holds';
+/** How many reservations' concerts are remembered. */
+const HOLDS_MAX = 100;
+
+/**
+ * @template T
+ * @param {string} name
+ * @returns {T | null}
+ */
+function read(name) {
+  try {
+    return JSON.parse(localStorage.getItem(name) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ */
+function write(name, value) {
+  if (value === null) localStorage.removeItem(name);
+  else localStorage.setItem(name, JSON.stringify(value));
+}
+
+/** Who is signed in. @returns {Access | null} */
+export function access() {
+  /** @type {Access | null} */
+  const found = read(ACCESS);
+  return found && Date.parse(found.expiresAt) > Date.now() ? found : null;
+}
+
+/** @param {Access | null} value */
+export function setAccess(value) {
+  write(ACCESS, value);
+}
+
+/** Forgets who was here, and their places. */
+export function signOut() {
+  write(ACCESS, null);
+  write(PLACES, null);
+  write(HOLDS, null);
+}
+
+/**
+ * The place of whoever is signed in, for a concert.
+ * @param {string} concertId
+ * @returns {Place | null}
+ */
+export function place(concertId) {
+  /** @type {Record<string, Place> | null} */
+  const places = read(PLACES);
+  const found = places?.[concertId];
+  return found && found.userId === access()?.userId ? found : null;
+}
+
+/** @param {Place} value */
+export function keepPlace(value) {
+  /** @type {Record<string, Place>} */
+  const places = read(PLACES) ?? {};
+  places[value.concertId] = value;
+  write(PLACES, places);
+}
+
+/** @param {string} concertId */
+export function forgetPlace(concertId) {
+  /** @type {Record<string, Place>} */
+  const places = read(PLACES) ?? {};
+  delete places[concertId];
+  write(PLACES, places);
+}
+
+/**
+ * Remembers which concert a reservation is for, which the reservation itself does not say.
+ * @param {string} reservationId
+ * @param {string} concertId
+ */
+export function keepHold(reservationId, concertId) {
+  /** @type {[string, string][]} */
+  const holds = read(HOLDS) ?? [];
+  write(HOLDS, [...holds.filter(([id]) => id !== reservationId), [reservationId, concertId]].slice(-HOLDS_MAX));
+}
+
+/**
+ * The concert of a reservation that was made in this browser.
+ * @param {string} reservationId
+ * @returns {string | null}
+ */
+export function concertOfHold(reservationId) {
+  /** @type {[string, string][]} */
+  const holds = read(HOLDS) ?? [];
+  return holds.find(([id]) => id === reservationId)?.[1] ?? null;
+}
+
+/**
+ * The idempotency key of one thing that is done once, the same after a reload.
+ * @param {string} what
+ */
+export function keyOf(what) {
+  const name = `stagedoor.key.${what}`;
+  const known = sessionStorage.getItem(name);
+  if (known) return known;
+  const made = crypto.randomUUID();
+  sessionStorage.setItem(name, made);
+  return made;
+}

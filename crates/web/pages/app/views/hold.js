@@ -1,0 +1,129 @@
+import { Refused, ask, sleep } from '../api.js';
+import { fill, form, h, labelled, say } from '../dom.js';
+import { problem } from '../problem.js';
+import * as session from '../session.js';
+import { day, money, t } from '../text.js';
+import { concertOf } from './line.js';
+import { countDown } from './stay.js';
+
+/** @typedef {import('../api.js').Reservation} Reservation */
+/** @typedef {import('../api.js').Payment} Payment */
+
+/** A hold, to be paid for. @type {import('../main.js').View} */
+export async function hold(main, [concertId = '', reservationId = ''], signal) {
+  const token = session.access()?.token ?? null;
+  const queueToken = session.place(concertId)?.token ?? null;
+  const [concert, found, cash] = await Promise.all([
+    concertOf(concertId),
+    ask('GET', `/api/reservations/${encodeURIComponent(reservationId)}`, { token, signal }),
+    ask('GET', '/api/users/balance', { token, signal }),
+  ]);
+  /** @type {Reservation} */
+  const held = found;
+  const again = h('p', {}, h('a', { class: 'button second', href: `#/seats/${concertId}/${held.show_id}` }, t('hold.again')));
+  if (held.status === 'confirmed') return paid();
+  if (held.status !== 'held') {
+    fill(main, h('h1', {}, concert.title), h('div', { class: 'problem', role: 'alert' }, h('p', {}, t('hold.over'))), again);
+    return;
+  }
+  let balance = Number(cash.balance);
+  const timer = h('p', { class: 'timer', role: 'timer' });
+  const said = h('div', {});
+  const shownBalance = h('td', { class: 'n' });
+  const short = h('p', { class: 'bad' });
+  const pay = h('button', { type: 'button' }, t('hold.pay', { amount: money(held.total_amount, held.currency) }));
+  const amount = h('input', { type: 'number', min: 1, step: 1, required: true, inputmode: 'numeric' });
+  const charge = form(async () => {
+    fill(said);
+    try {
+      const body = { amount: Number(amount.value) };
+      const charged = await ask('POST', '/api/users/balance', { token, body, key: crypto.randomUUID() });
+      balance = charged.balance;
+      say(t('hold.charged', { amount: money(balance, charged.currency) }));
+      showBalance();
+    } catch (error) {
+      fill(said, problem(error));
+    }
+  }, h('div', { class: 'row' }, labelled(t('hold.chargeAmount'), amount), h('button', { class: 'second', type: 'submit' }, t('hold.charge'))));
+
+  function showBalance() {
+    const missing = held.total_amount - balance;
+    shownBalance.textContent = money(balance, held.currency);
+    short.textContent = missing > 0 ? t('hold.short', { amount: money(missing, held.currency) }) : '';
+    charge.hidden = missing <= 0;
+    pay.disabled = missing > 0;
+    if (missing > 0) amount.value = String(missing);
+  }
+
+  function paid() {
+    session.forgetPlace(concertId);
+    fill(main, h('h1', {}, t('hold.paid')),
+      h('p', {}, `${concert.title} · ${day(held.date)}`),
+      h('p', {}, held.seats.map((seat) => seat.seat_number).join(', ')),
+      h('p', {}, h('a', { class: 'button', href: '#/mine' }, t('hold.toTickets'))));
+  }
+
+  /** Waits for a payment that is pending. @param {Payment} payment */
+  async function settled(payment) {
+    fill(said, h('p', { role: 'status' }, t('hold.pending')));
+    let now = payment;
+    while (!signal.aborted && now.status === 'pending') {
+      await sleep(1500, signal);
+      if (signal.aborted) return now;
+      try {
+        now = await ask('GET', `/api/payments/${payment.payment_id}`, { token, signal });
+      } catch (error) {
+        if (error instanceof Refused && error.status < 429) throw error;
+      }
+    }
+    return now;
+  }
+
+  pay.addEventListener('click', async () => {
+    if (pay.disabled) return;
+    pay.disabled = true;
+    fill(said);
+    try {
+      // One key a reservation, kept over reloads: however often it is pressed, it is paid once.
+      const body = { reservation_id: reservationId };
+      const asking = () => ask('POST', '/api/payments', { token: queueToken, body, key: session.keyOf(reservationId) });
+      let payment = await asking();
+      if (payment.status === 'pending') payment = await settled(payment);
+      // Says why it failed, where it did.
+      if (payment.status === 'failed') payment = await asking();
+      if (payment.status === 'succeeded') paid();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Refused && error.code === 'already_paid') return void paid();
+      fill(said, problem(error));
+      if (error instanceof Refused && ['payment_failed', 'hold_expired'].includes(error.code)) said.append(again);
+      pay.disabled = false;
+    }
+  });
+
+  const release = h('button', { class: 'second', type: 'button', onclick: async () => {
+    try {
+      await ask('DELETE', `/api/reservations/${encodeURIComponent(reservationId)}`, { token });
+      say(t('hold.released'));
+      location.hash = `#/seats/${concertId}/${held.show_id}`;
+    } catch (error) {
+      fill(said, problem(error));
+    }
+  } }, t('hold.release'));
+
+  const rows = held.seats.map((seat) => h('tr', {}, h('th', { scope: 'row' }, seat.seat_number), h('td', {}, seat.grade), h('td', { class: 'n' }, money(seat.price, held.currency))));
+  fill(main, h('h1', {}, concert.title), h('p', {}, day(held.date)), timer,
+    h('div', { class: 'tablewrap' }, h('table', {}, h('tbody', {}, ...rows,
+      h('tr', {}, h('th', { scope: 'row' }, t('hold.total')), h('td', {}), h('td', { class: 'n' }, money(held.total_amount, held.currency))),
+      h('tr', {}, h('th', { scope: 'row' }, t('hold.balance')), h('td', {}), shownBalance)))),
+    short, charge, said, h('p', { class: 'row' }, pay, release));
+  showBalance();
+  countDown(timer, held.held_until, (time) => t('hold.left', { time }), () => {
+    if (said.querySelector('[role=status]')) return;
+    timer.textContent = t('hold.over');
+    fill(said, again);
+    pay.disabled = true;
+    charge.hidden = true;
+    release.hidden = true;
+  }, signal);
+}
