@@ -274,6 +274,16 @@ test('the first page weighs less than 100 KB, and 20,000 seats are there within 
     console.log(`before the seats: ${(bytes / 1024).toFixed(1)} KB`);
     assert.ok(bytes < 100 * 1024, `${bytes} bytes`);
 
+    // A slow phone: 150 ms there and back, 1.6 Mbit/s.
+    await session.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: 200_000, uploadThroughput: 94_000 });
+    const asked = Date.now();
+    await page.goto(theatre.address);
+    await page.getByRole('link', { name: '예매하기' }).waitFor();
+    console.log(`the first page on a slow phone's connection: ${Date.now() - asked} ms`);
+    await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+    await page.goto(`${theatre.address}/#/line/${concert.id}`);
+    await page.getByRole('link', { name: '좌석 선택' }).waitFor();
+
     const milliseconds = await page.evaluate(async () => {
       const started = performance.now();
       const link = /** @type {HTMLAnchorElement} */ (document.querySelector('main .card a'));

@@ -87,23 +87,54 @@ mod tests {
         }
     }
 
+    /// So that a phone far away waits for them once, and not for one after the other.
+    #[test]
+    fn each_page_names_all_modules_that_it_comes_to_need() {
+        let pages = pages();
+        let find = |path: &str| pages.iter().find(|page| page.path == path).unwrap();
+        for (page, entry) in [("/", "/app/main.js"), ("/operator", "/operator/main.js")] {
+            let mut needed = vec![entry.to_owned()];
+            let mut next = 0;
+            while let Some(path) = needed.get(next).cloned() {
+                for import in imports(find(&path)) {
+                    if !needed.contains(&import) {
+                        needed.push(import);
+                    }
+                }
+                next += 1;
+            }
+            for module in needed {
+                let named = text(find(page)).contains(&format!("=\"{module}\""));
+                assert!(named, "{page} does not name {module}");
+            }
+        }
+    }
+
+    /// Where the modules are that a module imports.
+    fn imports(page: &Page) -> Vec<String> {
+        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let lines = text(page).lines().filter(|line| line.starts_with("import "));
+        let names = lines.filter_map(|line| line.split('\'').nth(1));
+        let absolute = names.map(|name| {
+            let mut parts: Vec<_> = folder.split('/').collect();
+            for part in name.split('/') {
+                match part {
+                    "." => {}
+                    ".." => drop(parts.pop()),
+                    part => parts.push(part),
+                }
+            }
+            parts.join("/")
+        });
+        absolute.collect()
+    }
+
     #[test]
     fn all_that_a_module_imports_is_there() {
         let pages = pages();
         for page in &pages {
-            let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            for line in text(page).lines().filter(|line| line.starts_with("import ")) {
-                let name = line.split('\'').nth(1).unwrap_or_default();
-                let mut parts: Vec<_> = folder.split('/').collect();
-                for part in name.split('/') {
-                    match part {
-                        "." => {}
-                        ".." => drop(parts.pop()),
-                        part => parts.push(part),
-                    }
-                }
-                let wanted = parts.join("/");
-                assert!(pages.iter().any(|other| other.path == wanted), "{}: {name}", page.path);
+            for import in imports(page) {
+                assert!(pages.iter().any(|other| other.path == import), "{}: {import}", page.path);
             }
         }
     }

@@ -5,27 +5,25 @@ import * as session from './session.js';
 import { chooseLanguage, language, t } from './text.js';
 import { problem } from './problem.js';
 import { concerts } from './views/concerts.js';
-import { sign } from './views/sign.js';
-import { line } from './views/line.js';
-import { dates } from './views/dates.js';
-import { seats } from './views/seats.js';
-import { hold } from './views/hold.js';
-import { mine } from './views/mine.js';
 
 /**
  * A page: shows itself in `main` and goes on until `signal` says that it has been left.
  * @typedef {(main: HTMLElement, parts: string[], signal: AbortSignal) => Promise<void>} View
  */
 
-/** @type {Record<string, { view: View, needsUser: boolean }>} */
+/**
+ * What each address shows. The front page comes with the first requests, the others when they are
+ * looked at, or when there is nothing else to do.
+ * @type {Record<string, { load: () => Promise<View>, needsUser: boolean }>}
+ */
 const views = {
-  '': { view: concerts, needsUser: false },
-  sign: { view: sign, needsUser: false },
-  line: { view: line, needsUser: true },
-  dates: { view: dates, needsUser: true },
-  seats: { view: seats, needsUser: true },
-  hold: { view: hold, needsUser: true },
-  mine: { view: mine, needsUser: true },
+  '': { load: async () => concerts, needsUser: false },
+  sign: { load: async () => (await import('./views/sign.js')).sign, needsUser: false },
+  line: { load: async () => (await import('./views/line.js')).line, needsUser: true },
+  dates: { load: async () => (await import('./views/dates.js')).dates, needsUser: true },
+  seats: { load: async () => (await import('./views/seats.js')).seats, needsUser: true },
+  hold: { load: async () => (await import('./views/hold.js')).hold, needsUser: true },
+  mine: { load: async () => (await import('./views/mine.js')).mine, needsUser: true },
 };
 
 let left = new AbortController();
@@ -48,7 +46,7 @@ function head() {
       access ? signOut : h('a', { href: `#/sign` }, t('nav.sign')),
       h('button', { class: 'plain', type: 'button', lang: other, onclick: () => {
         chooseLanguage(other);
-        show();
+        location.reload();
       } }, t('nav.language'))));
 }
 
@@ -59,13 +57,15 @@ async function show() {
   head();
   const main = byId('main');
   const [name = '', ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
-  const { view, needsUser } = views[name] ?? { view: concerts, needsUser: false };
+  const { load, needsUser } = views[name] ?? { load: async () => concerts, needsUser: false };
   if (needsUser && !session.access()) {
     location.replace(`#/sign/${encodeURIComponent(location.hash.slice(1))}`);
     return;
   }
   fill(main, h('p', { class: 'quiet' }, t('loading')));
   try {
+    const view = await load();
+    if (signal.aborted) return;
     await view(main, parts, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -79,4 +79,4 @@ addEventListener('hashchange', () => {
   byId('main').focus({ preventScroll: true });
   scrollTo(0, 0);
 });
-show();
+show().then(() => setTimeout(() => Object.values(views).forEach(({ load }) => load().catch(() => null)), 1000));

@@ -147,6 +147,15 @@ export function seatMap(seats, { currency, most, changed, refused }) {
       pen.fillStyle = css('--quiet');
       pen.fillText(block.name, block.x + block.width / 2, block.y + 14);
     }
+    if (size * STEP >= 14) {
+      pen.font = '600 5px system-ui, sans-serif';
+      for (const block of shown) {
+        for (const row of block.rows) {
+          const spot = plan.spots[row[0] ?? -1];
+          if (spot) pen.fillText(spot.seat.row, spot.x - STEP, spot.y);
+        }
+      }
+    }
     const r = STEP * 0.38;
     // From afar shapes cannot be told apart, and squares are quick to draw.
     const isNear = size * STEP >= 6;

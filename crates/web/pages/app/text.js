@@ -1,12 +1,10 @@
 // Words, money and times in the language of whoever looks.
 
-import { en } from './text.en.js';
-import { ko } from './text.ko.js';
-
-/** @typedef {keyof typeof ko} Key */
+/** @typedef {keyof typeof import('./text.ko.js').ko} Key */
 
 const LANGUAGE = 'stagedoor.language';
-const messages = { ko, en };
+/** In the language that is spoken; another one comes with a reload. */
+const messages = language() === 'ko' ? (await import('./text.ko.js')).ko : (await import('./text.en.js')).en;
 
 /** @returns {'ko' | 'en'} */
 export function language() {
@@ -15,7 +13,7 @@ export function language() {
   return (navigator.languages ?? []).some((name) => name.startsWith('ko')) ? 'ko' : 'en';
 }
 
-/** @param {'ko' | 'en'} chosen */
+/** What is shown is in it after a reload. @param {'ko' | 'en'} chosen */
 export function chooseLanguage(chosen) {
   localStorage.setItem(LANGUAGE, chosen);
 }
@@ -27,13 +25,12 @@ export function chooseLanguage(chosen) {
  * @returns {string}
  */
 export function t(key, values = {}) {
-  const message = messages[language()][key];
-  return message.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+  return messages[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
 }
 
 /** Whether there is a message of that key. @param {string} key @returns {key is Key} */
 export function isKey(key) {
-  return key in ko;
+  return key in messages;
 }
 
 /**

@@ -44,7 +44,7 @@ function head() {
       } }, t('nav.signOut')) : null,
       h('button', { class: 'plain', type: 'button', lang: other, onclick: () => {
         chooseLanguage(other);
-        show();
+        location.reload();
       } }, t('nav.language'))));
 }
 
