@@ -1,6 +1,7 @@
 // Buying tickets, as people do.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { DESKTOP, PHONE, Theatre, browser, inspect, person, section, signedIn } from './support.js';
@@ -152,6 +153,51 @@ test('a hold that runs out says so and leads back to the seats', async () => {
     await page.getByRole('application').waitFor();
   } finally {
     await theatre.close();
+  }
+});
+
+test('a payment that its provider thinks about is waited for, over a reload, and its no is told', async () => {
+  let state = 'pending';
+  const provider = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const { payment_id } = JSON.parse(body);
+      response.end(JSON.stringify({ payment_id, state, reason: '한도 초과' }));
+    });
+  });
+  await new Promise((resolve) => provider.listen(0, '127.0.0.1', () => resolve(null)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (provider.address());
+  const theatre = await new Theatre({
+    GATEWAY_URL: `http://127.0.0.1:${port}/`, GATEWAY_SECRET: 'what the shop and its bridge share', GATEWAY_TIMEOUT_MS: 500, HOLD_SECONDS: 8,
+  }).open();
+  try {
+    const concert = await theatre.concert({ capacity: 10 }, [section(1, 4)]);
+    const { page } = await person(chromium);
+    const user = await theatre.user('mina');
+    await theatre.ask('POST', '/api/users/balance', { token: user.token, body: { amount: 200000 } });
+    await signedIn(page, theatre, user);
+    for (const [answer, outcome] of [['declined', /결제가 거절되었습니다\(한도 초과\)/], ['charged', /결제가 완료되었습니다!/]]) {
+      state = 'pending';
+      await page.goto(`${theatre.address}/#/line/${concert.id}`);
+      await page.getByRole('link', { name: '좌석 선택' }).click();
+      await page.getByRole('button', { name: '자동 선택' }).click();
+      await page.getByRole('button', { name: '2석 선점하기' }).click();
+      await page.getByRole('button', { name: /결제하기/ }).click();
+      await page.getByText('결제사의 확인을 기다리는 중입니다').waitFor();
+      // Longer than the hold, which is pinned.
+      await page.waitForTimeout(8500);
+      await page.reload();
+      await page.getByText('결제사의 확인을 기다리는 중입니다').waitFor();
+      state = String(answer);
+      await page.getByText(outcome ?? '').waitFor({ timeout: 30000 });
+    }
+    theatre.run(['audit']);
+  } finally {
+    await theatre.close();
+    provider.close();
   }
 });
 

@@ -39,6 +39,21 @@ export class Refused extends Error {
   }
 }
 
+/** How far this machine's clock is behind the server's, in milliseconds. */
+let behind = 0;
+
+/** @param {string | null} date */
+function heardTime(date) {
+  const said = Date.parse(date ?? '');
+  // The header has whole seconds; what is within two of them is the same time.
+  if (!Number.isNaN(said) && Math.abs(said - Date.now() - behind) > 2000) behind = said - Date.now();
+}
+
+/** The time at the server, whatever the clock here says. */
+export function serverTime() {
+  return Date.now() + behind;
+}
+
 /** That nobody answered: the network is away, or the server. */
 export class Offline extends Error {}
 
@@ -70,6 +85,7 @@ export async function call(method, path, { token, body, key, etag, signal } = {}
     if (signal?.aborted) throw error;
     throw new Offline('nobody answered');
   }
+  heardTime(response.headers.get('Date'));
   if (response.ok || response.status === 304) return response;
   const problem = await response.json().catch(() => ({}));
   const retryAfter = Number(response.headers.get('Retry-After')) || null;

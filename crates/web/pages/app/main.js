@@ -50,13 +50,22 @@ function head() {
       } }, t('nav.language'))));
 }
 
+/** A part of the address as it was meant. @param {string} part */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 async function show() {
   left.abort();
   left = new AbortController();
   const { signal } = left;
   head();
   const main = byId('main');
-  const [name = '', ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const [name = '', ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(plain);
   const { load, needsUser } = views[name] ?? { load: async () => concerts, needsUser: false };
   if (needsUser && !session.access()) {
     location.replace(`#/sign/${encodeURIComponent(location.hash.slice(1))}`);

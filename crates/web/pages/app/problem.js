@@ -44,6 +44,3 @@ function wayOn(code) {
       return [null, ''];
   }
 }
-
-/** The concert as it was looked up before, or asked for. @type {Map<string, import('./api.js').Concert>} */
-export const known = new Map();

@@ -1,14 +1,14 @@
 import { ask } from '../api.js';
+import { concertOf, tokenFor } from '../concert.js';
 import { fill, h } from '../dom.js';
 import { dateTime, number, t } from '../text.js';
-import { concertOf, insideOf } from './line.js';
 import { stay } from './stay.js';
 
 /** @typedef {import('../api.js').AvailableDate} AvailableDate */
 
 /** Which show. @type {import('../main.js').View} */
 export async function dates(main, [concertId = ''], signal) {
-  const token = insideOf(concertId);
+  const token = tokenFor(concertId);
   if (!token) return;
   const [concert, found] = await Promise.all([
     concertOf(concertId),

@@ -1,9 +1,9 @@
 import { Refused, ask, sleep } from '../api.js';
+import { concertOf } from '../concert.js';
 import { fill, form, h, labelled, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
 import { day, money, t } from '../text.js';
-import { concertOf } from './line.js';
 import { countDown } from './stay.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
@@ -13,11 +13,14 @@ import { countDown } from './stay.js';
 export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const token = session.access()?.token ?? null;
   const queueToken = session.place(concertId)?.token ?? null;
-  const [concert, found, cash] = await Promise.all([
+  const [concert, found, cash, newest] = await Promise.all([
     concertOf(concertId),
     ask('GET', `/api/reservations/${encodeURIComponent(reservationId)}`, { token, signal }),
     ask('GET', '/api/users/balance', { token, signal }),
+    ask('GET', '/api/payments', { token, signal }),
   ]);
+  /** @type {Payment | undefined} */
+  const open = newest.payments.find((/** @type {Payment} */ one) => one.reservation_id === reservationId && one.status === 'pending');
   /** @type {Reservation} */
   const held = found;
   const again = h('p', {}, h('a', { class: 'button second', href: `#/seats/${concertId}/${held.show_id}` }, t('hold.again')));
@@ -79,26 +82,32 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
     return now;
   }
 
-  pay.addEventListener('click', async () => {
-    if (pay.disabled) return;
+  // One key a reservation, kept over reloads: however often it is pressed, it is paid once.
+  const asking = () => ask('POST', '/api/payments', { token: queueToken, body: { reservation_id: reservationId }, key: session.keyOf(reservationId) });
+
+  /** @param {() => Promise<Payment>} begin */
+  async function finish(begin) {
     pay.disabled = true;
+    release.disabled = true;
     fill(said);
     try {
-      // One key a reservation, kept over reloads: however often it is pressed, it is paid once.
-      const body = { reservation_id: reservationId };
-      const asking = () => ask('POST', '/api/payments', { token: queueToken, body, key: session.keyOf(reservationId) });
-      let payment = await asking();
+      let payment = await begin();
       if (payment.status === 'pending') payment = await settled(payment);
-      // Says why it failed, where it did.
-      if (payment.status === 'failed') payment = await asking();
+      // Asked again, it is told why it failed; who has no place any more sees only that it did.
+      if (payment.status === 'failed' && queueToken) payment = await asking();
       if (payment.status === 'succeeded') paid();
+      else if (payment.status === 'failed') fill(said, h('p', { role: 'alert' }, t('status.failed')), again);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refused && error.code === 'already_paid') return void paid();
       fill(said, problem(error));
       if (error instanceof Refused && ['payment_failed', 'hold_expired'].includes(error.code)) said.append(again);
       pay.disabled = false;
+      release.disabled = false;
     }
+  }
+  pay.addEventListener('click', () => {
+    if (!pay.disabled) finish(asking);
   });
 
   const release = h('button', { class: 'second', type: 'button', onclick: async () => {
@@ -118,6 +127,13 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
       h('tr', {}, h('th', { scope: 'row' }, t('hold.balance')), h('td', {}), shownBalance)))),
     short, charge, said, h('p', { class: 'row' }, pay, release));
   showBalance();
+  if (open) {
+    // It was asked for before a reload; the seats are pinned, whatever the hold's end.
+    charge.hidden = true;
+    short.textContent = '';
+    finish(async () => open);
+    return;
+  }
   countDown(timer, held.held_until, (time) => t('hold.left', { time }), () => {
     if (said.querySelector('[role=status]')) return;
     timer.textContent = t('hold.over');

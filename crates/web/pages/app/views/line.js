@@ -1,17 +1,11 @@
 import { Refused, ask, follow, work } from '../api.js';
+import { concertOf } from '../concert.js';
 import { fill, h, say } from '../dom.js';
-import { known, problem } from '../problem.js';
+import { problem } from '../problem.js';
 import * as session from '../session.js';
 import { dateTime, number, roughly, t } from '../text.js';
 
 /** @typedef {import('../api.js').Ticket} Ticket */
-
-/** @param {string} id @returns {Promise<import('../api.js').Concert>} */
-export async function concertOf(id) {
-  const found = known.get(id) ?? await ask('GET', `/api/concerts/${encodeURIComponent(id)}`);
-  known.set(id, found);
-  return found;
-}
 
 /**
  * Takes a place for a concert, or gets the one that the user has.
@@ -131,16 +125,4 @@ async function isLive(place) {
     if (error instanceof Refused && error.status < 429) return false;
     throw error;
   }
-}
-
-/**
- * The queue token of somebody who was let in; who was not is sent to the line.
- * @param {string} concertId
- * @returns {string | null}
- */
-export function insideOf(concertId) {
-  const place = session.place(concertId);
-  if (place) return place.token;
-  location.replace(`#/line/${concertId}`);
-  return null;
 }

@@ -1,9 +1,9 @@
 import { all, ask } from '../api.js';
+import { concertOf } from '../concert.js';
 import { fill, h, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
 import { day, money, shortTime, t } from '../text.js';
-import { concertOf } from './line.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
 /** @typedef {import('../api.js').Payment} Payment */

@@ -1,11 +1,11 @@
 import { Refused, ask, call, sleep } from '../api.js';
+import { concertOf, tokenFor } from '../concert.js';
 import { fill, h, labelled, say } from '../dom.js';
 import { problem } from '../problem.js';
 import { seatMap } from '../seat_map.js';
 import { sideBySide } from '../seat_layout.js';
 import * as session from '../session.js';
 import { day, explain, money, t } from '../text.js';
-import { concertOf, insideOf } from './line.js';
 import { stay } from './stay.js';
 
 /** @typedef {import('../api.js').Seat} Seat */
@@ -16,7 +16,7 @@ const LOOK_EVERY = 2000;
 
 /** The seats of a show. @type {import('../main.js').View} */
 export async function seats(main, [concertId = '', showId = ''], signal) {
-  const token = insideOf(concertId);
+  const token = tokenFor(concertId);
   if (!token) return;
   const path = `/api/shows/${encodeURIComponent(showId)}/seats`;
   const [concert, first] = await Promise.all([concertOf(concertId), call('GET', path, { token, signal })]);

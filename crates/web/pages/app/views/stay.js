@@ -1,4 +1,4 @@
-import { ask } from '../api.js';
+import { ask, serverTime } from '../api.js';
 import { h } from '../dom.js';
 import { clock, t } from '../text.js';
 
@@ -25,7 +25,7 @@ export function stay(token, signal) {
  */
 export function countDown(element, end, words, over, signal) {
   const tick = () => {
-    const left = (Date.parse(end) - Date.now()) / 1000;
+    const left = (Date.parse(end) - serverTime()) / 1000;
     element.textContent = words(clock(left));
     if (left <= 0) {
       clearInterval(timer);
