@@ -14,6 +14,7 @@ mod guarding;
 mod harness;
 mod line;
 mod lobby;
+mod notices;
 mod paying;
 mod plans;
 mod postgres;

@@ -15,6 +15,7 @@ mod guarding;
 mod harness;
 mod line;
 mod lobby;
+mod notices;
 mod paying;
 mod plans;
 mod privacy;

@@ -161,20 +161,13 @@ export function seatMap(seats, { currency, most, changed, refused }) {
     const isNear = size * STEP >= 6;
     for (let grade = 0; grade < plan.grades.length; grade += 1) {
       pen.fillStyle = pen.strokeStyle = colour(grade) ?? '';
-      const free = new Path2D();
       pen.beginPath();
-      for (const block of shown) {
-        for (const row of block.rows) {
-          for (const n of row) {
-            const spot = plan.spots[n];
-            if (!spot || spot.grade !== grade || spot.seat.status !== 'available') continue;
-            if (isNear) shape(pen, grade, spot.x, spot.y, r);
-            else free.rect(spot.x - r, spot.y - r, 2 * r, 2 * r);
-          }
-        }
-      }
-      if (isNear) pen.fill();
-      else pen.fill(free);
+      each(shown, (spot) => {
+        if (spot.grade !== grade || spot.seat.status !== 'available') return;
+        if (isNear) shape(pen, grade, spot.x, spot.y, r);
+        else pen.rect(spot.x - r, spot.y - r, 2 * r, 2 * r);
+      });
+      pen.fill();
       pen.lineWidth = 1;
       pen.beginPath();
       each(shown, (spot) => {

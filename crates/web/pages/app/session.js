@@ -103,6 +103,11 @@ export function concertOfHold(reservationId) {
   return holds.find(([id]) => id === reservationId)?.[1] ?? null;
 }
 
+/** A key that nobody else has; where the page did not come over HTTPS, too. */
+export function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /**
  * The idempotency key of one thing that is done once, the same after a reload.
  * @param {string} what
@@ -111,7 +116,7 @@ export function keyOf(what) {
   const name = `stagedoor.key.${what}`;
   const known = sessionStorage.getItem(name);
   if (known) return known;
-  const made = crypto.randomUUID();
+  const made = newKey();
   sessionStorage.setItem(name, made);
   return made;
 }

@@ -40,7 +40,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
     fill(said);
     try {
       const body = { amount: Number(amount.value) };
-      const charged = await ask('POST', '/api/users/balance', { token, body, key: crypto.randomUUID() });
+      const charged = await ask('POST', '/api/users/balance', { token, body, key: session.newKey() });
       balance = charged.balance;
       say(t('hold.charged', { amount: money(balance, charged.currency) }));
       showBalance();

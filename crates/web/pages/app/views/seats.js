@@ -62,7 +62,7 @@ export async function seats(main, [concertId = '', showId = ''], signal) {
     fill(said);
     try {
       const body = { show_id: showId, seat_ids: picked.map((seat) => seat.seat_id) };
-      const held = await ask('POST', '/api/reservations', { token, body, key: crypto.randomUUID() });
+      const held = await ask('POST', '/api/reservations', { token, body, key: session.newKey() });
       session.keepHold(held.reservation_id, concertId);
       location.hash = `#/hold/${concertId}/${held.reservation_id}`;
     } catch (error) {
