@@ -14,7 +14,7 @@ use actix_web::{Error, web};
 
 use crate::language::Language;
 use crate::request_id::{self, X_REQUEST_ID};
-use crate::routes::{Route, method_label};
+use crate::route::{Route, method_label};
 use crate::shared::Shared;
 
 /// Names the request, answers it, logs and measures it, and sets the headers that every answer has.

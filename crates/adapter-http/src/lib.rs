@@ -13,6 +13,7 @@ mod pages;
 mod paging;
 mod problem;
 mod request_id;
+mod route;
 mod routes;
 mod seat_map_bodies;
 mod server;

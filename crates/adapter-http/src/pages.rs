@@ -16,7 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::problem::Problem;
-use crate::routes::{Route, method_not_allowed};
+use crate::route::{Route, method_not_allowed};
 
 /// A file of the pages.
 #[derive(Debug, Clone)]

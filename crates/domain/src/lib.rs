@@ -22,6 +22,7 @@ pub mod refusal;
 pub mod reservation;
 pub mod seat;
 pub mod seat_plan;
+pub mod settling;
 pub mod show;
 pub mod uptime;
 pub mod user;

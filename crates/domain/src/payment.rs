@@ -103,7 +103,7 @@ pub struct PayRequest {
 
 /// Takes the cash for a reservation. Without `settling` it is paid with that: the seats are sold,
 /// the reservation is confirmed and the token is done. With it, an outside provider has to say yes
-/// first: the payment is pending and the hold is pinned until [`crate::provider_charge::hear`].
+/// first: the payment is pending and the hold is pinned until [`crate::settling::hear`].
 /// Whoever asks again while it is pending gets the same payment. Needs the token, the reservation
 /// and the user's account among the records.
 ///

@@ -4,10 +4,11 @@ use domain::ids::{PaymentId, UserId};
 use domain::page::PageRequest;
 use domain::payment::{PaymentState, Receipt, RefundPolicy, RefundRequest, refund};
 use domain::ports::{Unsettled, UpdateError};
-use domain::provider_charge::{Heard, ProviderChargeState, Verdict, hear, take_on};
+use domain::provider_charge::{ProviderChargeState, Verdict};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::ReservationStatus;
+use domain::settling::{Heard, hear, take_on};
 use tokio::task::JoinSet;
 
 use crate::Stage;

@@ -15,19 +15,17 @@ mod sales;
 mod seats;
 mod unsettled;
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
-use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
 use actix_web::{HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
 pub(crate) use queue_tokens::TicketBody;
 
-use crate::metrics::{Metrics, Series};
 use crate::pages::{self, Written};
 use crate::problem::Problem;
+use crate::route::{Route, method_not_allowed};
 
 mod openapi_paths;
 
@@ -92,57 +90,11 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     app.default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
 }
 
-/// The pattern of the path that a request was for, and what one worker measured of it.
-pub(crate) struct Route {
-    pattern: &'static str,
-    series: RefCell<Vec<(&'static str, u16, Series)>>,
-}
-
-impl Route {
-    /// A route that is measured under this name.
-    pub(crate) fn named(pattern: &'static str) -> Self {
-        Self { pattern, series: RefCell::default() }
-    }
-
-    /// Notes that a request was answered. Looks its series up once, and not for each request.
-    pub(crate) fn answered(&self, metrics: &Metrics, method: &Method, status: u16, seconds: f64) {
-        let (mut all, method) = (self.series.borrow_mut(), method_label(method));
-        let known = all.iter().position(|(of, with, _)| (*of, *with) == (method, status));
-        let at = known.unwrap_or_else(|| {
-            all.push((method, status, metrics.series(method, self.pattern, status)));
-            all.len() - 1
-        });
-        if let Some((.., series)) = all.get(at) {
-            series.answered(seconds);
-        }
-    }
-}
-
-/// A method as metrics name it. Of those that nobody needs there could be any number.
-pub(crate) fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        Method::PUT => "PUT",
-        _ => "(other)",
-    }
-}
-
 /// A path whose other methods are told so.
 fn at(pattern: &'static str) -> Resource {
     let other =
         web::to(async |request: HttpRequest| Err::<&str, _>(method_not_allowed(request.method())));
     web::resource(pattern).app_data(Route::named(pattern)).default_service(other)
-}
-
-/// That a method is not for this path.
-pub(crate) fn method_not_allowed(method: &Method) -> Problem {
-    let detail = format!("{method} does not go here");
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 /// An id from a path; what is no id names nothing.

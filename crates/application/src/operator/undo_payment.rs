@@ -3,9 +3,10 @@ use std::sync::Arc;
 use domain::ids::{PaymentId, UserId};
 use domain::payment::Receipt;
 use domain::ports::{Ids, Orders, Store, UpdateError, Users};
-use domain::provider_charge::{SettlingPolicy, undo};
+use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::refusal::Refusal;
+use domain::settling::undo;
 
 use super::ensure_operator;
 use crate::payment::about;
@@ -33,7 +34,7 @@ impl UndoPayment {
     }
 
     /// # Errors
-    /// [`Refusal::Forbidden`] for who is no operator, and what [`domain::provider_charge::undo`]
+    /// [`Refusal::Forbidden`] for who is no operator, and what [`domain::settling::undo`]
     /// refuses.
     pub async fn execute(&self, operator: UserId, id: PaymentId) -> Result<Receipt, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;

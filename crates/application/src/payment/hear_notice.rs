@@ -3,9 +3,10 @@ use std::sync::Arc;
 use domain::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, once};
 use domain::ids::PaymentId;
 use domain::ports::{Ids, Orders, Store, UpdateError};
-use domain::provider_charge::{Verdict, hear};
+use domain::provider_charge::Verdict;
 use domain::records::Records;
 use domain::refusal::Refusal;
+use domain::settling::hear;
 
 use super::settler::{Settler, about};
 

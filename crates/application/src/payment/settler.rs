@@ -6,8 +6,9 @@ use domain::payment::{Payment, PaymentState};
 use domain::ports::{
     Bill, Clock, GatewayCall, GatewayWatch, Ids, PaymentGateway, Store, Unavailable, UpdateError,
 };
-use domain::provider_charge::{Heard, SettlingPolicy, Verdict, hear};
+use domain::provider_charge::{SettlingPolicy, Verdict};
 use domain::records::{Records, Scope};
+use domain::settling::{Heard, hear};
 
 /// Brings payments to an end with the outside provider: calls it between two commits, and writes
 /// down what it said.

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use domain::ids::PaymentId;
 use domain::payment::Payment;
 use domain::ports::{Clock, DueWork, GatewayWatch, Store, UpdateError};
-use domain::provider_charge::{ProviderCharge, take_on};
+use domain::provider_charge::ProviderCharge;
 use domain::records::{Records, Scope};
+use domain::settling::take_on;
 use tokio::task::JoinSet;
 
 use crate::payment::Settler;
@@ -92,7 +93,8 @@ mod tests {
     use domain::ports::{
         MockDueWork, MockGatewayWatch, MockPaymentGateway, Unavailable, Unsettled,
     };
-    use domain::provider_charge::{ProviderChargeState, Verdict, hear, undo};
+    use domain::provider_charge::{ProviderChargeState, Verdict};
+    use domain::settling::{hear, undo};
 
     use super::*;
     use crate::testing::*;

@@ -1,6 +1,8 @@
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
+use crate::Timestamp;
 use crate::cash::CashAccount;
 use crate::concert::tests::concert;
 use crate::ids::{ReservationId, RoomId, SeatId, UserId};
