@@ -3,8 +3,8 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use application::Application;
+use application::queue::spread;
 use bytes::Bytes;
-use domain::ports::QueueClaims;
 use futures_util::stream::{self, StreamExt};
 
 use super::queue_tokens::TicketBody;
@@ -34,7 +34,7 @@ pub(crate) async fn events(
     if first.is_over() {
         return Ok(HttpResponse::NoContent().finish());
     }
-    let retry_ms = 2_000 + spread(&claims, 3_000);
+    let retry_ms = 2_000 + spread(claims.token_id, app.clock.now(), 3_000);
     let opening = [Bytes::from(format!("retry: {retry_ms}\n\n")), event(&first)].concat();
     let said = shared.streams.follow(claims, first);
     let said = said.ok_or_else(|| Problem::busy("too many streams are open; poll instead"))?;
@@ -43,11 +43,4 @@ pub(crate) async fn events(
         .content_type("text/event-stream")
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(opening.chain(said).map(Ok::<_, actix_web::Error>)))
-}
-
-/// Something below `most` that differs from client to client, so that they do not all come back
-/// at the same moment. It need not be secret or even, so the token's own id will do.
-fn spread(claims: &QueueClaims, most: u64) -> u64 {
-    let (high, low) = uuid::Uuid::from(claims.token_id).as_u64_pair();
-    (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) % most
 }

@@ -65,7 +65,8 @@ pub(super) fn poll_after_seconds(
 
 /// Something below `most` that differs from client to client and from minute to minute, so that
 /// clients that came together do not go on asking together. It need not be secret or even.
-fn spread(id: TokenId, now: Timestamp, most: u64) -> u64 {
+#[must_use]
+pub fn spread(id: TokenId, now: Timestamp, most: u64) -> u64 {
     let (high, low) = uuid::Uuid::from(id).as_u64_pair();
     let minute = now.timestamp().unsigned_abs() / 60;
     let mixed = (high ^ low ^ minute).wrapping_mul(0x9e37_79b9_7f4a_7c15);

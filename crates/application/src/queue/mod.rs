@@ -14,6 +14,7 @@ mod ticket;
 mod waiting_line;
 
 pub use board::*;
+pub use estimate::spread;
 pub use gate::*;
 pub use hearing::*;
 pub use leave::*;
