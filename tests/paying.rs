@@ -6,14 +6,24 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::harness::{Caller, Theatre, text};
+use crate::harness::{Caller, Installation, Theatre, text};
 use crate::provider::{Decision, Delivery, Plan, Provider, with_provider};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A theatre that pays through the provider, and hears its notices.
 pub(crate) async fn theatre(provider: &Provider, seats: u32) -> Theatre {
-    let theatre = Theatre::open_in(provider.installation(), 10, seats).await;
+    theatre_in(provider, provider.installation(), seats).await
+}
+
+/// One that waits for the provider as long as a busy machine may take.
+async fn patient_theatre(provider: &Provider, seats: u32) -> Theatre {
+    let installation = provider.installation().with("GATEWAY_TIMEOUT_MS", 5_000);
+    theatre_in(provider, installation, seats).await
+}
+
+async fn theatre_in(provider: &Provider, installation: Installation, seats: u32) -> Theatre {
+    let theatre = Theatre::open_in(installation, 10, seats).await;
     provider.tell(theatre.server.address());
     theatre
 }
@@ -60,7 +70,7 @@ pub(crate) async fn until_at(provider: &Provider, payment: &str, state: &str) {
 #[tokio::test]
 async fn the_payment_of_the_second_diagram_step_by_step() {
     let provider = Provider::honest().await;
-    let theatre = theatre(&provider, 2).await;
+    let theatre = patient_theatre(&provider, 2).await;
     let buyer = theatre.buyer(60_000).await;
     let both = [theatre.seat(0), theatre.seat(1)];
     let held = buyer.hold(&theatre.concert.show, &both).await.expect(201);
@@ -111,7 +121,8 @@ async fn the_payment_of_the_second_diagram_step_by_step() {
 #[tokio::test]
 async fn a_provider_that_hangs_leaves_a_pending_payment_that_pins_the_hold() {
     let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
-    let installation = provider.installation().with("HOLD_SECONDS", 2);
+    let installation =
+        provider.installation().with("HOLD_SECONDS", 2).with("GATEWAY_TIMEOUT_MS", 5_000);
     let theatre = Theatre::open_in(installation, 10, 1).await;
     let (buyer, held) = holder(&theatre, 0).await;
     let other = theatre.buyer(100_000).await;
@@ -264,7 +275,7 @@ pub(crate) async fn open_payment(theatre: &Theatre, seat: usize) -> (Caller, Str
 async fn a_refund_is_given_back_by_the_provider_once() {
     let lost = [Delivery::Whole, Delivery::CutAfter, Delivery::CutBefore, Delivery::Fail];
     let provider = Provider::with(move || Plan::default().after(lost)).await;
-    let theatre = theatre(&provider, 1).await;
+    let theatre = patient_theatre(&provider, 1).await;
     let (buyer, held) = holder(&theatre, 0).await;
     let paid = buyer.pay(&held).await.expect(201);
     let id = text(&paid, "payment_id");
