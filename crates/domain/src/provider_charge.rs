@@ -30,6 +30,20 @@ pub enum ProviderChargeState {
     Returned,
 }
 
+impl ProviderChargeState {
+    /// The state's name, as it is stored.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Asked(_) => "asked",
+            Self::Charged => "charged",
+            Self::Declined => "declined",
+            Self::ReturnDue(_) => "return_due",
+            Self::Returned => "returned",
+        }
+    }
+}
+
 /// Something that the provider owes an answer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {

@@ -192,6 +192,8 @@ impl Settings {
         const MOST_MONEY: i64 = 1_000_000_000_000_000;
         let secret_form = "a secret has at least 32 characters";
         let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
+        let gateway_timeout =
+            Duration::from_millis(source.number("gateway_timeout_ms", 1, 60_000)?);
         Ok(Self {
             listen: source
                 .read("listen", "an address and a port, as 127.0.0.1:8080", |v| v.parse().ok())?,
@@ -214,8 +216,8 @@ impl Settings {
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
             balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
             refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
-            gateway: gateway(&source)?,
-            gateway_timeout: Duration::from_millis(source.number(GATEWAY_TIMEOUT, 1, 60_000)?),
+            gateway: gateway(&source, gateway_timeout)?,
+            gateway_timeout,
             gateway_settle_seconds: source.number("gateway_settle_seconds", 1, 86_400 * 30)?,
             room_capacity: source.number("room_capacity", 0, 10_000_000)?,
             room_active_seconds: source.number("room_active_seconds", 1, 86_400)?,
@@ -255,9 +257,7 @@ impl Settings {
     }
 }
 
-const GATEWAY_TIMEOUT: &str = "gateway_timeout_ms";
-
-fn gateway(source: &Source<'_>) -> Result<Option<GatewayOptions>> {
+fn gateway(source: &Source<'_>, answer_within: Duration) -> Result<Option<GatewayOptions>> {
     let secret_form = "a secret has at least 32 characters, and the payment provider needs one";
     let url = source.given("gateway_url").value;
     if url.trim().is_empty() {
@@ -267,7 +267,7 @@ fn gateway(source: &Source<'_>) -> Result<Option<GatewayOptions>> {
     Ok(Some(GatewayOptions {
         url: url.trim().to_owned(),
         secret: secret.expose().to_owned(),
-        answer_within: Duration::from_millis(source.number(GATEWAY_TIMEOUT, 1, 60_000)?),
+        answer_within,
         connections_max: source.number("gateway_connections", 1, 10_000)?,
     }))
 }

@@ -1,6 +1,8 @@
 use async_trait::async_trait;
-use diesel::dsl::{count_star, exists};
-use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
+use diesel::dsl::{count, count_star, exists};
+use diesel::prelude::{
+    AggregateExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl,
+};
 use diesel_async::RunQueryDsl;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
@@ -16,7 +18,7 @@ fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
     keys.into_iter().map(Into::into).collect()
 }
 
-fn count(found: i64) -> Result<u64, crate::SqlError> {
+fn number_of(found: i64) -> Result<u64, crate::SqlError> {
     Ok(read(found, "number of payments")?)
 }
 
@@ -157,16 +159,21 @@ impl DueWork for PostgresStore {
 
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
         self.read(|mut conn| async move {
-            let owed = || payments::table.filter(payments::provider_ask_at.is_not_null());
-            let of_state = |state: &'static str| owed().filter(payments::provider_state.eq(state));
-            let overdue = owed().filter(payments::provider_settle_by.le(now));
-            let pending = of_state("asked").select(count_star()).first(&mut conn).await?;
-            let return_due = of_state("return_due").select(count_star()).first(&mut conn).await?;
-            let overdue = overdue.select(count_star()).first(&mut conn).await?;
+            let of_state = |state: &'static str| {
+                count(payments::id)
+                    .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
+            };
+            let overdue = payments::provider_settle_by.le(now);
+            let counts = payments::table.filter(payments::provider_ask_at.is_not_null()).select((
+                of_state("asked"),
+                of_state("return_due"),
+                count(payments::id).aggregate_filter(overdue.assume_not_null()),
+            ));
+            let (pending, return_due, overdue) = counts.first(&mut conn).await?;
             Ok(Unsettled {
-                pending: count(pending)?,
-                return_due: count(return_due)?,
-                overdue: count(overdue)?,
+                pending: number_of(pending)?,
+                return_due: number_of(return_due)?,
+                overdue: number_of(overdue)?,
             })
         })
         .await

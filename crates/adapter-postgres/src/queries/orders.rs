@@ -64,36 +64,40 @@ impl Orders for PostgresStore {
         user_id: UserId,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
-        self.read(|mut conn| async move {
-            let mut query = payments::table
-                .inner_join(reservations::table)
-                .filter(payments::user_id.eq(Uuid::from(user_id)))
-                .order(payments::id.desc())
-                .limit(one_more(page.limit))
-                .select((PaymentRow::as_select(), ReservationRow::as_select()))
-                .into_boxed();
-            if let Some(after) = page.after {
-                query = query.filter(payments::id.lt(Uuid::from(after)));
-            }
-            let rows = query.load(&mut conn).await?;
-            let found = receipts(&mut conn, rows).await?;
-            Ok(Page::from_one_more(found, page.limit, |receipt| receipt.payment.id))
-        })
-        .await
+        self.payments_of(Whose::Users(user_id), page).await
     }
 
     async fn unsettled_payments(
         &self,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.payments_of(Whose::Unsettled, page).await
+    }
+}
+
+/// Which payments are listed.
+enum Whose {
+    Users(UserId),
+    Unsettled,
+}
+
+impl PostgresStore {
+    async fn payments_of(
+        &self,
+        whose: Whose,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
         self.read(|mut conn| async move {
             let mut query = payments::table
                 .inner_join(reservations::table)
-                .filter(payments::provider_ask_at.is_not_null())
                 .order(payments::id.desc())
                 .limit(one_more(page.limit))
                 .select((PaymentRow::as_select(), ReservationRow::as_select()))
                 .into_boxed();
+            query = match whose {
+                Whose::Users(user_id) => query.filter(payments::user_id.eq(Uuid::from(user_id))),
+                Whose::Unsettled => query.filter(payments::provider_ask_at.is_not_null()),
+            };
             if let Some(after) = page.after {
                 query = query.filter(payments::id.lt(Uuid::from(after)));
             }

@@ -55,7 +55,7 @@ impl From<&Payment> for PaymentRow {
             ended_at,
             failure,
             provider_token_id: provider.map(|charge| charge.token_id.into()),
-            provider_state: provider.map(|charge| state_name(&charge.state).to_owned()),
+            provider_state: provider.map(|charge| charge.state.name().to_owned()),
             provider_asks: question.map(|question| question.asks.into()),
             provider_ask_at: question.map(|question| question.ask_at),
             provider_settle_by: question.map(|question| question.settle_by),
@@ -91,16 +91,6 @@ impl TryFrom<PaymentRow> for Payment {
             state,
             provider,
         })
-    }
-}
-
-const fn state_name(state: &ProviderChargeState) -> &'static str {
-    match state {
-        ProviderChargeState::Asked(_) => "asked",
-        ProviderChargeState::Charged => "charged",
-        ProviderChargeState::Declined => "declined",
-        ProviderChargeState::ReturnDue(_) => "return_due",
-        ProviderChargeState::Returned => "returned",
     }
 }
 

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use diesel::dsl::{count_star, exists};
+use diesel::dsl::{count, count_star, exists};
 use diesel::prelude::*;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
@@ -14,7 +14,7 @@ fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
     keys.into_iter().map(Key::id).collect()
 }
 
-fn count(found: i64) -> Result<u64, crate::SqlError> {
+fn number_of(found: i64) -> Result<u64, crate::SqlError> {
     Ok(read(found, "number of payments")?)
 }
 
@@ -155,13 +155,21 @@ impl DueWork for SqliteStore {
 
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
         self.read(move |conn| {
-            let owed = || payments::table.filter(payments::provider_ask_at.is_not_null());
-            let of_state = |state: &'static str| owed().filter(payments::provider_state.eq(state));
-            let overdue = owed().filter(payments::provider_settle_by.le(micros(now)));
+            let of_state = |state: &'static str| {
+                count(payments::id)
+                    .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
+            };
+            let overdue = payments::provider_settle_by.le(micros(now));
+            let counts = payments::table.filter(payments::provider_ask_at.is_not_null()).select((
+                of_state("asked"),
+                of_state("return_due"),
+                count(payments::id).aggregate_filter(overdue.assume_not_null()),
+            ));
+            let (pending, return_due, overdue) = counts.first(conn)?;
             Ok(Unsettled {
-                pending: count(of_state("asked").select(count_star()).first(conn)?)?,
-                return_due: count(of_state("return_due").select(count_star()).first(conn)?)?,
-                overdue: count(overdue.select(count_star()).first(conn)?)?,
+                pending: number_of(pending)?,
+                return_due: number_of(return_due)?,
+                overdue: number_of(overdue)?,
             })
         })
         .await

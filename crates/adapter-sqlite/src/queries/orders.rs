@@ -55,34 +55,39 @@ impl Orders for SqliteStore {
         user_id: UserId,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
-        self.read(move |conn| {
-            let mut query = payments::table
-                .filter(payments::user_id.eq(key(user_id)))
-                .order(payments::id.desc())
-                .limit(one_more(page.limit))
-                .select(PaymentRow::as_select())
-                .into_boxed();
-            if let Some(after) = page.after {
-                query = query.filter(payments::id.lt(key(after)));
-            }
-            let rows = query.load(conn)?;
-            let found: Result<Vec<_>, _> = rows.into_iter().map(|row| receipt(conn, row)).collect();
-            Ok(Page::from_one_more(found?, page.limit, |receipt| receipt.payment.id))
-        })
-        .await
+        self.payments_of(Whose::Users(user_id), page).await
     }
 
     async fn unsettled_payments(
         &self,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+        self.payments_of(Whose::Unsettled, page).await
+    }
+}
+
+/// Which payments are listed.
+enum Whose {
+    Users(UserId),
+    Unsettled,
+}
+
+impl SqliteStore {
+    async fn payments_of(
+        &self,
+        whose: Whose,
+        page: PageRequest<PaymentId>,
+    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
         self.read(move |conn| {
             let mut query = payments::table
-                .filter(payments::provider_ask_at.is_not_null())
                 .order(payments::id.desc())
                 .limit(one_more(page.limit))
                 .select(PaymentRow::as_select())
                 .into_boxed();
+            query = match whose {
+                Whose::Users(user_id) => query.filter(payments::user_id.eq(key(user_id))),
+                Whose::Unsettled => query.filter(payments::provider_ask_at.is_not_null()),
+            };
             if let Some(after) = page.after {
                 query = query.filter(payments::id.lt(key(after)));
             }

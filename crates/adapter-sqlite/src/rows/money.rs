@@ -59,7 +59,7 @@ impl From<&Payment> for PaymentRow {
             ended_at,
             failure,
             provider_token_id: provider.map(|charge| key(charge.token_id)),
-            provider_state: provider.map(|charge| state_name(&charge.state).to_owned()),
+            provider_state: provider.map(|charge| charge.state.name().to_owned()),
             provider_asks: question.map(|question| question.asks.into()),
             provider_ask_at: question.map(|question| micros(question.ask_at)),
             provider_settle_by: question.map(|question| micros(question.settle_by)),
@@ -95,16 +95,6 @@ impl TryFrom<PaymentRow> for Payment {
             state,
             provider,
         })
-    }
-}
-
-const fn state_name(state: &ProviderChargeState) -> &'static str {
-    match state {
-        ProviderChargeState::Asked(_) => "asked",
-        ProviderChargeState::Charged => "charged",
-        ProviderChargeState::Declined => "declined",
-        ProviderChargeState::ReturnDue(_) => "return_due",
-        ProviderChargeState::Returned => "returned",
     }
 }
 

@@ -70,13 +70,11 @@ impl HearNotice {
         let (entry_id, policy) = (self.ids.next().into(), self.settler.policy());
         let decide = move |records: &mut Records| {
             let mut heard = None;
-            let kept = once(records, Some(&request), |records| {
+            once(records, Some(&request), |records| {
                 heard = Some(hear(records, id, &verdict, entry_id, policy)?);
                 Ok(())
             })?;
-            if kept.replayed {
-                return Err(Refusal::NoticeReplayed);
-            }
+            // What came before is not heard once more.
             heard.ok_or(Refusal::NoticeReplayed)
         };
         let heard = self.store.decide(about(&payment).kept_answer(Some(key)), decide).await?;

@@ -101,13 +101,7 @@ fn now(records: &Records) -> (&'static str, &'static str, i64, SeatStatus) {
         PaymentState::Failed { .. } => "failed",
         PaymentState::Refunded { .. } => "refunded",
     };
-    let charge = match payment.provider.as_ref().unwrap().state {
-        ProviderChargeState::Asked(_) => "asked",
-        ProviderChargeState::Charged => "charged",
-        ProviderChargeState::Declined => "declined",
-        ProviderChargeState::ReturnDue(_) => "return due",
-        ProviderChargeState::Returned => "returned",
-    };
+    let charge = payment.provider.as_ref().unwrap().state.name();
     let balance = records.accounts.get(&id(1)).unwrap().balance.minor_units();
     let seat: &Seat = records.seats.get(&id::<SeatId>(3)).unwrap();
     (state, charge, balance, seat.status(records.now))
@@ -187,7 +181,7 @@ fn a_yes_after_a_no_is_given_back_once() {
     told(&mut records, &no());
     told(&mut records, &Verdict::Charged);
     told(&mut records, &no());
-    assert_eq!(now(&records).1, "return due", "whatever no is heard late");
+    assert_eq!(now(&records).1, "return_due", "whatever no is heard late");
     told(&mut records, &Verdict::Returned);
     told(&mut records, &Verdict::Charged);
     assert_eq!(now(&records), ("failed", "returned", 100, SeatStatus::Available));
@@ -207,10 +201,10 @@ fn a_no_after_a_yes_is_for_a_person_to_look_at() {
 fn an_operator_ends_a_pending_payment_and_a_late_yes_is_given_back() {
     let mut records = pending();
     undo(&mut records, id(PAYMENT), id(60), POLICY).unwrap();
-    assert_eq!(now(&records), ("failed", "return due", 100, SeatStatus::Available));
+    assert_eq!(now(&records), ("failed", "return_due", 100, SeatStatus::Available));
     assert_eq!(undo(&mut records, id(PAYMENT), id(61), POLICY), Err(Refusal::NotPending));
     told(&mut records, &Verdict::Charged);
-    assert_eq!(now(&records).1, "return due");
+    assert_eq!(now(&records).1, "return_due");
     told(&mut records, &Verdict::Returned);
     assert_eq!(now(&records).1, "returned");
 }
@@ -221,7 +215,7 @@ fn a_refund_has_the_charge_given_back() {
     told(&mut records, &Verdict::Charged);
     let ask = RefundRequest { payment_id: id(PAYMENT), entry_id: id(60), user_id: id(1) };
     refund(&mut records, &ask, RefundPolicy { until_hours: 0 }, POLICY).unwrap();
-    assert_eq!(now(&records), ("refunded", "return due", 100, SeatStatus::Available));
+    assert_eq!(now(&records), ("refunded", "return_due", 100, SeatStatus::Available));
     told(&mut records, &Verdict::Returned);
     assert_eq!(now(&records).1, "returned");
 }

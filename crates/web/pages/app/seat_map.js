@@ -310,7 +310,5 @@ export function seatMap(seats, { currency, most, changed, refused }) {
       tell();
       return lost;
     },
-    /** Draws all there is this very moment; for measuring. */
-    draw,
   };
 }

@@ -2,8 +2,8 @@
 
 /**
  * @typedef {{ token: string, userId: string, expiresAt: string, email: string }} Access
- * @typedef {{ token: string, concertId: string, userId: string, firstPosition: number | null,
- *   joinedAt: number }} Place
+ * @typedef {{ token: string, concertId: string, userId: string, firstPosition: number | null }}
+ *   Place
  */
 
 const ACCESS = 'stagedoor.access';

@@ -23,7 +23,6 @@ async function join(concertId, working) {
       const ticket = await ask('POST', '/api/queue_tokens', { token, body });
       const place = {
         token: ticket.token, concertId, userId: access?.userId ?? '', firstPosition: ticket.position,
-        joinedAt: Date.now(),
       };
       session.keepPlace(place);
       return place;
