@@ -27,6 +27,8 @@ const WORDS = {
 for (const [name, viewport, locale, scheme] of /** @type {const} */ ([
   ['desktop', DESKTOP, 'ko-KR', 'light'],
   ['phone', PHONE, 'en-US', 'dark'],
+  ['desktop-english', DESKTOP, 'en-US', 'dark'],
+  ['phone-korean', PHONE, 'ko-KR', 'light'],
 ])) {
   test(`from the demo's front page to a ticket, on a ${name} in ${locale}`, async () => {
     const theatre = new Theatre();
