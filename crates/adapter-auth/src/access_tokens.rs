@@ -9,7 +9,11 @@ use crate::keys::Keyring;
 
 /// Access tokens as JWTs (RFC 7519) signed with HS256.
 pub struct JwtAccessTokens {
-    keyring: Keyring,
+    signs: EncodingKey,
+    /// Of the key that signs and of those whose tokens are still taken.
+    takes: Vec<DecodingKey>,
+    header: Header,
+    validation: Validation,
     lifetime: TimeDelta,
 }
 
@@ -23,41 +27,34 @@ struct Claims {
 impl JwtAccessTokens {
     /// Signs with this keyring; a token is good for `lifetime`.
     #[must_use]
-    pub const fn new(keyring: Keyring, lifetime: TimeDelta) -> Self {
-        Self { keyring, lifetime }
+    pub fn new(keyring: &Keyring, lifetime: TimeDelta) -> Self {
+        // The time is the store's, so the library's own check against the machine's is off.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        Self {
+            signs: EncodingKey::from_secret(&keyring.current.access),
+            takes: keyring.all().map(|key| DecodingKey::from_secret(&key.access)).collect(),
+            header: Header::new(Algorithm::HS256),
+            validation,
+            lifetime,
+        }
     }
-}
-
-fn name_of(id: [u8; 4]) -> String {
-    format!("{:08x}", u32::from_be_bytes(id))
 }
 
 impl AccessTokens for JwtAccessTokens {
     fn issue(&self, user_id: UserId, now: Timestamp) -> (String, Timestamp) {
         let expires_at = now + self.lifetime;
         let claims = Claims { sub: user_id, iat: now.timestamp(), exp: expires_at.timestamp() };
-        let key = &self.keyring.current;
-        let header = Header { kid: Some(name_of(key.id)), ..Header::new(Algorithm::HS256) };
         // Encoding fails on claims that are no JSON object, which ours are; a token that failed
         // to be made would be empty, and so open nothing.
-        let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.access));
+        let token = jsonwebtoken::encode(&self.header, &claims, &self.signs);
         let expires_at = Timestamp::from_timestamp(claims.exp, 0).unwrap_or(expires_at);
         (token.unwrap_or_default(), expires_at)
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Option<UserId> {
-        let name = jsonwebtoken::decode_header(token).ok()?.kid?;
-        let id = u32::from_str_radix(&name, 16).ok()?.to_be_bytes();
-        let key = self.keyring.find(&id)?;
-        // The time is the store's, so this crate's own check against the machine's is off.
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        let decoded = jsonwebtoken::decode::<Claims>(
-            token,
-            &DecodingKey::from_secret(&key.access),
-            &validation,
-        );
-        let claims = decoded.ok()?.claims;
+        let signed_by = |key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok();
+        let claims = self.takes.iter().find_map(signed_by)?.claims;
         (now.timestamp() < claims.exp).then_some(claims.sub)
     }
 }
@@ -79,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_token_names_its_user_until_it_runs_out() {
-        let tokens = JwtAccessTokens::new(Keyring::new(&Secret::random(), &[]), HOUR);
+        let tokens = JwtAccessTokens::new(&Keyring::new(&Secret::random(), &[]), HOUR);
         let (token, expires_at) = tokens.issue(user(), now());
         assert_eq!(tokens.verify(&token, expires_at - TimeDelta::microseconds(1)), Some(user()));
         assert_eq!(tokens.verify(&token, expires_at), None);
@@ -87,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_token_changed_anywhere_or_unsigned_opens_nothing() {
-        let tokens = JwtAccessTokens::new(Keyring::new(&Secret::random(), &[]), HOUR);
+        let tokens = JwtAccessTokens::new(&Keyring::new(&Secret::random(), &[]), HOUR);
         let (token, _) = tokens.issue(user(), now());
         for at in 0..token.len() {
             let mut forged = token.clone().into_bytes();
@@ -105,10 +102,10 @@ mod tests {
     #[test]
     fn a_rotated_key_is_taken_while_it_is_kept() {
         let (old, new) = (Secret::random(), Secret::random());
-        let (token, _) = JwtAccessTokens::new(Keyring::new(&old, &[]), HOUR).issue(user(), now());
-        let rotated = JwtAccessTokens::new(Keyring::new(&new, &[old]), HOUR);
+        let (token, _) = JwtAccessTokens::new(&Keyring::new(&old, &[]), HOUR).issue(user(), now());
+        let rotated = JwtAccessTokens::new(&Keyring::new(&new, &[old]), HOUR);
         assert_eq!(rotated.verify(&token, now()), Some(user()));
-        let forgotten = JwtAccessTokens::new(Keyring::new(&new, &[]), HOUR);
+        let forgotten = JwtAccessTokens::new(&Keyring::new(&new, &[]), HOUR);
         assert_eq!(forgotten.verify(&token, now()), None);
     }
 }

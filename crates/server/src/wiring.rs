@@ -108,10 +108,7 @@ where
         due_work: store.clone(),
         ledger: store,
         passwords: Arc::new(Argon2Passwords::new()?),
-        access_tokens: Arc::new(JwtAccessTokens::new(
-            keyring.clone(),
-            settings.access_token_lifetime,
-        )),
+        access_tokens: Arc::new(JwtAccessTokens::new(&keyring, settings.access_token_lifetime)),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
         join_work: Arc::new(HashWork::new(keyring, settings.join_work_bits)),
         line_watch: metrics.clone(),
