@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -30,8 +31,11 @@ pub(crate) async fn around(
     let language = Language::wanted_by(request.headers());
     let mut answer = request_id::within(name.clone(), language, next.call(request)).await?;
 
-    let is_docs = answer.request().path().starts_with("/docs/");
-    set_headers(answer.headers_mut(), is_docs);
+    // What has not changed keeps the headers that it came with (RFC 9111, section 3.2).
+    if answer.status() != StatusCode::NOT_MODIFIED {
+        let is_docs = answer.request().path().starts_with("/docs/");
+        set_headers(answer.headers_mut(), is_docs);
+    }
     let (method, path) = (answer.request().method(), answer.request().path());
     let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
     let request_id = name.to_str().unwrap_or_default();

@@ -126,7 +126,9 @@ fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 
 /// Whether an `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2).
 fn names(header: &str, etag: &str) -> bool {
-    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    fn weak(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
+    }
     header.trim() == "*" || header.split(',').any(|tag| weak(tag) == weak(etag))
 }
 
