@@ -66,7 +66,11 @@ impl Session {
                  -c enable_seqscan=off -c enable_bitmapscan=off -c enable_material=off \
                  -c enable_hashjoin=off -c enable_mergejoin=off -c join_collapse_limit=1"
             }
-            Self::Reads => " -c statement_timeout=1500 -c default_transaction_read_only=on",
+            // A plan for any parameters could use no index that is of one state alone.
+            Self::Reads => {
+                " -c statement_timeout=1500 -c default_transaction_read_only=on \
+                 -c plan_cache_mode=force_custom_plan"
+            }
             Self::Follows => " -c statement_timeout=1500",
             Self::ReadsAll => {
                 " -c default_transaction_read_only=on \

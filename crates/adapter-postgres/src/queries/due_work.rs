@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use diesel::dsl::{count, count_star, exists};
+use diesel::dsl::{count, count_star};
 use diesel::prelude::{
     AggregateExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl,
 };
@@ -98,16 +98,18 @@ impl DueWork for PostgresStore {
         self.read(|mut conn| async move {
             let in_room =
                 || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
-            let in_line = in_room()
+            let first_in_line = in_room()
                 .filter(waiting_tokens::state.eq("waiting"))
-                .filter(waiting_tokens::number.is_not_null());
+                .filter(waiting_tokens::number.is_not_null())
+                .select(waiting_tokens::id);
             let inside = in_room()
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.gt(now));
             let rooms = waiting_rooms::table
                 .filter(waiting_rooms::paused.eq(false))
                 .filter(waiting_rooms::sold_out.eq(false))
-                .filter(exists(in_line))
+                // Asked for as one value, it is looked up; by EXISTS, all who wait may be joined.
+                .filter(first_in_line.single_value().is_not_null())
                 .filter(
                     waiting_rooms::capacity
                         .nullable()
