@@ -148,7 +148,7 @@ impl Source for AmongLoaded<'_> {
 
     fn line(&mut self, room_id: RoomId) -> Result<Line, Infallible> {
         let line = self.loaded.lines.get(&room_id).cloned();
-        Ok(line.unwrap_or(Line { room_id, active_count: 0, anyone_waiting: false }))
+        Ok(line.unwrap_or(Line { room_id, active_count: None, anyone_waiting: false }))
     }
 
     fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
@@ -160,10 +160,8 @@ impl Source for AmongLoaded<'_> {
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<Option<WaitingToken>, Infallible> {
-        let live = |token: &&WaitingToken| {
-            (token.user_id, token.room_id) == (user_id, room_id) && token.is_written_live()
-        };
-        Ok(self.loaded.tokens.values().find(live).cloned())
+        let id = self.loaded.live_tokens.get(&(user_id, room_id));
+        Ok(id.and_then(|id| self.loaded.tokens.get(id)).cloned())
     }
 
     fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, Infallible> {

@@ -11,10 +11,10 @@
 //! Locks are `FOR NO KEY UPDATE`: they shut out whoever would change the row, and not whoever only
 //! refers to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::cash::CashAccount;
@@ -34,13 +34,13 @@ use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::SqlError;
-use crate::columns::{Unreadable, read};
+use crate::columns::Unreadable;
 use crate::marking::{CommitMark, mark};
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
-    ShowRow, TokenRow, UserRow, columns, with_their_seats,
+    ShowRow, UserRow, columns, with_their_seats,
 };
-use crate::statement::{Statement, array, ids};
+use crate::statement::{IdsFound, Statement, array, ids};
 
 /// All that the scopes of a group name, as it is in the database and stays until its transaction
 /// ends.
@@ -53,6 +53,8 @@ pub(crate) struct Loaded {
     pub(crate) lines: HashMap<RoomId, Line>,
     pub(crate) users: HashMap<UserId, User>,
     pub(crate) tokens: HashMap<TokenId, WaitingToken>,
+    /// Which of the tokens is written down as a user's live one in a room.
+    pub(crate) live_tokens: HashMap<(UserId, RoomId), TokenId>,
     pub(crate) reservations: HashMap<ReservationId, Reservation>,
     /// What users reserved in concerts: not locked themselves, but nobody adds to them.
     pub(crate) reserved: Vec<Reservation>,
@@ -79,6 +81,25 @@ macro_rules! load {
     };
 }
 
+/// Locks the `$row`s whose ids are found, and loads them; of none, nothing is asked.
+macro_rules! lock {
+    ($conn:ident, $row:ty, $found:expr) => {{
+        let found = $found;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!(
+            "SELECT {} FROM {} AS t WHERE t.id = ANY({found}) ORDER BY t.id FOR NO KEY UPDATE",
+            columns::<$row>("t"),
+            <$row as Row>::TABLE,
+        );
+        let statement = Statement::<<$row as Row>::Sql>::new(text, found.parameters);
+        statement.load::<$row>(&mut &*$conn).await
+    }};
+}
+
+mod waiting;
+
 /// Begins a transaction by `begin`, and loads in it all that `scope` names and what that brings
 /// along. All statements are sent at once; they run in the order in which they are written here,
 /// the mark and with it the time last.
@@ -90,7 +111,8 @@ pub(crate) async fn begin_and_load(
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
     let service = service(conn, scope.uptime);
-    let room_ids: Vec<RoomId> = scope.rooms.union(&scope.lines).copied().collect();
+    let of_lines = scope.lines.union(&scope.ends_of_lines);
+    let room_ids: BTreeSet<RoomId> = scope.rooms.iter().chain(of_lines).copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
         "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
          ORDER BY t.id FOR NO KEY UPDATE",
@@ -102,7 +124,8 @@ pub(crate) async fn begin_and_load(
     let users_of_emails = load!(conn, UserRow, unless scope.emails.is_empty(),
         "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
         [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())]);
-    let tokens = tokens(conn, scope);
+    let crowded = waiting::crowded(conn, scope);
+    let tokens = waiting::tokens(conn, scope);
     let reservations = reservations(conn, scope);
     let seats = seats(conn, scope);
     let payments = payments(conn, scope);
@@ -113,7 +136,7 @@ pub(crate) async fn begin_and_load(
     let kept_answers = kept_answers(conn, scope);
     let reserved = reserved_by(conn, scope);
     let reserved_seats = seats_of_reservations(conn, scope);
-    let lines = lines(conn, scope);
+    let lines = waiting::lines(conn, scope);
     let time = mark(conn, commit, scope);
 
     let (
@@ -123,6 +146,7 @@ pub(crate) async fn begin_and_load(
         (),
         users,
         users_of_emails,
+        crowded,
         tokens,
         reservations,
         seats,
@@ -140,6 +164,7 @@ pub(crate) async fn begin_and_load(
         guarded,
         users,
         users_of_emails,
+        crowded,
         tokens,
         reservations,
         seats,
@@ -151,6 +176,7 @@ pub(crate) async fn begin_and_load(
         lines,
         time,
     )?;
+    let tokens = by_id(tokens)?;
     let users = users.into_iter().chain(users_of_emails);
     let reservations = with_their_seats(reservations, reserved_seats)?;
     let (reserved, seats_of_reserved): (Vec<_>, Vec<_>) = reserved
@@ -164,9 +190,13 @@ pub(crate) async fn begin_and_load(
         time,
         uptime,
         rooms: by_id(rooms)?,
-        lines,
+        lines: lines
+            .into_iter()
+            .map(|line| (line.room_id, waiting::joined(line, &crowded)))
+            .collect(),
         users: by_id(users)?,
-        tokens: by_id(tokens)?,
+        live_tokens: live(&tokens),
+        tokens,
         reservations: reservations.into_iter().map(|found| (found.id, found)).collect(),
         reserved: with_their_seats(reserved, seats_of_reserved)?,
         seats: by_id(seats)?,
@@ -186,47 +216,52 @@ where
     rows.into_iter().map(|row| E::try_from(row).map(|entity| (entity.id(), entity))).collect()
 }
 
+/// Whose live tokens there are, and where.
+fn live(tokens: &HashMap<TokenId, WaitingToken>) -> HashMap<(UserId, RoomId), TokenId> {
+    let live = tokens.values().filter(|token| token.is_written_live());
+    live.map(|token| ((token.user_id, token.room_id), token.id)).collect()
+}
+
 /// Reservations by their ids and by their payments'.
 async fn reservations(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<ReservationRow>> {
-    load!(conn, ReservationRow, unless names_no_reservation(scope),
-        "SELECT {columns} FROM reservations AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [reservation_ids(scope), payment_ids(scope)])
-    .await
+    lock!(conn, ReservationRow, reservations_found(scope))
+}
+
+fn reservations_found(scope: &Scope) -> IdsFound {
+    let mut found = IdsFound::by_id(scope.reservations.iter().copied());
+    if !scope.payments.is_empty() {
+        let payments = ids(scope.payments.iter().copied());
+        found.or("SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?)", [payments]);
+    }
+    found
 }
 
 /// Seats by their ids, and those of the reservations above.
 async fn seats(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<SeatRow>> {
-    load!(conn, SeatRow, unless names_no_reservation(scope) && scope.seats.is_empty(),
-        "SELECT {columns} FROM seats AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
-                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [ids(scope.seats.iter().copied()), reservation_ids(scope), payment_ids(scope)])
-    .await
+    lock!(conn, SeatRow, seats_found(scope))
+}
+
+/// The seats that decisions on `scope` may change.
+pub(crate) fn seats_found(scope: &Scope) -> IdsFound {
+    let mut found = IdsFound::by_id(scope.seats.iter().copied());
+    let reservations = reservations_found(scope);
+    if !reservations.is_empty() {
+        let text = format!(
+            "SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY({reservations})"
+        );
+        found.or(&text, reservations.parameters);
+    }
+    found
 }
 
 /// Payments by their ids and by their reservations'.
 async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<PaymentRow>> {
-    load!(conn, PaymentRow, unless names_no_reservation(scope),
-        "SELECT {columns} FROM payments AS t WHERE t.id = ANY(? || ARRAY( \
-             SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?))) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [payment_ids(scope), reservation_ids(scope)])
-    .await
-}
-
-fn names_no_reservation(scope: &Scope) -> bool {
-    scope.reservations.is_empty() && scope.payments.is_empty()
-}
-
-fn reservation_ids(scope: &Scope) -> crate::statement::Parameter {
-    ids(scope.reservations.iter().copied())
-}
-
-fn payment_ids(scope: &Scope) -> crate::statement::Parameter {
-    ids(scope.payments.iter().copied())
+    let mut found = IdsFound::by_id(scope.payments.iter().copied());
+    if !scope.reservations.is_empty() {
+        let reservations = ids(scope.reservations.iter().copied());
+        found.or("SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?)", [reservations]);
+    }
+    lock!(conn, PaymentRow, found)
 }
 
 async fn service(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
@@ -250,31 +285,6 @@ async fn guard_reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResu
     let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
     let statement = Statement::<(SqlUuid,)>::new(text, vec![users]);
     statement.load::<(Uuid,)>(&mut &*conn).await.map(drop)
-}
-
-/// Tokens by their ids and by whose they are; and, of rooms whose line is wanted, those that ran
-/// out: a hold that keeps one of them alive must be over, or begin only after this transaction,
-/// before anyone is let in to its place.
-async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<TokenRow>> {
-    let nothing = scope.tokens.is_empty() && scope.live_tokens.is_empty() && scope.lines.is_empty();
-    load!(conn, TokenRow, unless nothing,
-    "SELECT {columns} FROM waiting_tokens AS t WHERE t.id = ANY(? \
-         || ARRAY(SELECT live.id FROM unnest(?, ?) AS wanted (user_id, room_id), \
-             LATERAL (SELECT l.id FROM waiting_tokens AS l \
-                 WHERE l.user_id = wanted.user_id AND l.room_id = wanted.room_id \
-                 AND l.state IN ('waiting', 'active') OFFSET 0) AS live) \
-         || ARRAY(SELECT over.id FROM unnest(?) AS line (room_id), \
-             LATERAL (SELECT o.id FROM waiting_tokens AS o \
-                 WHERE o.room_id = line.room_id AND o.state = 'active' \
-                 AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over)) \
-     ORDER BY t.id FOR NO KEY UPDATE",
-    [
-        ids(scope.tokens.iter().copied()),
-        ids(scope.live_tokens.iter().map(|(user_id, _)| *user_id)),
-        ids(scope.live_tokens.iter().map(|(_, room_id)| *room_id)),
-        ids(scope.lines.iter().copied())
-    ])
-    .await
 }
 
 async fn kept_answers(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<KeptAnswerRow>> {
@@ -322,43 +332,17 @@ async fn seats_of_reservations(
     conn: &AsyncPgConnection,
     scope: &Scope,
 ) -> QueryResult<Vec<ReservedSeatRow>> {
-    if scope.reservations.is_empty() && scope.payments.is_empty() {
+    let found = reservations_found(scope);
+    if found.is_empty() {
         return Ok(Vec::new());
     }
     let text = format!(
         "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
-         JOIN seats AS s ON s.id = rs.seat_id \
-         WHERE rs.reservation_id = ANY(? || ARRAY( \
-             SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?))) \
+         JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY({found}) \
          ORDER BY rs.reservation_id, rs.position",
         columns::<SeatRow>("s"),
     );
-    let parameters = vec![reservation_ids(scope), payment_ids(scope)];
-    Statement::<ReservedSeatSql>::new(text, parameters).load(&mut &*conn).await
-}
-
-/// Counts who is inside as of the beginning of the transaction: whoever ran out since then is
-/// counted still, so that nobody is let in to a place that somebody may yet keep.
-async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<HashMap<RoomId, Line>> {
-    if scope.lines.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let text = "SELECT room_id, \
-             (SELECT count(*) FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
-              AND t.state = 'active' AND t.ends_at > transaction_timestamp()), \
-             EXISTS (SELECT FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
-              AND t.state = 'waiting') \
-         FROM unnest(?) AS line (room_id)";
-    let parameters = vec![ids(scope.lines.iter().copied())];
-    let counts: Vec<(Uuid, i64, bool)> =
-        Statement::<(SqlUuid, BigInt, Bool)>::new(text, parameters).load(&mut &*conn).await?;
-    let lines = counts.into_iter().map(|(room_id, active, anyone_waiting)| {
-        let room_id = RoomId::from(room_id);
-        let active_count = read(active, "number of tokens");
-        active_count.map(|active_count| (room_id, Line { room_id, active_count, anyone_waiting }))
-    });
-    let unreadable = |error| diesel::result::Error::DeserializationError(Box::new(error));
-    lines.collect::<Result<_, Unreadable>>().map_err(unreadable)
+    Statement::<ReservedSeatSql>::new(text, found.parameters).load(&mut &*conn).await
 }
 
 /// Shows of these ids, which never change.

@@ -8,7 +8,8 @@ use domain::Timestamp;
 use domain::records::Scope;
 use uuid::Uuid;
 
-use crate::statement::{Statement, ids, one};
+use crate::loading::seats_found;
+use crate::statement::{Statement, one};
 
 /// Which transaction, and whose.
 #[derive(Debug, Clone, Copy)]
@@ -28,17 +29,13 @@ pub(crate) async fn mark(
     mark: CommitMark,
     scope: &Scope,
 ) -> QueryResult<Timestamp> {
-    let text = "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
-         VALUES (?, ?, clock_timestamp(), ? || ARRAY( \
-             SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(? || ARRAY( \
-                 SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?)))), '{}') \
-         RETURNING greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))";
-    let parameters = vec![
-        one(mark.id),
-        one(mark.server_id),
-        ids(scope.seats.iter().copied()),
-        ids(scope.reservations.iter().copied()),
-        ids(scope.payments.iter().copied()),
-    ];
+    let seats = seats_found(scope);
+    let text = format!(
+        "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
+         VALUES (?, ?, clock_timestamp(), {seats}, '{{}}') \
+         RETURNING greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))"
+    );
+    let mut parameters = vec![one(mark.id), one(mark.server_id)];
+    parameters.extend(seats.parameters);
     Statement::<Timestamptz>::new(text, parameters).get_result(&mut conn).await
 }

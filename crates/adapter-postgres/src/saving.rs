@@ -37,9 +37,8 @@ pub(crate) async fn save(
         put::<_, TokenRow>(conn, &changes.tokens),
         add::<_, TokenRow>(conn, &changes.tokens),
         put::<_, ReservationRow>(conn, &changes.reservations),
-        add::<_, ReservationRow>(conn, &changes.reservations),
         let_go_of_seats(conn, changes),
-        add_reserved_seats(conn, changes),
+        add_reservations(conn, changes),
         put::<_, PaymentRow>(conn, &changes.payments),
         add::<_, PaymentRow>(conn, &changes.payments),
         put::<_, AccountRow>(conn, &changes.accounts),
@@ -103,9 +102,12 @@ async fn let_go_of_seats(conn: &AsyncPgConnection, changes: &Records) -> QueryRe
     .await
 }
 
-async fn add_reserved_seats(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
-    let rows: Vec<_> = of_fate(&changes.reservations, Fate::New).flat_map(seat_rows).collect();
-    run(conn, rows.len(), || insert(&rows)).await
+/// Adds new reservations and their seats, both by one statement.
+async fn add_reservations(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {
+    let new = || of_fate(&changes.reservations, Fate::New);
+    let rows: Vec<_> = new().map(ReservationRow::from).collect();
+    let seats: Vec<_> = new().flat_map(seat_rows).collect();
+    run(conn, rows.len(), || insert(&seats).and(insert(&rows))).await
 }
 
 async fn forget_answers(conn: &AsyncPgConnection, changes: &Records) -> QueryResult<()> {

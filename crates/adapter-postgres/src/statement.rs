@@ -1,6 +1,7 @@
 //! Statements of our own, whose parameters are whole arrays, so that one statement is enough for a
 //! group of any size. Each is prepared once a connection: diesel's `sql_query` never would be.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use diesel::QueryResult;
@@ -27,6 +28,15 @@ impl<Sql> Statement<Sql> {
         let text = text.into();
         debug_assert_eq!(text.matches('?').count(), parameters.len(), "{text}");
         Self { text, parameters, rows: PhantomData }
+    }
+}
+
+impl Statement {
+    /// This and the next as one, which costs less than two. Neither sees what the other does.
+    pub(crate) fn and(self, next: Self) -> Self {
+        let text = format!("WITH first AS ({}) {}", self.text, next.text);
+        let parameters = self.parameters.into_iter().chain(next.parameters).collect();
+        Self::new(text, parameters)
     }
 }
 
@@ -82,6 +92,40 @@ where
 /// Ids as a parameter.
 pub(crate) fn ids<Id: Into<Uuid> + Copy>(ids: impl IntoIterator<Item = Id>) -> Parameter {
     array(ids.into_iter().map(Into::into).collect::<Vec<Uuid>>())
+}
+
+/// Ids that are given, and those that queries find, as one array.
+pub(crate) struct IdsFound {
+    given: bool,
+    queries: Vec<String>,
+    /// For the `?` of its text.
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+impl IdsFound {
+    /// Those that are given.
+    pub(crate) fn by_id<Id: Into<Uuid> + Copy>(given: impl IntoIterator<Item = Id>) -> Self {
+        let given: Vec<Uuid> = given.into_iter().map(Into::into).collect();
+        Self { given: !given.is_empty(), queries: Vec::new(), parameters: vec![array(given)] }
+    }
+
+    /// And those that `query` finds.
+    pub(crate) fn or(&mut self, query: &str, parameters: impl IntoIterator<Item = Parameter>) {
+        self.queries.push(query.to_owned());
+        self.parameters.extend(parameters);
+    }
+
+    /// Whether none are given and no query is there to find any.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.given && self.queries.is_empty()
+    }
+}
+
+impl fmt::Display for IdsFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("?")?;
+        self.queries.iter().try_for_each(|query| write!(f, " || ARRAY({query})"))
+    }
 }
 
 struct One<T>(T);

@@ -140,7 +140,8 @@ impl PostgresStore {
     /// room's line, a seat, a user's cash. Nothing rests on it but speed, since the rows are locked
     /// in any case.
     fn writer(&self, scope: &Scope) -> Option<&Callers<Command, Answer>> {
-        let room = scope.lines.first().or(scope.rooms.first()).map(|id| Uuid::from(*id));
+        let rooms = scope.lines.iter().chain(&scope.ends_of_lines).chain(&scope.rooms);
+        let room = rooms.copied().map(Uuid::from).next();
         let seat = scope.seats.first().map(|id| Uuid::from(*id));
         let account = scope.accounts.first().map(|id| Uuid::from(*id));
         let token = scope.tokens.first().map(|id| Uuid::from(*id));

@@ -105,7 +105,8 @@ impl Source for Database<'_> {
             .first(self.conn)?;
         let waiting = in_room().filter(waiting_tokens::state.eq("waiting"));
         let anyone_waiting = select(exists(waiting)).get_result(self.conn)?;
-        Ok(Line { room_id: id, active_count: read(active, "number of tokens")?, anyone_waiting })
+        let active_count = Some(read(active, "number of tokens")?);
+        Ok(Line { room_id: id, active_count, anyone_waiting })
     }
 
     fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, SqlError> {

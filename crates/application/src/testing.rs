@@ -194,7 +194,7 @@ pub(crate) fn world() -> Records {
     records.seats.load(seat(1));
     records.seats.load(seat(2));
     records.rooms.load(room());
-    records.lines.load(Line { room_id: RoomId::SITE, active_count: 1, anyone_waiting: true });
+    records.lines.load(Line { room_id: RoomId::SITE, active_count: Some(1), anyone_waiting: true });
     records.tokens.load(active_token());
     let balance = Amount::new(50_000).unwrap();
     records.accounts.load(CashAccount { user_id: buyer_id(), balance, entry_count: 1 });

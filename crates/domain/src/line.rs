@@ -33,8 +33,8 @@ pub enum IfExists {
 }
 
 /// Gives the user a place in the room, or the one that the user has. A token that ran out does not
-/// stand in the way. Needs the user, the room's line and the user's live token there among the
-/// records.
+/// stand in the way. Needs the user, the end of the room's line and the user's live token there among
+/// the records.
 ///
 /// # Errors
 /// [`Refusal::InvalidUser`]; [`Refusal::TokenExists`] for who asked to be told; and
@@ -108,11 +108,11 @@ pub fn give_back(records: &mut Records, outage: Outage, inside: &[TokenId]) {
         }
         if expires_at <= now {
             let Some((room, line)) = records.room_and_line_mut(token.room_id) else { continue };
-            let is_full = line.active_count >= room.policy.capacity;
+            let is_full = line.active_count.is_none_or(|count| count >= room.policy.capacity);
             if is_full && let_in_since.contains(&token.room_id) {
                 continue;
             }
-            line.active_count += 1;
+            line.count_one_more();
         }
         token.prolong(outage.lasted);
         records.tokens.put(token);
@@ -160,7 +160,7 @@ mod tests {
         let (room, line) = crate::waiting_room::tests::room(2);
         let is_active = |token: &&WaitingToken| token.is_live(at(400));
         let active_count = u32::try_from(tokens.iter().filter(is_active).count()).unwrap();
-        records.lines.load(Line { active_count, ..line });
+        records.lines.load(Line { active_count: Some(active_count), ..line });
         records.rooms.load(room);
         tokens.iter().for_each(|token| records.tokens.load(token.clone()));
         let outage = Outage { began_at: at(100), lasted: TimeDelta::seconds(300) };

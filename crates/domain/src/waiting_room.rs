@@ -126,10 +126,18 @@ const CATCH_UP: TimeDelta = TimeDelta::seconds(1);
 pub struct Line {
     /// Which room's.
     pub room_id: RoomId,
-    /// How many tokens are active and have not run out.
-    pub active_count: u32,
+    /// How many tokens are active and have not run out. `None` if that was not counted: then nobody
+    /// can be let in.
+    pub active_count: Option<u32>,
     /// Whether anyone waits.
     pub anyone_waiting: bool,
+}
+
+impl Line {
+    /// Counts somebody who comes in.
+    pub(crate) fn count_one_more(&mut self) {
+        self.active_count = self.active_count.map(|count| count + 1);
+    }
 }
 
 impl WaitingRoom {
@@ -216,7 +224,7 @@ impl WaitingRoom {
     pub fn admit(&mut self, line: &mut Line, token: &mut WaitingToken, now: Timestamp) -> bool {
         debug_assert_eq!((line.room_id, token.room_id), (self.id, self.id), "another room's");
         let is_next = token.number.is_some_and(|number| self.lobby.is_drawn_up_to(number));
-        let has_place = line.active_count < self.policy.capacity;
+        let has_place = line.active_count.is_some_and(|count| count < self.policy.capacity);
         let is_shut = self.policy.paused || self.sold_out;
         if token.state != TokenState::Waiting || !is_next || is_shut || !has_place {
             return false;
@@ -224,7 +232,7 @@ impl WaitingRoom {
         if !self.take_from_rate(now) {
             return false;
         }
-        line.active_count += 1;
+        line.count_one_more();
         let stay = TimeDelta::seconds(i64::from(self.policy.active_ttl_seconds));
         token.state = TokenState::Active {
             admission: Admission { at: now, capacity: self.policy.capacity },
@@ -285,7 +293,7 @@ pub(crate) mod tests {
             opens_at: None,
         };
         let seed = DrawSeed::new([1; 32]);
-        let line = Line { room_id: id, active_count: 0, anyone_waiting: false };
+        let line = Line { room_id: id, active_count: Some(0), anyone_waiting: false };
         (WaitingRoom::new(id, Door::Site, policy, seed, Timestamp::UNIX_EPOCH), line)
     }
 
@@ -312,6 +320,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn nobody_is_let_in_where_those_inside_were_not_counted() {
+        let (mut room, mut line) = room(1);
+        line.active_count = None;
+        assert_eq!(join(&mut room, &mut line, Timestamp::UNIX_EPOCH).state, TokenState::Waiting);
+        assert_eq!((line.active_count, line.anyone_waiting), (None, true));
+    }
+
+    #[test]
     fn a_full_or_paused_room_admits_nobody_and_a_token_is_admitted_once() {
         let (mut room, mut line) = room(0);
         let now = Timestamp::UNIX_EPOCH;
@@ -323,7 +339,7 @@ pub(crate) mod tests {
         room.policy.paused = false;
         assert!(room.admit(&mut line, &mut token, now));
         assert!(!room.admit(&mut line, &mut token, now));
-        assert_eq!(line.active_count, 1);
+        assert_eq!(line.active_count, Some(1));
     }
 
     #[test]

@@ -173,7 +173,8 @@ impl World {
         match command.clone() {
             Command::Join { user } => {
                 let (token, user): (TokenId, UserId) = (id(5, self.tokens), id(1, user));
-                let scope = scope.user(user).line(RoomId::SITE).live_token(user, RoomId::SITE);
+                let scope =
+                    scope.user(user).end_of_line(RoomId::SITE).live_token(user, RoomId::SITE);
                 let ask = JoinRequest {
                     id: token,
                     user_id: user,

@@ -28,7 +28,7 @@ pub(crate) struct ColumnOf<R> {
 pub(crate) fn insert<R: Row>(rows: &[R]) -> Statement {
     let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter());
     let table = R::TABLE;
-    let text = format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})");
+    let text = format!("INSERT INTO {table} ({names}) SELECT {arrays}");
     Statement::new(text, parameters)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn update<R: Row>(rows: &[R]) -> Statement {
     let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
     let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
     let update = format!(
-        "UPDATE {table} AS old SET {changes} FROM unnest({arrays}) AS new ({names}) WHERE {found}",
+        "UPDATE {table} AS old SET {changes} FROM (SELECT {arrays}) AS new ({names}) WHERE {found}",
         table = R::TABLE,
         changes = R::CHANGING.iter().map(set).collect::<Vec<_>>().join(", "),
         found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
@@ -67,7 +67,8 @@ fn parts<'a, R: Row>(
     let (mut names, mut arrays, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
     for column in columns {
         names.push(format!("\"{}\"", column.name));
-        arrays.push(format!("?::{}[]", column.type_name));
+        // Side by side in a select list; in FROM, each would first be gathered by itself.
+        arrays.push(format!("unnest(?::{}[])", column.type_name));
         parameters.push((column.values)(rows));
     }
     (names.join(", "), arrays.join(", "), parameters)

@@ -83,7 +83,8 @@ impl TakePlace {
             found => found?,
         };
         let id = TokenId::from(self.ids.next());
-        let scope = Scope::new().user(ask.user_id).line(room_id).live_token(ask.user_id, room_id);
+        let scope =
+            Scope::new().user(ask.user_id).end_of_line(room_id).live_token(ask.user_id, room_id);
         let join_request = JoinRequest {
             id,
             user_id: ask.user_id,

@@ -40,6 +40,10 @@ pub trait Source {
     fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Self::Error>;
     fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Self::Error>;
     fn line(&mut self, id: RoomId) -> Result<Line, Self::Error>;
+    /// The same, but who is inside need not be counted where somebody waits.
+    fn end_of_line(&mut self, id: RoomId) -> Result<Line, Self::Error> {
+        self.line(id)
+    }
     fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Self::Error>;
     /// The one that is written down as waiting or active.
     fn live_token(
@@ -58,6 +62,8 @@ pub struct Group<S> {
     all: Records,
     /// Finds reservations among `all`, which may be many, by whose they are.
     reserved_by: BTreeMap<(UserId, ConcertId), BTreeSet<ReservationId>>,
+    /// Finds tokens among `all` the same way.
+    tokens_of: BTreeMap<(UserId, RoomId), BTreeSet<TokenId>>,
 }
 
 /// Takes a row from the group's records, loading it into them first where it is not there yet.
@@ -75,7 +81,12 @@ macro_rules! fetch {
 impl<S: Source> Group<S> {
     /// A group that loads from `source` and decides at `now`.
     pub fn new(source: S, now: crate::Timestamp) -> Self {
-        Self { source, all: Records::at(now), reserved_by: BTreeMap::new() }
+        Self {
+            source,
+            all: Records::at(now),
+            reserved_by: BTreeMap::new(),
+            tokens_of: BTreeMap::new(),
+        }
     }
 
     /// Runs one decision on a copy of what `scope` names. What it changes becomes part of the
@@ -142,7 +153,7 @@ impl<S: Source> Group<S> {
             let account = fetch!(self, accounts, *id, self.source.account(*id)?);
             account.into_iter().for_each(|account| slice.accounts.load(account));
         }
-        for id in scope.rooms.union(&scope.lines) {
+        for id in scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines) {
             let room = fetch!(self, rooms, *id, self.source.room(*id)?);
             room.into_iter().for_each(|room| slice.rooms.load(room));
         }
@@ -150,9 +161,15 @@ impl<S: Source> Group<S> {
             let line = fetch!(self, lines, *id, Some(self.source.line(*id)?));
             line.into_iter().for_each(|line| slice.lines.load(line));
         }
+        for id in &scope.ends_of_lines {
+            let line = fetch!(self, lines, *id, Some(self.source.end_of_line(*id)?));
+            line.into_iter().for_each(|line| slice.lines.load(line));
+        }
         for id in &scope.tokens {
             let token = fetch!(self, tokens, *id, self.source.token(*id)?);
-            token.into_iter().for_each(|token| slice.tokens.load(token));
+            let Some(token) = token else { continue };
+            self.index_token(&token);
+            slice.tokens.load(token);
         }
         for (user_id, room_id) in &scope.live_tokens {
             self.bring_live_token(&mut slice, *user_id, *room_id)?;
@@ -202,7 +219,7 @@ impl<S: Source> Group<S> {
     ) -> Result<(), S::Error> {
         let reservation = fetch!(self, reservations, id, self.source.reservation(id)?);
         let Some(reservation) = reservation else { return Ok(()) };
-        self.index(&reservation);
+        self.index_reservation(&reservation);
         self.bring_show(slice, reservation.show_id)?;
         for seat_id in reservation.seat_ids() {
             let seat = fetch!(self, seats, seat_id, self.source.seat(seat_id)?);
@@ -223,7 +240,7 @@ impl<S: Source> Group<S> {
         concert_id: ConcertId,
     ) -> Result<(), S::Error> {
         for reservation in self.source.reserved_by(user_id, concert_id)? {
-            self.index(&reservation);
+            self.index_reservation(&reservation);
             self.all.reservations.load(reservation);
         }
         for id in self.reserved_by.get(&(user_id, concert_id)).into_iter().flatten() {
@@ -239,20 +256,29 @@ impl<S: Source> Group<S> {
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<(), S::Error> {
-        if self.all.live_token_of(user_id, room_id).is_none()
+        if self.live_token_of(user_id, room_id).is_none()
             && let Some(token) = self.source.live_token(user_id, room_id)?
         {
+            self.index_token(&token);
             // Not taken where the token is here already: then the group has ended it.
             self.all.tokens.load(token);
         }
-        if let Some(token) = self.all.live_token_of(user_id, room_id) {
-            debug_assert!(token.is_written_live(), "found as live");
+        if let Some(token) = self.live_token_of(user_id, room_id) {
             slice.tokens.load(token.clone());
         }
         Ok(())
     }
 
-    fn index(&mut self, reservation: &Reservation) {
+    fn live_token_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
+        let theirs = self.tokens_of.get(&(user_id, room_id)).into_iter().flatten();
+        theirs.filter_map(|id| self.all.tokens.get(id)).find(|token| token.is_written_live())
+    }
+
+    fn index_token(&mut self, token: &WaitingToken) {
+        self.tokens_of.entry((token.user_id, token.room_id)).or_default().insert(token.id);
+    }
+
+    fn index_reservation(&mut self, reservation: &Reservation) {
         let whose = (reservation.user_id, reservation.concert_id);
         self.reserved_by.entry(whose).or_default().insert(reservation.id);
     }
@@ -275,7 +301,10 @@ impl<S: Source> Group<S> {
             uptime,
         } = accepted;
         for (reservation, _) in reservations.changes() {
-            self.index(reservation);
+            self.index_reservation(reservation);
+        }
+        for (token, _) in tokens.changes() {
+            self.index_token(token);
         }
         self.all.users.merge(users);
         self.all.concerts.merge(concerts);

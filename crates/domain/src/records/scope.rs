@@ -27,6 +27,8 @@ pub struct Scope {
     pub rooms: BTreeSet<RoomId>,
     /// Rooms together with who is in them.
     pub lines: BTreeSet<RoomId>,
+    /// Rooms together with whether anyone waits there, and who is in them only if nobody does.
+    pub ends_of_lines: BTreeSet<RoomId>,
     pub tokens: BTreeSet<TokenId>,
     /// A user's token in a room that is written down as waiting or active.
     pub live_tokens: BTreeSet<(UserId, RoomId)>,
@@ -73,6 +75,8 @@ impl Scope {
         room: rooms of id: RoomId;
         /// Adds a room with who is in it.
         line: lines of id: RoomId;
+        /// Adds a room that is to be joined: who is inside counts only where nobody waits.
+        end_of_line: ends_of_lines of id: RoomId;
         /// Adds a token.
         token: tokens of id: TokenId;
         /// Adds the user's token in the room.
@@ -114,6 +118,7 @@ impl Scope {
             accounts,
             rooms,
             lines,
+            ends_of_lines,
             tokens,
             live_tokens,
             kept_answers,
@@ -130,6 +135,7 @@ impl Scope {
         self.accounts.extend(accounts);
         self.rooms.extend(rooms);
         self.lines.extend(lines);
+        self.ends_of_lines.extend(ends_of_lines);
         self.tokens.extend(tokens);
         self.live_tokens.extend(live_tokens);
         self.kept_answers.extend(kept_answers.iter().cloned());

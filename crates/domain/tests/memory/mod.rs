@@ -208,7 +208,7 @@ impl Source for &mut Memory {
         let in_room = || self.tokens.values().filter(|token| token.room_id == id);
         let active = in_room().filter(|token| token.ensure_active(self.now).is_ok()).count();
         let anyone_waiting = in_room().any(|token| token.state == TokenState::Waiting);
-        Ok(Line { room_id: id, active_count: u32::try_from(active).unwrap(), anyone_waiting })
+        Ok(Line { room_id: id, active_count: Some(u32::try_from(active).unwrap()), anyone_waiting })
     }
 
     fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
