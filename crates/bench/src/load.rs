@@ -1,7 +1,5 @@
 //! Many clients who each send one request after the other, until there is none left.
 
-use std::fmt::Write;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -102,61 +100,4 @@ pub(crate) async fn fire_any(
         answered.extend(done??);
     }
     Ok((began.elapsed(), answered))
-}
-
-/// Goes through the requests over and over.
-const SCRIPT: &str = r#"
-local requests = {}
-function init(args)
-    for line in io.lines(args[1]) do
-        local path, authorization, more = line:match("^(%S+)\t([^\t]*)\t(.*)$")
-        local headers = { Authorization = authorization }
-        for name, value in more:gmatch("([^\t=]+)=([^\t]*)") do headers[name] = value end
-        requests[#requests + 1] = wrk.format("GET", path, headers)
-    end
-end
-local last = 0
-function request()
-    last = last % #requests + 1
-    return requests[last]
-end
-"#;
-
-/// Has wrk send these requests over and over for so long, from `clients` connections; returns how
-/// many were answered a second, all of them well.
-pub(crate) fn repeat(
-    address: &str,
-    clients: usize,
-    shots: &[Shot],
-    lasting: Duration,
-) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let (script, list) = (folder.path().join("go.lua"), folder.path().join("requests"));
-    std::fs::write(&script, SCRIPT)?;
-    let mut lines = String::new();
-    for shot in shots {
-        let authorization = shot.authorization.to_str()?;
-        let more: Vec<_> =
-            shot.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        writeln!(lines, "{}\t{authorization}\t{}", shot.path, more.join("\t"))?;
-    }
-    std::fs::write(&list, lines)?;
-    let threads = std::thread::available_parallelism()?.get().min(clients);
-    let output = Command::new("wrk")
-        .args(["-t", &threads.to_string(), "-c", &clients.to_string()])
-        .args(["-d", &format!("{}s", lasting.as_secs()), "-s"])
-        .arg(&script)
-        .arg(format!("http://{address}"))
-        .arg("--")
-        .arg(&list)
-        .output()
-        .context("wrk cannot be started: is it installed?")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(
-        output.status.success() && !said.contains("Non-2xx") && !said.contains("Socket errors"),
-        "wrk: {said} {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let rate = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
-    Ok(rate.context("wrk tells no rate")?.trim().parse()?)
 }

@@ -14,6 +14,7 @@ mod report;
 mod sale;
 mod theatre;
 mod waiting_line;
+mod wrk;
 
 use std::path::{Path, PathBuf};
 

@@ -14,11 +14,12 @@ use throw_away_postgres::{Cluster, Postgres};
 
 use crate::bare;
 use crate::caller::{Caller, Shot};
-use crate::load::{fire, repeat};
+use crate::load::fire;
 use crate::process::Program;
 use crate::report::{Figure, Report};
 use crate::theatre::{call, text};
 use crate::waiting_line::WaitingLine;
+use crate::wrk::repeat;
 
 /// What is measured in a turn.
 pub(crate) const PARTS: &[&str] =

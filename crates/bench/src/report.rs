@@ -28,6 +28,7 @@ pub(crate) enum Figure {
     SeatMaps,
     BareTiny,
     SeatMapsUnmodified,
+    OwnTiny,
     EmbeddedOneByOne,
     EmbeddedInGroups,
     BareTicket1k,
@@ -116,6 +117,13 @@ const SALE: &[Line] = {
             "a second",
         ),
         ("seat map, 304", SeatMapsUnmodified, "bare handler, tiny JSON", BareTiny, "a second"),
+        (
+            "seat map, 304",
+            SeatMapsUnmodified,
+            "our own tiny JSON: a poll of the same place in line",
+            OwnTiny,
+            "a second",
+        ),
         ("a lone hold, p50", LoneP50, "a lone hand-written one", LoneByHandP50, "ms"),
         ("a lone hold, p99", LoneP99, "a lone hand-written one", LoneByHandP99, "ms"),
         (

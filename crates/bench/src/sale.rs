@@ -9,16 +9,22 @@ use throw_away_postgres::{Cluster, Postgres};
 
 use crate::bare;
 use crate::caller::{Caller, Shot};
-use crate::load::{Times, fire_any, repeat};
+use crate::load::{Times, fire_any};
 use crate::process::Program;
 use crate::reference::Reference;
 use crate::report::{Figure, Report};
 use crate::theatre::{Plan, Theatre};
+use crate::wrk::repeat;
 
 /// What is measured in a turn.
 pub(crate) const PARTS: &[&str] = &["by-hand", "sale-64", "sale-256", "lone", "reads", "embedded"];
-/// How many people come in a turn, with a seat for each.
-const PEOPLE: usize = 16_000;
+/// How many people come in a turn, with a seat for each: more than can be served in a rush.
+const PEOPLE: usize = 100_000;
+/// How many of them hold their seats in a rush. The others hold theirs at leisure, and pay for them
+/// in one.
+const HOLDERS: usize = 58_000;
+/// How many transactions the hand-written way runs.
+const BY_HAND: usize = 16_000;
 const PEOPLE_ONE_BY_ONE: usize = 6_000;
 /// With more, the hand-written way only gets slower.
 const REFERENCE_CLIENTS: usize = 16;
@@ -52,7 +58,7 @@ fn plan(binary: &Path, database_url: Option<&str>, group_max: usize, seats: usiz
 
 /// What pgbench gets out of hand-written transactions.
 fn by_hand(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
-    let reference = Reference::open(cluster, binary, PEOPLE, REFERENCE_CLIENTS)?;
+    let reference = Reference::open(cluster, binary, BY_HAND, REFERENCE_CLIENTS)?;
     report.add(Figure::JoinsByHand, reference.join()?.a_second());
     report.add(Figure::HoldsByHand, reference.hold()?.a_second());
     report.add(Figure::PaymentsByHand, reference.pay()?.a_second());
@@ -74,11 +80,12 @@ async fn sale(cluster: &Cluster, binary: &Path, clients: usize, report: &mut Rep
         64 => [Figure::Joins64, Figure::Holds64, Figure::Payments64],
         _ => [Figure::Joins256, Figure::Holds256, Figure::Payments256],
     };
-    report.add(joins, theatre.join_rush(clients).await?.a_second());
-    theatre.join(clients).await?;
-    report.add(holds, theatre.hold(clients).await?.a_second());
-    theatre.charge(clients).await?;
-    report.add(payments, theatre.pay(clients).await?.a_second());
+    report.add(joins, theatre.join_rush(clients)?);
+    theatre.join().await?;
+    report.add(holds, theatre.hold_rush(clients, 0..HOLDERS)?);
+    theatre.hold(HOLDERS..PEOPLE).await?;
+    theatre.charge().await?;
+    report.add(payments, theatre.pay_rush(clients)?);
     theatre.assert_sound()
 }
 
@@ -87,7 +94,7 @@ async fn lone(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<(
     let database = cluster.create_database();
     let people = LONE_HOLDS + AFTER_ONE_SEAT;
     let mut theatre = Theatre::open(plan(binary, Some(&database.url), 256, people)?).await?;
-    theatre.join(64).await?;
+    theatre.join().await?;
     let is_held = |status| status == 201;
     let (took, held) = fire_any(&theatre.address, 1, theatre.holds(0..LONE_HOLDS), is_held).await?;
     let mut each: Vec<_> = held.iter().map(|held| held.took).collect();
@@ -108,7 +115,7 @@ async fn lone(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<(
 async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
     let database = cluster.create_database();
     let mut theatre = Theatre::open(plan(binary, Some(&database.url), 256, SEATS_OF_MAP)?).await?;
-    theatre.join(64).await?;
+    theatre.join().await?;
     let look = theatre.look()?.with("accept-encoding", "gzip");
     let answer = Caller::connect(&theatre.address).await?.ask(&look).await?;
     let etag = answer.headers().get("etag").context("no ETag")?.to_str()?.to_owned();
@@ -124,6 +131,8 @@ async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<
     report.add(Figure::BareTiny, repeat(&bare, READERS, &[get("/tiny")], READS_LAST)?);
     let unmodified = repeat(&theatre.address, READERS, &[unmodified], READS_LAST)?;
     report.add(Figure::SeatMapsUnmodified, unmodified);
+    let poll = repeat(&theatre.address, READERS, &[get("/api/queue_tokens/current")], READS_LAST)?;
+    report.add(Figure::OwnTiny, poll);
     Ok(())
 }
 
@@ -131,8 +140,8 @@ async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<
 async fn embedded(binary: &Path, report: &mut Report) -> Result<()> {
     for (group_max, figure) in [(1, Figure::EmbeddedOneByOne), (256, Figure::EmbeddedInGroups)] {
         let mut theatre = Theatre::open(plan(binary, None, group_max, PEOPLE_ONE_BY_ONE)?).await?;
-        theatre.join(256).await?;
-        report.add(figure, theatre.hold(256).await?.a_second());
+        theatre.join().await?;
+        report.add(figure, theatre.hold(0..PEOPLE_ONE_BY_ONE).await?.a_second());
         theatre.assert_sound()?;
     }
     Ok(())

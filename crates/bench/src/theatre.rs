@@ -1,5 +1,8 @@
 //! A server on an empty store, with a show and people.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -7,6 +10,12 @@ use serde_json::{Value, json};
 use crate::caller::{Caller, Shot};
 use crate::load::{Times, fire};
 use crate::process::{Program, Server};
+use crate::wrk::send_once;
+
+/// How long a rush is measured.
+const RUSH_LASTS: Duration = Duration::from_secs(2);
+/// From how many clients comes what all have to do before a rush.
+const LEISURELY: usize = 256;
 
 /// How a theatre is opened.
 pub(crate) struct Plan {
@@ -31,7 +40,8 @@ pub(crate) struct Theatre {
     /// Their places in line, once they joined.
     queue: Vec<String>,
     seats: Vec<String>,
-    reservations: Vec<String>,
+    /// Whose, by their place among all, and which.
+    reservations: Vec<(usize, String)>,
 }
 
 impl Theatre {
@@ -57,43 +67,46 @@ impl Theatre {
         Ok(theatre)
     }
 
-    /// Everybody joins a line of which a thousand are let in, as in a rush.
-    pub(crate) async fn join_rush(&self, clients: usize) -> Result<Times> {
+    /// Everybody joins a line of which a thousand are let in, as in a rush: how many a second.
+    pub(crate) fn join_rush(&self, clients: usize) -> Result<f64> {
         let people = self.access.iter().take(self.plan.seats);
         let shots = people.map(|token| Shot::post("/api/queue_tokens", token, Bytes::from("{}")));
-        Ok(fire(&self.address, clients, shots.collect(), 201).await?.times)
+        send_once(&self.address, clients, &shots.collect::<Vec<_>>(), RUSH_LASTS)
     }
 
     /// Everybody joins the line of the concert, and is let in at once.
-    pub(crate) async fn join(&mut self, clients: usize) -> Result<Times> {
+    pub(crate) async fn join(&mut self) -> Result<()> {
         let body = Bytes::from(json!({ "concert_id": self.concert }).to_string());
         let people = self.access.iter().take(self.plan.seats);
         let shots = people.map(|token| Shot::post("/api/queue_tokens", token, body.clone()));
-        let fired = fire(&self.address, clients, shots.collect(), 201).await?;
+        let fired = fire(&self.address, LEISURELY, shots.collect(), 201).await?;
         self.queue =
             fired.answers.iter().map(|place| text(place, "token")).collect::<Result<_>>()?;
-        Ok(fired.times)
+        Ok(())
     }
 
-    /// Everybody holds a seat of their own.
-    pub(crate) async fn hold(&mut self, clients: usize) -> Result<Times> {
-        let shots =
-            self.queue.iter().zip(&self.seats).map(|(token, seat)| self.hold_of(token, seat));
-        let fired = fire(&self.address, clients, shots.collect(), 201).await?;
+    /// Some people rush for a seat of their own each: how many a second.
+    pub(crate) fn hold_rush(&self, clients: usize, people: Range<usize>) -> Result<f64> {
+        send_once(&self.address, clients, &self.holds(people), RUSH_LASTS)
+    }
+
+    /// All of some people hold a seat of their own.
+    pub(crate) async fn hold(&mut self, people: Range<usize>) -> Result<Times> {
+        let fired = fire(&self.address, LEISURELY, self.holds(people.clone()), 201).await?;
         let ids = fired.answers.iter().map(|held| text(held, "reservation_id"));
-        self.reservations = ids.collect::<Result<_>>()?;
+        self.reservations = people.zip(ids.collect::<Result<Vec<_>>>()?).collect();
         Ok(fired.times)
     }
 
     /// The shots of everybody at one seat.
-    pub(crate) fn all_hold(&self, seat: usize, people: std::ops::Range<usize>) -> Vec<Shot> {
+    pub(crate) fn all_hold(&self, seat: usize, people: Range<usize>) -> Vec<Shot> {
         let seat = self.seats.get(seat).map_or("", String::as_str);
         let tokens = self.queue.get(people).unwrap_or_default().iter();
         tokens.map(|token| self.hold_of(token, seat)).collect()
     }
 
     /// The shots of some people, each at a seat of their own.
-    pub(crate) fn holds(&self, people: std::ops::Range<usize>) -> Vec<Shot> {
+    pub(crate) fn holds(&self, people: Range<usize>) -> Vec<Shot> {
         let all = self.queue.iter().zip(&self.seats);
         let some = all.skip(people.start).take(people.len());
         some.map(|(token, seat)| self.hold_of(token, seat)).collect()
@@ -104,22 +117,22 @@ impl Theatre {
         Shot::post("/api/reservations", token, Bytes::from(body.to_string()))
     }
 
-    /// Everybody charges what a seat costs.
-    pub(crate) async fn charge(&self, clients: usize) -> Result<()> {
+    /// Those who hold a seat charge what it costs.
+    pub(crate) async fn charge(&self) -> Result<()> {
         let body = Bytes::from(json!({ "amount": 1 }).to_string());
-        let people = self.access.iter().take(self.plan.seats);
-        let shots = people.map(|token| Shot::post("/api/users/balance", token, body.clone()));
-        fire(&self.address, clients, shots.collect(), 200).await.map(drop)
+        let theirs = self.reservations.iter().filter_map(|(person, _)| self.access.get(*person));
+        let shots = theirs.map(|token| Shot::post("/api/users/balance", token, body.clone()));
+        fire(&self.address, LEISURELY, shots.collect(), 200).await.map(drop)
     }
 
-    /// Everybody pays for the seat that they hold.
-    pub(crate) async fn pay(&self, clients: usize) -> Result<Times> {
-        let pay = |(token, reservation): (&String, &String)| {
+    /// They rush to pay for it: how many a second.
+    pub(crate) fn pay_rush(&self, clients: usize) -> Result<f64> {
+        let pay = |(person, reservation): &(usize, String)| {
             let body = json!({ "reservation_id": reservation }).to_string();
-            Shot::post("/api/payments", token, Bytes::from(body))
+            Some(Shot::post("/api/payments", self.queue.get(*person)?, Bytes::from(body)))
         };
-        let shots = self.queue.iter().zip(&self.reservations).map(pay).collect();
-        Ok(fire(&self.address, clients, shots, 201).await?.times)
+        let shots: Vec<_> = self.reservations.iter().filter_map(pay).collect();
+        send_once(&self.address, clients, &shots, RUSH_LASTS)
     }
 
     /// A look at the seats by somebody who was let in.

@@ -1,0 +1,113 @@
+//! As many requests as a server can take, sent by wrk, which itself costs the machine next to
+//! nothing.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::caller::Shot;
+
+/// Each thread goes through its part of the requests: all of them over and over, or its own share
+/// of them once.
+const SCRIPT: &str = r#"
+local requests, last, once = {}, 0, false
+local threads = 0
+function setup(thread)
+    thread:set("share", threads)
+    threads = threads + 1
+end
+function init(args)
+    local shares, at = tonumber(args[2]), 0
+    once = args[3] == "once"
+    for line in io.lines(args[1]) do
+        local method, path, authorization, body, more = line:match("^(%S+)\t(%S+)\t([^\t]*)\t([^\t]*)\t(.*)$")
+        if not once or at % shares == share then
+            local headers = { Authorization = authorization }
+            for name, value in more:gmatch("([^\t=]+)=([^\t]*)") do headers[name] = value end
+            if body == "" then body = nil end
+            requests[#requests + 1] = wrk.format(method, path, headers, body)
+        end
+        at = at + 1
+    end
+end
+function request()
+    last = last + 1
+    if last > #requests then
+        if once then
+            print("no request is left")
+            wrk.thread:stop()
+        end
+        last = 1
+    end
+    return requests[last]
+end
+"#;
+
+/// Sends these requests over and over for so long, from `clients` connections; returns how many
+/// were answered a second, all of them well.
+pub(crate) fn repeat(
+    address: &str,
+    clients: usize,
+    shots: &[Shot],
+    lasting: Duration,
+) -> Result<f64> {
+    run(address, clients, shots, lasting, "repeat")
+}
+
+/// The same, but each request is sent once at the most.
+///
+/// # Errors
+/// That there were not enough of them for so long.
+pub(crate) fn send_once(
+    address: &str,
+    clients: usize,
+    shots: &[Shot],
+    lasting: Duration,
+) -> Result<f64> {
+    run(address, clients, shots, lasting, "once")
+}
+
+fn run(address: &str, clients: usize, shots: &[Shot], lasting: Duration, how: &str) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let (script, list) = (folder.path().join("go.lua"), folder.path().join("requests"));
+    std::fs::write(&script, SCRIPT)?;
+    std::fs::write(&list, lines(shots)?)?;
+    let threads = std::thread::available_parallelism()?.get().min(clients).to_string();
+    let output = Command::new("wrk")
+        .args(["-t", &threads, "-c", &clients.to_string()])
+        .args(["-d", &format!("{}s", lasting.as_secs()), "-s"])
+        .arg(&script)
+        .arg(format!("http://{address}"))
+        .arg("--")
+        .arg(&list)
+        .args([&threads, how])
+        .output()
+        .context("wrk cannot be started: is it installed?")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let is_well = ["Non-2xx", "Socket errors", "no request is left"]
+        .iter()
+        .all(|wrong| !said.contains(wrong));
+    ensure!(
+        output.status.success() && is_well,
+        "wrk: {said} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let rate = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    Ok(rate.context("wrk tells no rate")?.trim().parse()?)
+}
+
+/// A line a request: method, path, credentials, body, and other headers.
+fn lines(shots: &[Shot]) -> Result<String> {
+    let mut lines = String::new();
+    for shot in shots {
+        let authorization = shot.authorization.to_str()?;
+        let body = std::str::from_utf8(&shot.body)?;
+        let more: Vec<_> =
+            shot.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let more = more.join("\t");
+        writeln!(lines, "{}\t{}\t{authorization}\t{body}\t{more}", shot.method, shot.path)?;
+    }
+    Ok(lines)
+}
