@@ -5,6 +5,7 @@
 //! connections reads beside them; one more hears what the other servers changed. No rule is written
 //! in SQL: it loads, locks and saves.
 
+mod at_once;
 mod clock;
 mod columns;
 mod connect;

@@ -31,15 +31,6 @@ impl<Sql> Statement<Sql> {
     }
 }
 
-impl Statement {
-    /// This and the next as one, which costs less than two. Neither sees what the other does.
-    pub(crate) fn and(self, next: Self) -> Self {
-        let text = format!("WITH first AS ({}) {}", self.text, next.text);
-        let parameters = self.parameters.into_iter().chain(next.parameters).collect();
-        Self::new(text, parameters)
-    }
-}
-
 impl<Sql> QueryFragment<Pg> for Statement<Sql> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut parameters = self.parameters.iter();

@@ -13,7 +13,7 @@ use crate::process::{Program, Server};
 use crate::wrk::send_once;
 
 /// How long a rush is measured.
-const RUSH_LASTS: Duration = Duration::from_secs(2);
+const RUSH_LASTS: Duration = Duration::from_secs(1);
 /// From how many clients comes what all have to do before a rush.
 const LEISURELY: usize = 256;
 

@@ -1,7 +1,6 @@
 //! What a row is: its columns, and which of them ever change.
 
-use crate::columns::number;
-use crate::statement::{Parameter, Statement, one};
+use crate::statement::Parameter;
 
 /// A row of a table.
 pub(crate) trait Row: Sized + 'static {
@@ -24,40 +23,26 @@ pub(crate) struct ColumnOf<R> {
     pub(crate) values: fn(&[R]) -> Parameter,
 }
 
-/// Adds rows, all in one statement.
-pub(crate) fn insert<R: Row>(rows: &[R]) -> Statement {
+/// The text that adds rows, all of them, and its parameters.
+pub(crate) fn insert<R: Row>(rows: &[R]) -> (String, Vec<Parameter>) {
     let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter());
-    let table = R::TABLE;
-    let text = format!("INSERT INTO {table} ({names}) SELECT {arrays}");
-    Statement::new(text, parameters)
+    (format!("INSERT INTO {table} ({names}) SELECT {arrays}", table = R::TABLE), parameters)
 }
 
-/// Writes the changing columns of rows that are there, all in one statement, which fails unless it
-/// meets all of them.
-pub(crate) fn update<R: Row>(rows: &[R]) -> Statement {
+/// The text that writes the changing columns of rows, all of them, and its parameters.
+pub(crate) fn update<R: Row>(rows: &[R]) -> (String, Vec<Parameter>) {
     let wanted =
         |column: &&ColumnOf<R>| R::KEY.contains(&column.name) || R::CHANGING.contains(&column.name);
     let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter().filter(wanted));
     let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
     let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
-    let update = format!(
+    let text = format!(
         "UPDATE {table} AS old SET {changes} FROM (SELECT {arrays}) AS new ({names}) WHERE {found}",
         table = R::TABLE,
         changes = R::CHANGING.iter().map(set).collect::<Vec<_>>().join(", "),
         found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
     );
-    meets_all(&update, parameters, rows.len())
-}
-
-/// An update that fails, and so spoils its transaction, unless it meets so many rows: COMMIT is on
-/// its way before the count of rows is known here.
-pub(crate) fn meets_all(update: &str, mut parameters: Vec<Parameter>, wanted: usize) -> Statement {
-    let text = format!(
-        "WITH met AS ({update} RETURNING 1) \
-         SELECT 1 / (CASE WHEN count(*) = ? THEN 1 ELSE 0 END) FROM met"
-    );
-    parameters.push(one(number(wanted)));
-    Statement::new(text, parameters)
+    (text, parameters)
 }
 
 fn parts<'a, R: Row>(
