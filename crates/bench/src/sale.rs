@@ -19,10 +19,10 @@ use crate::wrk::repeat;
 /// What is measured in a turn.
 pub(crate) const PARTS: &[&str] = &["by-hand", "sale-64", "sale-256", "lone", "reads", "embedded"];
 /// How many people come in a turn, with a seat for each: more than can be served in a rush.
-const PEOPLE: usize = 50_000;
+const PEOPLE: usize = 90_000;
 /// How many of them hold their seats in a rush. The others hold theirs at leisure, and pay for them
 /// in one.
-const HOLDERS: usize = 30_000;
+const HOLDERS: usize = 45_000;
 /// How many transactions the hand-written way runs.
 const BY_HAND: usize = 16_000;
 const PEOPLE_ONE_BY_ONE: usize = 6_000;
