@@ -81,3 +81,48 @@ impl AtOnce {
         Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::SimpleAsyncConnection;
+
+    use super::*;
+    use crate::connect::{Database, Session};
+
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+
+    /// Adds a thing and renames the one that is called `from`, commits, and counts all.
+    async fn add_and_rename(from: &str) -> (QueryResult<()>, i64) {
+        let database = throw_away_postgres::shared().create_database();
+        let ours: Database = database.url.parse().unwrap();
+        let mut conn = ours.connect(Session::Writes).await.unwrap();
+        let things = "CREATE TABLE things (name text); INSERT INTO things VALUES ('old')";
+        conn.batch_execute(things).await.unwrap();
+        conn.batch_execute("BEGIN").await.unwrap();
+        let mut changes = AtOnce::default();
+        changes.make("INSERT INTO things VALUES ('added')".to_owned(), vec![], None);
+        let rename = "UPDATE things SET name = 'new' WHERE name = ?";
+        changes.update_by(rename, vec![one(from.to_owned())], 1);
+        let made = changes.run(&conn).await;
+        conn.batch_execute("COMMIT").await.unwrap();
+        let all = diesel::sql_query("SELECT count(*) FROM things");
+        (made, all.get_result::<Count>(&mut conn).await.unwrap().count)
+    }
+
+    #[tokio::test]
+    async fn changes_that_meet_what_they_must_are_made_together() {
+        let (made, count) = add_and_rename("old").await;
+        assert_eq!((made, count), (Ok(()), 2));
+    }
+
+    #[tokio::test]
+    async fn one_that_misses_a_row_spoils_the_transaction_for_all() {
+        let (made, count) = add_and_rename("gone").await;
+        assert!(made.unwrap_err().to_string().contains("division by zero"));
+        assert_eq!(count, 1, "nothing was added either");
+    }
+}
