@@ -9,8 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::caller::Shot;
 
-/// Each thread goes through its part of the requests: all of them over and over, or its own share
-/// of them once.
+/// Each thread goes through the requests: all of them over and over, or its own share of them once.
 const SCRIPT: &str = r#"
 local requests, last, once = {}, 0, false
 local threads = 0
@@ -53,7 +52,7 @@ pub(crate) fn repeat(
     shots: &[Shot],
     lasting: Duration,
 ) -> Result<f64> {
-    run(address, clients, shots, lasting, "repeat")
+    run(address, clients, shots, lasting, How::Repeat)
 }
 
 /// The same, but each request is sent once at the most.
@@ -66,15 +65,40 @@ pub(crate) fn send_once(
     shots: &[Shot],
     lasting: Duration,
 ) -> Result<f64> {
-    run(address, clients, shots, lasting, "once")
+    run(address, clients, shots, lasting, How::Once)
 }
 
-fn run(address: &str, clients: usize, shots: &[Shot], lasting: Duration, how: &str) -> Result<f64> {
+#[derive(Clone, Copy)]
+enum How {
+    Repeat,
+    Once,
+}
+
+impl How {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Repeat => "repeat",
+            Self::Once => "once",
+        }
+    }
+
+    /// From how many threads. wrk starts them one by one, each when it has read its requests, and
+    /// looks at the clock when all are started: while a second one read a long list, the first would
+    /// send already, and what it sent be counted in a time that had not begun.
+    fn threads(self, clients: usize) -> Result<usize> {
+        match self {
+            Self::Repeat => Ok(std::thread::available_parallelism()?.get().min(clients)),
+            Self::Once => Ok(1),
+        }
+    }
+}
+
+fn run(address: &str, clients: usize, shots: &[Shot], lasting: Duration, how: How) -> Result<f64> {
+    let threads = how.threads(clients)?.to_string();
     let folder = tempfile::tempdir()?;
     let (script, list) = (folder.path().join("go.lua"), folder.path().join("requests"));
     std::fs::write(&script, SCRIPT)?;
     std::fs::write(&list, lines(shots)?)?;
-    let threads = std::thread::available_parallelism()?.get().min(clients).to_string();
     let output = Command::new("wrk")
         .args(["-t", &threads, "-c", &clients.to_string()])
         .args(["-d", &format!("{}s", lasting.as_secs()), "-s"])
@@ -82,7 +106,7 @@ fn run(address: &str, clients: usize, shots: &[Shot], lasting: Duration, how: &s
         .arg(format!("http://{address}"))
         .arg("--")
         .arg(&list)
-        .args([&threads, how])
+        .args([threads.as_str(), how.name()])
         .output()
         .context("wrk cannot be started: is it installed?")?;
     let said = String::from_utf8_lossy(&output.stdout);
