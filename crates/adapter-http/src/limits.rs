@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -127,11 +127,13 @@ fn one_household(address: IpAddr) -> IpAddr {
 struct Limit<K: Hash + Eq + Clone> {
     limiter: Option<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
-    checks: AtomicU32,
+    /// How many checks are left until keys that have not been seen for a while are forgotten.
+    checks_left: AtomicUsize,
 }
 
-/// After so many checks, keys that have not been seen for a while are forgotten.
-const FORGET_EVERY: u32 = 4_096;
+/// After how many checks keys are forgotten at the soonest. After as many as there are keys, if that
+/// is more: to look at all of them then costs each check the same, however many they are.
+const FORGET_AFTER: usize = 4_096;
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(a_minute: u32) -> Self {
@@ -139,15 +141,16 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         Self {
             limiter: quota.map(RateLimiter::keyed),
             clock: DefaultClock::default(),
-            checks: AtomicU32::new(0),
+            checks_left: AtomicUsize::new(FORGET_AFTER),
         }
     }
 
     fn check(&self, key: &K) -> Result<(), Problem> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
+        if self.checks_left.fetch_sub(1, Ordering::Relaxed) == 1 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
+            self.checks_left.store(limiter.len().max(FORGET_AFTER), Ordering::Relaxed);
         }
         limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(self.clock.now()).as_secs() + 1;
