@@ -42,7 +42,10 @@ impl QueueTokens for SignedQueueTokens {
         bytes.extend(claims.issued_at.timestamp_micros().to_be_bytes());
         let mac = blake3::keyed_hash(&key.queue, &bytes);
         bytes.extend(mac.as_bytes());
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        let mut token = String::with_capacity(PREFIX.len() + (SAID + MAC).div_ceil(3) * 4);
+        token.push_str(PREFIX);
+        URL_SAFE_NO_PAD.encode_string(bytes, &mut token);
+        token
     }
 
     fn verify(&self, token: &str) -> Option<QueueClaims> {

@@ -23,7 +23,8 @@ impl FromRequest for Bearer {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         let only = headers.next().filter(|_| headers.next().is_none());
-        let token = only.and_then(|header| header.to_str().ok()).and_then(|header| {
+        let text = only.and_then(|header| std::str::from_utf8(header.as_bytes()).ok());
+        let token = text.and_then(|header| {
             let (scheme, token) = header.split_once(' ')?;
             scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
         });

@@ -61,8 +61,9 @@ pub(crate) struct PlaceBody {
     ticket: TicketBody,
 }
 
-/// More than a ticket's JSON takes.
-const TEXT_LENGTH: usize = 384;
+/// More than the JSON of a ticket takes, and of a token.
+const TICKET_LENGTH: usize = 384;
+const TOKEN_LENGTH: usize = 256;
 
 /// A place in a waiting room.
 #[derive(Serialize, ToSchema, PartialEq, Eq, Clone)]
@@ -114,10 +115,7 @@ impl TicketBody {
     /// The ticket as JSON. Written much more often than anything else, so the text has room for
     /// all of it from the start.
     pub(crate) fn text(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(TEXT_LENGTH);
-        // Writing to memory does not fail.
-        let _ = serde_json::to_writer(&mut text, self);
-        text
+        written(self, TICKET_LENGTH)
     }
 
     /// Whether nothing will change any more.
@@ -130,6 +128,14 @@ impl TicketBody {
     pub(crate) fn urgent(&self) -> impl PartialEq + use<> {
         (self.state, self.expires_at, self.number, self.seats_left == Some(0))
     }
+}
+
+/// A body as JSON, in one piece of memory.
+fn written(body: &impl Serialize, length: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(length);
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(&mut text, body);
+    text
 }
 
 /// Take a place in a waiting room, or get the one that is yours.
@@ -170,7 +176,9 @@ pub(crate) async fn take_place(
     } else {
         (HttpResponse::Ok(), "existing")
     };
-    Ok(answer.json(PlaceBody { status, token: place.token, ticket: place.ticket.into() }))
+    let body = PlaceBody { status, token: place.token, ticket: place.ticket.into() };
+    let text = written(&body, TOKEN_LENGTH + TICKET_LENGTH);
+    Ok(answer.content_type("application/json").body(text))
 }
 
 /// How far your place got. Ask every `poll_after_seconds`; who is not heard of loses the place.
