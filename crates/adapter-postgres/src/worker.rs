@@ -12,7 +12,7 @@ use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
 use domain::records::Records;
 use domain::uptime::Uptime;
 use futures_util::try_join;
-use group_commit::{Committer, Waiting};
+use group_commit::{Committer, Waiting, answer_all};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -132,7 +132,7 @@ impl Worker {
                 .await
             {
                 Ok(answers) => {
-                    answer_all(group, answers);
+                    answer_all(group.into_iter().zip(answers));
                     return None;
                 }
                 Err(Failure::Unknown(lost)) => {
@@ -263,7 +263,7 @@ async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
     match settle(&desk.database, lost.mark).await {
         Fortune::Committed => {
             desk.tell(&lost.changes);
-            answer_all(group, lost.answers);
+            answer_all(group.into_iter().zip(lost.answers));
         }
         Fortune::RolledBack => tell_all(group, &lost.fault),
         Fortune::Unknown => {
@@ -272,12 +272,6 @@ async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
                 waiting.answer(Err(UpdateError::Unknown(lost.fault.clone())));
             }
         }
-    }
-}
-
-fn answer_all(group: Group, answers: Vec<Answer>) {
-    for (waiting, answer) in group.into_iter().zip(answers) {
-        waiting.answer(answer);
     }
 }
 

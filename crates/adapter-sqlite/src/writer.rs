@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ports::{Clock, CommitObserver, Decide, Unavailable, UpdateError};
 use domain::records::{Group, Records, Scope};
-use group_commit::{Committer, Waiting};
+use group_commit::{Committer, Waiting, answer_all};
 
 use crate::SqlError;
 use crate::clock::StoreClock;
@@ -64,11 +64,7 @@ impl Writer {
     fn commit_and_answer(&mut self, group: Vec<Waiting<Command, Answer>>) {
         let commands: Vec<_> = group.iter().map(|waiting| &waiting.command).collect();
         match self.commit(&commands) {
-            Ok(answers) => {
-                for (waiting, answer) in group.into_iter().zip(answers) {
-                    waiting.answer(answer);
-                }
-            }
+            Ok(answers) => answer_all(group.into_iter().zip(answers)),
             // One of them spoilt it for the others, or the disk is full: each for itself.
             Err(Failure::RolledBack(_)) if group.len() > 1 => {
                 for waiting in group {

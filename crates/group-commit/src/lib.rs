@@ -6,6 +6,9 @@
 //!
 //! This crate knows nothing of what the commands are about.
 
+use std::thread::{self, ThreadId};
+
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Makes a line in which at most `waiting_max` commands wait, taken at most `group_max` at a time.
@@ -34,6 +37,9 @@ pub struct Waiting<C, A> {
     /// What is asked for.
     pub command: C,
     answer: oneshot::Sender<A>,
+    /// The thread that called, and what runs tasks there.
+    thread: ThreadId,
+    runtime: Option<Handle>,
 }
 
 impl<C, A> Waiting<C, A> {
@@ -42,6 +48,35 @@ impl<C, A> Waiting<C, A> {
     pub fn answer(self, answer: A) {
         // A caller that went away does not want to know.
         let _ = self.answer.send(answer);
+    }
+}
+
+/// Answers many, each with its own. To wake a thread costs more than most answers do, so those of one
+/// thread go there together and are handed out there.
+pub fn answer_all<C, A>(answers: impl IntoIterator<Item = (Waiting<C, A>, A)>)
+where
+    C: Send + 'static,
+    A: Send + 'static,
+{
+    type Answers<C, A> = Vec<(Waiting<C, A>, A)>;
+    let mut of_threads: Vec<(ThreadId, Answers<C, A>)> = Vec::new();
+    for (waiting, answer) in answers {
+        match of_threads.iter_mut().find(|(thread, _)| *thread == waiting.thread) {
+            Some((_, of_thread)) => of_thread.push((waiting, answer)),
+            None => of_threads.push((waiting.thread, vec![(waiting, answer)])),
+        }
+    }
+    for (_, of_thread) in of_threads {
+        let runtime = match &of_thread[..] {
+            [(first, _), _, ..] => first.runtime.clone(),
+            _ => None,
+        };
+        let hand_out =
+            move || of_thread.into_iter().for_each(|(waiting, answer)| waiting.answer(answer));
+        match runtime {
+            Some(runtime) => drop(runtime.spawn(async { hand_out() })),
+            None => hand_out(),
+        }
     }
 }
 
@@ -64,7 +99,9 @@ impl<C, A> Callers<C, A> {
     /// [`NoAnswer`], saying whether the command may have been carried out.
     pub async fn call(&self, command: C) -> Result<A, NoAnswer> {
         let (answer, answered) = oneshot::channel();
-        self.sender.try_send(Waiting { command, answer }).map_err(|refused| match refused {
+        let (thread, runtime) = (thread::current().id(), Handle::try_current().ok());
+        let waiting = Waiting { command, answer, thread, runtime };
+        self.sender.try_send(waiting).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
             mpsc::error::TrySendError::Closed(_) => NoAnswer::Closed,
         })?;
@@ -156,6 +193,38 @@ mod tests {
         drop(committer);
         assert_eq!(taken.await.unwrap(), Err(NoAnswer::Lost));
         assert_eq!(callers.call(2).await, Err(NoAnswer::Closed));
+    }
+
+    #[test]
+    fn callers_of_several_threads_are_answered_each_with_its_own() {
+        let (callers, mut committer) = line::<u32, u32>(100, 100);
+        let callers = Arc::new(callers);
+        let calling = |from: u32| {
+            let callers = Arc::clone(&callers);
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async {
+                    let calls = (from..from + 10).map(|n| {
+                        let callers = Arc::clone(&callers);
+                        tokio::spawn(async move { (n, callers.call(n).await) })
+                    });
+                    for call in calls.collect::<Vec<_>>() {
+                        let (n, answer) = call.await.unwrap();
+                        assert_eq!(answer, Ok(n * 10));
+                    }
+                });
+            })
+        };
+        let threads = [calling(0), calling(50)];
+        let mut waiting = Vec::new();
+        while waiting.len() < 20 {
+            waiting.extend(committer.next_group_blocking().unwrap());
+        }
+        answer_all(waiting.into_iter().map(|waiting| {
+            let n = waiting.command;
+            (waiting, n * 10)
+        }));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
     #[test]
