@@ -78,6 +78,12 @@ impl Email {
         }
     }
 
+    /// An address that [`Email::new`] checked before it was kept.
+    #[must_use]
+    pub const fn kept(email: String) -> Self {
+        Self(email)
+    }
+
     /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -97,6 +103,12 @@ impl UserName {
         is_printable(name, 100)
             .then(|| Self(name.trim().to_owned()))
             .ok_or_else(|| Refusal::invalid("name", "must have 1 to 100 printable characters"))
+    }
+
+    /// A name that [`UserName::new`] checked before it was kept.
+    #[must_use]
+    pub const fn kept(name: String) -> Self {
+        Self(name)
     }
 
     /// The name as text.

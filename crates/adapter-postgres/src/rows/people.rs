@@ -38,8 +38,8 @@ impl TryFrom<UserRow> for User {
     fn try_from(row: UserRow) -> Result<Self, Unreadable> {
         Ok(Self {
             id: row.id.into(),
-            email: Email::new(&row.email).map_err(|_| Unreadable("email"))?,
-            name: UserName::new(&row.name).map_err(|_| Unreadable("name"))?,
+            email: Email::kept(row.email),
+            name: UserName::kept(row.name),
             role: Role::named(&row.role).ok_or(Unreadable("role"))?,
             password_hash: row.password_hash.map(PasswordHash::new),
             created_at: row.created_at,
