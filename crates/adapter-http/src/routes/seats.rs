@@ -1,7 +1,8 @@
 //! Seat maps, shown to who is let in.
 
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+    VARY,
 };
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder};
@@ -101,17 +102,17 @@ async fn seats(
     let claims = bearer.queue(app)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
     let etag = format!("W/\"{}-{}\"", seats.performance.show.id, seats.map.version);
-    let known = header(request, IF_NONE_MATCH.as_str()).is_some_and(|tags| names(tags, &etag));
+    let known = header(request, &IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag));
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
         .insert_header((ETAG, etag))
-        .insert_header((CACHE_CONTROL, "private, no-cache"))
-        .insert_header((VARY, "Accept-Encoding, Authorization"));
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-cache")))
+        .insert_header((VARY, HeaderValue::from_static("Accept-Encoding, Authorization")));
     if known {
         return Ok(answer.finish());
     }
     let body = shared.seat_maps.body(seats).await?;
-    let takes_gzip = header(request, ACCEPT_ENCODING.as_str()).is_some_and(accepts_gzip);
+    let takes_gzip = header(request, &ACCEPT_ENCODING).is_some_and(accepts_gzip);
     answer.content_type("application/json");
     if takes_gzip {
         answer.insert_header((CONTENT_ENCODING, "gzip"));
@@ -120,7 +121,7 @@ async fn seats(
     Ok(answer.body(body.plain.clone()))
 }
 
-fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
