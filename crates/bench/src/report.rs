@@ -13,6 +13,7 @@ pub(crate) enum Figure {
     JoinsByHand,
     Joins64,
     Joins256,
+    Joins1024,
     HoldsByHand,
     Holds64,
     Holds256,
@@ -109,6 +110,13 @@ const SALE: &[Line] = {
         ("payments, 256 clients", Payments256, HAND, PaymentsByHand, "a second"),
         ("joins, 64 clients", Joins64, "single inserts, pgbench -c 16", JoinsByHand, "a second"),
         ("joins, 256 clients", Joins256, "single inserts, pgbench -c 16", JoinsByHand, "a second"),
+        (
+            "joins, 1,024 clients",
+            Joins1024,
+            "single inserts, pgbench -c 16",
+            JoinsByHand,
+            "a second",
+        ),
         (
             "seat map of 2,000 seats, gzip",
             SeatMaps,

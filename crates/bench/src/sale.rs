@@ -17,12 +17,13 @@ use crate::theatre::{Plan, Theatre};
 use crate::wrk::repeat;
 
 /// What is measured in a turn.
-pub(crate) const PARTS: &[&str] = &["by-hand", "sale-64", "sale-256", "lone", "reads", "embedded"];
+pub(crate) const PARTS: &[&str] =
+    &["by-hand", "joins-1024", "sale-64", "sale-256", "lone", "reads", "embedded"];
 /// How many people come in a turn, with a seat for each: more than can be served in a rush.
-const PEOPLE: usize = 90_000;
+const PEOPLE: usize = 130_000;
 /// How many of them hold their seats in a rush. The others hold theirs at leisure, and pay for them
 /// in one.
-const HOLDERS: usize = 45_000;
+const HOLDERS: usize = 80_000;
 /// How many transactions the hand-written way runs.
 const BY_HAND: usize = 16_000;
 const PEOPLE_ONE_BY_ONE: usize = 6_000;
@@ -43,6 +44,7 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     match part {
         "by-hand" => by_hand(cluster, binary, report),
+        "joins-1024" => joins(cluster, binary, report).await,
         "sale-64" => sale(cluster, binary, 64, report).await,
         "sale-256" => sale(cluster, binary, 256, report).await,
         "lone" => lone(cluster, binary, report).await,
@@ -86,6 +88,14 @@ async fn sale(cluster: &Cluster, binary: &Path, clients: usize, report: &mut Rep
     theatre.hold(HOLDERS..PEOPLE).await?;
     theatre.charge().await?;
     report.add(payments, theatre.pay_rush(clients)?);
+    theatre.assert_sound()
+}
+
+/// A crowd at the door of the waiting room, and nothing else.
+async fn joins(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<()> {
+    let database = cluster.create_database();
+    let theatre = Theatre::open(plan(binary, Some(&database.url), 256, PEOPLE)?).await?;
+    report.add(Figure::Joins1024, theatre.join_rush(1_024)?);
     theatre.assert_sound()
 }
 

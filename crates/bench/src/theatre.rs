@@ -13,7 +13,7 @@ use crate::process::{Program, Server};
 use crate::wrk::send_once;
 
 /// How long a rush is measured.
-const RUSH_LASTS: Duration = Duration::from_secs(1);
+const RUSH_LASTS: Duration = Duration::from_secs(2);
 /// From how many clients comes what all have to do before a rush.
 const LEISURELY: usize = 256;
 
@@ -50,7 +50,9 @@ impl Theatre {
         let operator = ["--email", "op@example.com", "--name", "op", "--role", "admin"];
         plan.program.run(&[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
         let access = plan.program.create_people("b", plan.seats + 1)?;
-        let server = plan.program.serve(&["--group-max", &plan.group_max.to_string()])?;
+        let (group_max, seats) = (plan.group_max.to_string(), plan.seats.to_string());
+        let server =
+            plan.program.serve(&["--group-max", &group_max, "--seats-per-show-max", &seats])?;
         let mut theatre = Self {
             address: server.address.clone(),
             _server: server,
