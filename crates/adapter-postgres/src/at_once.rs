@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::columns::number;
 use crate::rows::{Row, insert, update};
-use crate::statement::{Parameter, Statement, one};
+use crate::statement::{Parameter, Statement, composed, one};
 
 /// Changes that do not need each other: none of them sees what another does, and in which order
 /// they are made is left to PostgreSQL. References are checked when all of them are made.
@@ -17,7 +17,7 @@ pub(crate) struct AtOnce {
 }
 
 struct Change {
-    text: String,
+    text: &'static str,
     /// How many rows it must meet.
     wanted: Option<usize>,
 }
@@ -35,17 +35,27 @@ impl AtOnce {
     pub(crate) fn update<R: Row>(&mut self, rows: &[R]) {
         if !rows.is_empty() {
             let (text, parameters) = update(rows);
-            self.update_by(&text, parameters, rows.len());
+            self.update_by(text, parameters, rows.len());
         }
     }
 
     /// Makes an update that must meet so many rows.
-    pub(crate) fn update_by(&mut self, text: &str, parameters: Vec<Parameter>, wanted: usize) {
-        self.make(format!("{text} RETURNING 1"), parameters, Some(wanted));
+    pub(crate) fn update_by(
+        &mut self,
+        text: &'static str,
+        parameters: Vec<Parameter>,
+        wanted: usize,
+    ) {
+        self.make(text, parameters, Some(wanted));
     }
 
     /// Makes a change that may meet any number of rows.
-    pub(crate) fn make(&mut self, text: String, parameters: Vec<Parameter>, wanted: Option<usize>) {
+    pub(crate) fn make(
+        &mut self,
+        text: &'static str,
+        parameters: Vec<Parameter>,
+        wanted: Option<usize>,
+    ) {
         self.changes.push(Change { text, wanted });
         self.parameters.extend(parameters);
     }
@@ -64,22 +74,36 @@ impl AtOnce {
         if self.changes.is_empty() {
             return Ok(());
         }
-        let (mut made, mut checks, mut parameters) = (Vec::new(), Vec::new(), self.parameters);
-        for (at, change) in self.changes.into_iter().enumerate() {
-            made.push(format!("made_{at} AS ({})", change.text));
-            if let Some(wanted) = change.wanted {
-                checks.push(format!("(SELECT count(*) FROM made_{at}) = ?"));
-                parameters.push(one(number(wanted)));
-            }
-        }
-        checks.push("true".to_owned());
-        let text = format!(
-            "WITH {} SELECT 1 / (CASE WHEN {} THEN 1 ELSE 0 END)",
-            made.join(", "),
-            checks.join(" AND ")
-        );
+        let mut parameters = self.parameters;
+        let wanted = self.changes.iter().filter_map(|change| change.wanted);
+        parameters.extend(wanted.map(|wanted| one(number(wanted))));
+        let parts: Vec<_> = self.changes.iter().flat_map(Change::parts).collect();
+        let text = composed(&parts, || text(&self.changes));
         Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
     }
+}
+
+impl Change {
+    /// What its part of a statement's text depends on.
+    fn parts(&self) -> [&'static str; 2] {
+        [self.text, if self.wanted.is_some() { "counted" } else { "" }]
+    }
+}
+
+/// All of `changes` as one statement, and a division by zero unless each that is counted met as many
+/// rows as a parameter says.
+fn text(changes: &[Change]) -> String {
+    let (mut made, mut checks) = (Vec::new(), Vec::new());
+    for (at, change) in changes.iter().enumerate() {
+        let counted = if change.wanted.is_some() { " RETURNING 1" } else { "" };
+        made.push(format!("made_{at} AS ({}{counted})", change.text));
+        if change.wanted.is_some() {
+            checks.push(format!("(SELECT count(*) FROM made_{at}) = ?"));
+        }
+    }
+    checks.push("true".to_owned());
+    let (made, checks) = (made.join(", "), checks.join(" AND "));
+    format!("WITH {made} SELECT 1 / (CASE WHEN {checks} THEN 1 ELSE 0 END)")
 }
 
 #[cfg(test)]
@@ -104,7 +128,7 @@ mod tests {
         conn.batch_execute(things).await.unwrap();
         conn.batch_execute("BEGIN").await.unwrap();
         let mut changes = AtOnce::default();
-        changes.make("INSERT INTO things VALUES ('added')".to_owned(), vec![], None);
+        changes.make("INSERT INTO things VALUES ('added')", vec![], None);
         let rename = "UPDATE things SET name = 'new' WHERE name = ?";
         changes.update_by(rename, vec![one(from.to_owned())], 1);
         let made = changes.run(&conn).await;

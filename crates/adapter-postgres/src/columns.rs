@@ -1,36 +1,42 @@
 //! How what is kept looks in a column.
 
+use std::fmt::Debug;
+
 use chrono::NaiveDate;
 use diesel::sql_types::{self, Nullable, SqlType, is_nullable::NotNull};
 use domain::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 /// A type that a column can hold, and what PostgreSQL calls it.
-pub(crate) trait Column {
+pub(crate) trait Column: ToSql + Debug + Sync {
     /// What diesel calls it.
     type Sql: 'static;
     /// What PostgreSQL calls it.
     const TYPE: &'static str;
+    /// What PostgreSQL's driver calls an array of it.
+    const ARRAY: Type;
 }
 
 macro_rules! column {
-    ($($rust:ty as $sql:ident is $name:literal;)*) => {$(
+    ($($rust:ty as $sql:ident is $name:literal, $array:ident;)*) => {$(
         impl Column for $rust {
             type Sql = sql_types::$sql;
 
             const TYPE: &'static str = $name;
+            const ARRAY: Type = Type::$array;
         }
     )*};
 }
 
 column! {
-    Uuid as Uuid is "uuid";
-    Timestamp as Timestamptz is "timestamptz";
-    NaiveDate as Date is "date";
-    String as Text is "text";
-    i64 as BigInt is "bigint";
-    bool as Bool is "boolean";
-    Vec<u8> as Binary is "bytea";
+    Uuid as Uuid is "uuid", UUID_ARRAY;
+    Timestamp as Timestamptz is "timestamptz", TIMESTAMPTZ_ARRAY;
+    NaiveDate as Date is "date", DATE_ARRAY;
+    String as Text is "text", TEXT_ARRAY;
+    i64 as BigInt is "bigint", INT8_ARRAY;
+    bool as Bool is "boolean", BOOL_ARRAY;
+    Vec<u8> as Binary is "bytea", BYTEA_ARRAY;
 }
 
 impl<T: Column> Column for Option<T>
@@ -40,6 +46,7 @@ where
     type Sql = Nullable<T::Sql>;
 
     const TYPE: &'static str = T::TYPE;
+    const ARRAY: Type = T::ARRAY;
 }
 
 /// A column holds what no row of ours can hold.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel_async::AsyncPgConnection;
 use domain::Timestamp;
@@ -32,8 +32,8 @@ pub(crate) struct Command {
     pub(crate) decide: Decide,
 }
 
-/// What a caller is told.
-pub(crate) type Answer = Result<Records, UpdateError>;
+/// What a caller is told. It is handed on several times, so it is small.
+pub(crate) type Answer = Result<Box<Records>, UpdateError>;
 
 /// What a group came to.
 pub(crate) struct Decided {
@@ -58,7 +58,7 @@ pub(crate) fn decide(
     let run = |command: &&Command| {
         let run = || group.run(&command.scope, &command.decide);
         match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(decided)) => decided.map_err(UpdateError::Refused),
+            Ok(Ok(decided)) => decided.map(Box::new).map_err(UpdateError::Refused),
             Err(_) => Err(Unavailable::because("a decision panicked").into()),
         }
     };
@@ -97,27 +97,27 @@ macro_rules! find {
 impl Source for AmongLoaded<'_> {
     type Error = Infallible;
 
-    fn user(&mut self, id: UserId) -> Result<Option<User>, Infallible> {
+    fn user(&mut self, id: UserId) -> Result<Option<Arc<User>>, Infallible> {
         find!(self, users, id)
     }
 
-    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Infallible> {
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Infallible> {
         Ok(self.loaded.users.values().find(|user| user.email == *email).cloned())
     }
 
-    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Infallible> {
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Infallible> {
         Ok(self.loaded.concerts.get(&id).cloned())
     }
 
-    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Infallible> {
+    fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, Infallible> {
         Ok(self.loaded.shows.get(&id).cloned())
     }
 
-    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Infallible> {
+    fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Infallible> {
         find!(self, seats, id)
     }
 
-    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Infallible> {
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, Infallible> {
         find!(self, reservations, id)
     }
 
@@ -125,24 +125,26 @@ impl Source for AmongLoaded<'_> {
         &mut self,
         user_id: UserId,
         concert_id: ConcertId,
-    ) -> Result<Vec<Reservation>, Infallible> {
+    ) -> Result<Vec<Arc<Reservation>>, Infallible> {
         let theirs =
-            |found: &&Reservation| (found.user_id, found.concert_id) == (user_id, concert_id);
+            |found: &&Arc<Reservation>| (found.user_id, found.concert_id) == (user_id, concert_id);
         // One that is locked, too, is taken as it is there: it may have changed in between.
-        let as_locked =
-            |found: &Reservation| self.loaded.reservations.get(&found.id).unwrap_or(found).clone();
+        let as_locked = |found| {
+            let found: &Arc<Reservation> = found;
+            self.loaded.reservations.get(&found.id).unwrap_or(found).clone()
+        };
         Ok(self.loaded.reserved.iter().filter(theirs).map(as_locked).collect())
     }
 
-    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Infallible> {
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, Infallible> {
         find!(self, payments, id)
     }
 
-    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Infallible> {
+    fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Infallible> {
         find!(self, accounts, user_id)
     }
 
-    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Infallible> {
+    fn room(&mut self, id: RoomId) -> Result<Option<Arc<WaitingRoom>>, Infallible> {
         Ok(self.loaded.rooms.get(&id).cloned())
     }
 
@@ -151,7 +153,7 @@ impl Source for AmongLoaded<'_> {
         Ok(line.unwrap_or(Line { room_id, active_count: None, anyone_waiting: false }))
     }
 
-    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
+    fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Infallible> {
         find!(self, tokens, id)
     }
 
@@ -159,12 +161,12 @@ impl Source for AmongLoaded<'_> {
         &mut self,
         user_id: UserId,
         room_id: RoomId,
-    ) -> Result<Option<WaitingToken>, Infallible> {
+    ) -> Result<Option<Arc<WaitingToken>>, Infallible> {
         let id = self.loaded.live_tokens.get(&(user_id, room_id));
         Ok(id.and_then(|id| self.loaded.tokens.get(id)).cloned())
     }
 
-    fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, Infallible> {
+    fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<Arc<KeptAnswer>>, Infallible> {
         Ok(self.loaded.kept_answers.get(key).cloned())
     }
 
@@ -175,8 +177,8 @@ impl Source for AmongLoaded<'_> {
 
 /// Concerts and shows, which never change once they are there, kept in memory.
 pub(crate) struct Programme {
-    shows: Mutex<LruCache<ShowId, Show>>,
-    concerts: Mutex<LruCache<ConcertId, Concert>>,
+    shows: Mutex<LruCache<ShowId, Arc<Show>>>,
+    concerts: Mutex<LruCache<ConcertId, Arc<Concert>>>,
 }
 
 /// How many concerts, and how many shows, are kept.
@@ -200,21 +202,25 @@ impl Programme {
         let of_reservations = loaded.reservations.values().map(|found| found.show_id);
         let wanted = scope.shows.iter().copied().chain(of_reservations);
         let (mut shows, unknown) = kept(&self.shows, wanted);
-        let found = loading::shows(conn, &unknown).await?;
-        keep(&self.shows, found.iter().map(|show| (show.id, show.clone())));
+        let found = shared(loading::shows(conn, &unknown).await?);
+        keep(&self.shows, found.iter().map(|show| (show.id, Arc::clone(show))));
         shows.extend(found);
 
         let of_shows = shows.iter().map(|show| show.concert_id);
         let wanted = scope.concerts.iter().copied().chain(of_shows);
         let (mut concerts, unknown) = kept(&self.concerts, wanted);
-        let found = loading::concerts(conn, &unknown).await?;
-        keep(&self.concerts, found.iter().map(|concert| (concert.id, concert.clone())));
+        let found = shared(loading::concerts(conn, &unknown).await?);
+        keep(&self.concerts, found.iter().map(|concert| (concert.id, Arc::clone(concert))));
         concerts.extend(found);
 
         loaded.shows = shows.into_iter().map(|show| (show.id, show)).collect();
         loaded.concerts = concerts.into_iter().map(|concert| (concert.id, concert)).collect();
         Ok(())
     }
+}
+
+fn shared<T>(found: Vec<T>) -> Vec<Arc<T>> {
+    found.into_iter().map(Arc::new).collect()
 }
 
 /// Those of `wanted` that are kept, and the ids of the others.

@@ -12,6 +12,7 @@
 //! refers to it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock};
 
 use diesel::QueryResult;
 use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
@@ -49,21 +50,21 @@ pub(crate) struct Loaded {
     /// The database's time, read after everything was locked.
     pub(crate) time: Timestamp,
     pub(crate) uptime: Option<Uptime>,
-    pub(crate) rooms: HashMap<RoomId, WaitingRoom>,
+    pub(crate) rooms: HashMap<RoomId, Arc<WaitingRoom>>,
     pub(crate) lines: HashMap<RoomId, Line>,
-    pub(crate) users: HashMap<UserId, User>,
-    pub(crate) tokens: HashMap<TokenId, WaitingToken>,
+    pub(crate) users: HashMap<UserId, Arc<User>>,
+    pub(crate) tokens: HashMap<TokenId, Arc<WaitingToken>>,
     /// Which of the tokens is written down as a user's live one in a room.
     pub(crate) live_tokens: HashMap<(UserId, RoomId), TokenId>,
-    pub(crate) reservations: HashMap<ReservationId, Reservation>,
+    pub(crate) reservations: HashMap<ReservationId, Arc<Reservation>>,
     /// What users reserved in concerts: not locked themselves, but nobody adds to them.
-    pub(crate) reserved: Vec<Reservation>,
-    pub(crate) seats: HashMap<SeatId, Seat>,
-    pub(crate) payments: HashMap<PaymentId, Payment>,
-    pub(crate) accounts: HashMap<UserId, CashAccount>,
-    pub(crate) kept_answers: HashMap<IdempotencyKey, KeptAnswer>,
-    pub(crate) shows: HashMap<ShowId, Show>,
-    pub(crate) concerts: HashMap<ConcertId, Concert>,
+    pub(crate) reserved: Vec<Arc<Reservation>>,
+    pub(crate) seats: HashMap<SeatId, Arc<Seat>>,
+    pub(crate) payments: HashMap<PaymentId, Arc<Payment>>,
+    pub(crate) accounts: HashMap<UserId, Arc<CashAccount>>,
+    pub(crate) kept_answers: HashMap<IdempotencyKey, Arc<KeptAnswer>>,
+    pub(crate) shows: HashMap<ShowId, Arc<Show>>,
+    pub(crate) concerts: HashMap<ConcertId, Arc<Concert>>,
 }
 
 /// Loads `$row`s by a statement, or none and without asking where `$unless` says that nothing is
@@ -74,8 +75,10 @@ macro_rules! load {
             if $unless {
                 return Ok(Vec::new());
             }
-            let text = $text.replace("{columns}", &columns::<$row>("t"));
-            let statement = Statement::<<$row as Row>::Sql>::new(text, vec![$($parameter),*]);
+            static TEXT: LazyLock<String> =
+                LazyLock::new(|| $text.replace("{columns}", &columns::<$row>("t")));
+            let parameters = vec![$($parameter),*];
+            let statement = Statement::<<$row as Row>::Sql>::new(TEXT.as_str(), parameters);
             statement.load::<$row>(&mut &*$conn).await
         }
     };
@@ -88,11 +91,8 @@ macro_rules! lock {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let text = format!(
-            "SELECT {} FROM {} AS t WHERE t.id = ANY({found}) ORDER BY t.id FOR NO KEY UPDATE",
-            columns::<$row>("t"),
-            <$row as Row>::TABLE,
-        );
+        let (before, after) = &<$row as Row>::texts().lock;
+        let text = found.within(before, after);
         let statement = Statement::<<$row as Row>::Sql>::new(text, found.parameters);
         statement.load::<$row>(&mut &*$conn).await
     }};
@@ -197,8 +197,11 @@ pub(crate) async fn begin_and_load(
         users: by_id(users)?,
         live_tokens: live(&tokens),
         tokens,
-        reservations: reservations.into_iter().map(|found| (found.id, found)).collect(),
-        reserved: with_their_seats(reserved, seats_of_reserved)?,
+        reservations: reservations.into_iter().map(|found| (found.id, Arc::new(found))).collect(),
+        reserved: with_their_seats(reserved, seats_of_reserved)?
+            .into_iter()
+            .map(Arc::new)
+            .collect(),
         seats: by_id(seats)?,
         payments: by_id(payments)?,
         accounts: by_id(accounts)?,
@@ -208,16 +211,18 @@ pub(crate) async fn begin_and_load(
     })
 }
 
-fn by_id<R, E>(rows: impl IntoIterator<Item = R>) -> Result<HashMap<E::Id, E>, Unreadable>
+fn by_id<R, E>(rows: impl IntoIterator<Item = R>) -> Result<HashMap<E::Id, Arc<E>>, Unreadable>
 where
     E: Entity + TryFrom<R, Error = Unreadable>,
     E::Id: std::hash::Hash,
 {
-    rows.into_iter().map(|row| E::try_from(row).map(|entity| (entity.id(), entity))).collect()
+    rows.into_iter()
+        .map(|row| E::try_from(row).map(|entity| (entity.id(), Arc::new(entity))))
+        .collect()
 }
 
 /// Whose live tokens there are, and where.
-fn live(tokens: &HashMap<TokenId, WaitingToken>) -> HashMap<(UserId, RoomId), TokenId> {
+fn live(tokens: &HashMap<TokenId, Arc<WaitingToken>>) -> HashMap<(UserId, RoomId), TokenId> {
     let live = tokens.values().filter(|token| token.is_written_live());
     live.map(|token| ((token.user_id, token.room_id), token.id)).collect()
 }
@@ -231,7 +236,7 @@ fn reservations_found(scope: &Scope) -> IdsFound {
     let mut found = IdsFound::by_id(scope.reservations.iter().copied());
     if !scope.payments.is_empty() {
         let payments = ids(scope.payments.iter().copied());
-        found.or("SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?)", [payments]);
+        found.or(&["SELECT p.reservation_id FROM payments AS p WHERE p.id = ANY(?)"], [payments]);
     }
     found
 }
@@ -246,10 +251,8 @@ pub(crate) fn seats_found(scope: &Scope) -> IdsFound {
     let mut found = IdsFound::by_id(scope.seats.iter().copied());
     let reservations = reservations_found(scope);
     if !reservations.is_empty() {
-        let text = format!(
-            "SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY({reservations})"
-        );
-        found.or(&text, reservations.parameters);
+        let seats = "SELECT r.seat_id FROM reservation_seats AS r WHERE r.reservation_id = ANY(";
+        found.or(&[&[seats], &reservations.parts[..], &[")"]].concat(), reservations.parameters);
     }
     found
 }
@@ -259,7 +262,10 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
     let mut found = IdsFound::by_id(scope.payments.iter().copied());
     if !scope.reservations.is_empty() {
         let reservations = ids(scope.reservations.iter().copied());
-        found.or("SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?)", [reservations]);
+        found.or(
+            &["SELECT p.id FROM payments AS p WHERE p.reservation_id = ANY(?)"],
+            [reservations],
+        );
     }
     lock!(conn, PaymentRow, found)
 }
@@ -309,19 +315,21 @@ async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec
     if scope.reserved_by.is_empty() {
         return Ok(Vec::new());
     }
-    let text = format!(
-        "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
          LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
              JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
              JOIN seats AS s ON s.id = rs.seat_id \
              WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
              AND r.state IN ('held', 'paying', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
-        columns::<ReservationRow>("r"),
-        columns::<SeatRow>("s"),
-    );
+            columns::<ReservationRow>("r"),
+            columns::<SeatRow>("s"),
+        )
+    });
     let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
     let concerts = ids(scope.reserved_by.iter().map(|(_, concert_id)| *concert_id));
-    Statement::<ReservedSql>::new(text, vec![users, concerts]).load(&mut &*conn).await
+    Statement::<ReservedSql>::new(TEXT.as_str(), vec![users, concerts]).load(&mut &*conn).await
 }
 
 type ReservedSeatRow = (Uuid, SeatRow, i64);
@@ -336,12 +344,14 @@ async fn seats_of_reservations(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let text = format!(
-        "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
-         JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY({found}) \
-         ORDER BY rs.reservation_id, rs.position",
-        columns::<SeatRow>("s"),
-    );
+    static BEFORE: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
+             JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY(",
+            columns::<SeatRow>("s")
+        )
+    });
+    let text = found.within(&BEFORE, ") ORDER BY rs.reservation_id, rs.position");
     Statement::<ReservedSeatSql>::new(text, found.parameters).load(&mut &*conn).await
 }
 

@@ -30,10 +30,11 @@ pub(crate) async fn mark(
     scope: &Scope,
 ) -> QueryResult<Timestamp> {
     let seats = seats_found(scope);
-    let text = format!(
+    let text = seats.within(
         "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
-         VALUES (?, ?, clock_timestamp(), {seats}, '{{}}') \
-         RETURNING greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))"
+         VALUES (?, ?, clock_timestamp(), ",
+        ", '{}') \
+         RETURNING greatest(clock_timestamp(), (SELECT heartbeat_at FROM service WHERE id = 1))",
     );
     let mut parameters = vec![one(mark.id), one(mark.server_id)];
     parameters.extend(seats.parameters);

@@ -118,7 +118,7 @@ fn forget_answers(changed: &mut AtOnce, changes: &Records) {
         array(old().map(|key| key.call.clone()).collect()),
         array(old().map(|key| key.key.clone()).collect()),
     ];
-    changed.make(text.to_owned(), keys, None);
+    changed.make(text, keys, None);
 }
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {

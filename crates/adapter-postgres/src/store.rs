@@ -184,7 +184,7 @@ impl Store for PostgresStore {
         let closed = || Unavailable::because("the store is closed");
         let callers = self.writer(&scope).ok_or_else(closed)?;
         match callers.call(Command { scope, decide }).await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.map(|records| *records),
             Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
             Err(NoAnswer::Closed) => Err(closed().into()),
             Err(NoAnswer::Lost) => Err(UpdateError::Unknown(closed())),

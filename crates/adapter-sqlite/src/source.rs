@@ -1,5 +1,7 @@
 //! Loads what decisions need, within the writer's transaction, which shuts out every other writer.
 
+use std::sync::Arc;
+
 use diesel::dsl::{count_star, exists, select};
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -19,7 +21,7 @@ use domain::waiting_room::{Line, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
-use crate::columns::{key, micros, read, time};
+use crate::columns::{Unreadable, key, micros, read, time};
 use crate::loading::{self, decode};
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow,
@@ -38,61 +40,76 @@ pub(crate) struct Database<'a> {
 
 macro_rules! find {
     ($db:ident, $table:ident, $row:ty, $key:expr) => {
-        decode($table::table.find($key).select(<$row>::as_select()).first($db.conn).optional()?)
+        shared($table::table.find($key).select(<$row>::as_select()).first($db.conn).optional()?)
     };
+}
+
+/// A row as what it stands for, for whoever needs it.
+fn shared<R, T>(row: Option<R>) -> Result<Option<Arc<T>>, SqlError>
+where
+    T: TryFrom<R, Error = Unreadable>,
+{
+    Ok(decode(row)?.map(Arc::new))
+}
+
+/// What was found, for a caller who shares it with nobody.
+pub(crate) fn own<T: Clone>(
+    found: Result<Option<Arc<T>>, SqlError>,
+) -> Result<Option<T>, SqlError> {
+    Ok(found?.map(Arc::unwrap_or_clone))
 }
 
 impl Source for Database<'_> {
     type Error = SqlError;
 
-    fn user(&mut self, id: UserId) -> Result<Option<User>, SqlError> {
+    fn user(&mut self, id: UserId) -> Result<Option<Arc<User>>, SqlError> {
         find!(self, users, UserRow, key(id))
     }
 
-    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, SqlError> {
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, SqlError> {
         let of_email = users::table.filter(users::email.eq(email.as_str()));
-        decode(of_email.select(UserRow::as_select()).first(self.conn).optional()?)
+        shared(of_email.select(UserRow::as_select()).first(self.conn).optional()?)
     }
 
-    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, SqlError> {
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, SqlError> {
         find!(self, concerts, ConcertRow, key(id))
     }
 
-    fn show(&mut self, id: ShowId) -> Result<Option<Show>, SqlError> {
+    fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, SqlError> {
         find!(self, shows, ShowRow, key(id))
     }
 
-    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, SqlError> {
+    fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, SqlError> {
         find!(self, seats, SeatRow, key(id))
     }
 
-    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, SqlError> {
-        loading::reservation(self.conn, key(id))
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, SqlError> {
+        Ok(loading::reservation(self.conn, key(id))?.map(Arc::new))
     }
 
     fn reserved_by(
         &mut self,
         user_id: UserId,
         concert_id: ConcertId,
-    ) -> Result<Vec<Reservation>, SqlError> {
+    ) -> Result<Vec<Arc<Reservation>>, SqlError> {
         let rows: Vec<ReservationRow> = reservations::table
             .filter(reservations::user_id.eq(key(user_id)))
             .filter(reservations::concert_id.eq(key(concert_id)))
             .filter(reservations::state.eq_any(["held", "paying", "confirmed"]))
             .select(ReservationRow::as_select())
             .load(self.conn)?;
-        rows.into_iter().map(|row| loading::with_seats(self.conn, row)).collect()
+        rows.into_iter().map(|row| loading::with_seats(self.conn, row).map(Arc::new)).collect()
     }
 
-    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, SqlError> {
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, SqlError> {
         find!(self, payments, PaymentRow, key(id))
     }
 
-    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, SqlError> {
+    fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, SqlError> {
         find!(self, cash_accounts, AccountRow, key(user_id))
     }
 
-    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, SqlError> {
+    fn room(&mut self, id: RoomId) -> Result<Option<Arc<WaitingRoom>>, SqlError> {
         find!(self, waiting_rooms, RoomRow, key(id))
     }
 
@@ -109,7 +126,7 @@ impl Source for Database<'_> {
         Ok(Line { room_id: id, active_count, anyone_waiting })
     }
 
-    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, SqlError> {
+    fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, SqlError> {
         find!(self, waiting_tokens, TokenRow, key(id))
     }
 
@@ -117,15 +134,15 @@ impl Source for Database<'_> {
         &mut self,
         user_id: UserId,
         room_id: RoomId,
-    ) -> Result<Option<WaitingToken>, SqlError> {
+    ) -> Result<Option<Arc<WaitingToken>>, SqlError> {
         let live = waiting_tokens::table
             .filter(waiting_tokens::user_id.eq(key(user_id)))
             .filter(waiting_tokens::room_id.eq(key(room_id)))
             .filter(waiting_tokens::state.eq("waiting").or(waiting_tokens::state.eq("active")));
-        decode(live.select(TokenRow::as_select()).first(self.conn).optional()?)
+        shared(live.select(TokenRow::as_select()).first(self.conn).optional()?)
     }
 
-    fn kept_answer(&mut self, kept: &IdempotencyKey) -> Result<Option<KeptAnswer>, SqlError> {
+    fn kept_answer(&mut self, kept: &IdempotencyKey) -> Result<Option<Arc<KeptAnswer>>, SqlError> {
         find!(self, kept_answers, KeptAnswerRow, (key(kept.user_id), &kept.call, &kept.key))
     }
 

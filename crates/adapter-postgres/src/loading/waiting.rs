@@ -11,8 +11,16 @@ use domain::waiting_room::Line;
 use uuid::Uuid;
 
 use crate::columns::{Unreadable, read};
-use crate::rows::{Row, TokenRow, columns};
+use crate::rows::{Row, TokenRow};
 use crate::statement::{IdsFound, Parameter, Statement, array, ids};
+
+/// That somebody waits in the line of a room. (For `EXISTS`, PostgreSQL may gather all who wait.)
+macro_rules! somebody_waits {
+    () => {
+        "(SELECT true FROM waiting_tokens AS w \
+         WHERE w.room_id = line.room_id AND w.state = 'waiting' LIMIT 1) IS NOT NULL"
+    };
+}
 
 /// Of the rooms that are joined, those in which somebody waits, so that whoever comes waits, too, and
 /// nobody inside has to be looked at. The room is locked: once nobody waits, nobody will until the
@@ -26,15 +34,11 @@ pub(super) async fn crowded(
         return Ok(HashSet::new());
     }
     let text =
-        format!("SELECT line.room_id FROM unnest(?) AS line (room_id) WHERE {SOMEBODY_WAITS}");
+        concat!("SELECT line.room_id FROM unnest(?) AS line (room_id) WHERE ", somebody_waits!());
     let rooms = Statement::<(SqlUuid,)>::new(text, vec![ids(joined)]);
     let rooms: Vec<(Uuid,)> = rooms.load(&mut &*conn).await?;
     Ok(rooms.into_iter().map(|(id,)| id.into()).collect())
 }
-
-/// That somebody waits in the line of a room. (For `EXISTS`, PostgreSQL may gather all who wait.)
-const SOMEBODY_WAITS: &str = "(SELECT true FROM waiting_tokens AS w \
-     WHERE w.room_id = line.room_id AND w.state = 'waiting' LIMIT 1) IS NOT NULL";
 
 /// The rooms whose lines are wanted, and whether in any case or only where nobody waits.
 fn lines_wanted(scope: &Scope) -> [Parameter; 2] {
@@ -49,10 +53,10 @@ pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResu
     let mut found = IdsFound::by_id(scope.tokens.iter().copied());
     if !scope.live_tokens.is_empty() {
         found.or(
-            "SELECT live.id FROM unnest(?, ?) AS wanted (user_id, room_id), \
+            &["SELECT live.id FROM unnest(?, ?) AS wanted (user_id, room_id), \
              LATERAL (SELECT l.id FROM waiting_tokens AS l \
                  WHERE l.user_id = wanted.user_id AND l.room_id = wanted.room_id \
-                 AND l.state IN ('waiting', 'active') OFFSET 0) AS live",
+                 AND l.state IN ('waiting', 'active') OFFSET 0) AS live"],
             [
                 ids(scope.live_tokens.iter().map(|(user_id, _)| *user_id)),
                 ids(scope.live_tokens.iter().map(|(_, room_id)| *room_id)),
@@ -60,14 +64,16 @@ pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResu
         );
     }
     if !scope.lines.is_empty() || !scope.ends_of_lines.is_empty() {
-        let over = format!(
+        let over = concat!(
             "SELECT over.id FROM unnest(?, ?) AS line (room_id, in_any_case), \
              LATERAL (SELECT o.id FROM waiting_tokens AS o \
                  WHERE o.room_id = line.room_id AND o.state = 'active' \
                  AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over \
-             WHERE line.in_any_case OR NOT ({SOMEBODY_WAITS})"
+             WHERE line.in_any_case OR NOT (",
+            somebody_waits!(),
+            ")"
         );
-        found.or(&over, lines_wanted(scope));
+        found.or(&[over], lines_wanted(scope));
     }
     lock!(conn, TokenRow, found)
 }
@@ -78,12 +84,14 @@ pub(super) async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResul
     if scope.lines.is_empty() && scope.ends_of_lines.is_empty() {
         return Ok(Vec::new());
     }
-    let text = format!(
-        "SELECT line.room_id, CASE WHEN line.in_any_case OR NOT ({SOMEBODY_WAITS}) THEN \
+    let text = concat!(
+        "SELECT line.room_id, CASE WHEN line.in_any_case OR NOT line.anyone_waits THEN \
              (SELECT count(*) FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
               AND t.state = 'active' AND t.ends_at > transaction_timestamp()) END, \
-             {SOMEBODY_WAITS} \
-         FROM unnest(?, ?) AS line (room_id, in_any_case)"
+             line.anyone_waits \
+         FROM (SELECT line.room_id, line.in_any_case, ",
+        somebody_waits!(),
+        " AS anyone_waits FROM unnest(?, ?) AS line (room_id, in_any_case) OFFSET 0) AS line"
     );
     let statement =
         Statement::<(SqlUuid, Nullable<BigInt>, Bool)>::new(text, lines_wanted(scope).into());

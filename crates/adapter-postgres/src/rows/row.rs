@@ -14,6 +14,50 @@ pub(crate) trait Row: Sized + 'static {
     const COLUMNS: &'static [ColumnOf<Self>];
     /// Those that ever change; the others' indexes stay untouched by an update.
     const CHANGING: &'static [&'static str];
+
+    /// What is said about rows of this table, put together once.
+    fn texts() -> &'static Texts;
+}
+
+/// What is said about the rows of a table.
+pub(crate) struct Texts {
+    /// Adds rows, all columns of which are its parameters.
+    insert: String,
+    /// Writes the changing columns of rows; these and the key's are its parameters.
+    update: String,
+    /// Loads and locks rows of a table by their ids, which stand between these two.
+    pub(crate) lock: (String, &'static str),
+}
+
+impl Texts {
+    pub(crate) fn of<R: Row>() -> Self {
+        let all = R::COLUMNS.iter();
+        let insert = format!(
+            "INSERT INTO {table} ({names}) SELECT {arrays}",
+            table = R::TABLE,
+            names = names(all.clone()),
+            arrays = arrays(all),
+        );
+        let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
+        let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
+        let update = format!(
+            "UPDATE {table} AS old SET {changes} FROM (SELECT {arrays}) AS new ({names}) WHERE {found}",
+            table = R::TABLE,
+            changes = R::CHANGING.iter().map(set).collect::<Vec<_>>().join(", "),
+            arrays = arrays(of_update::<R>()),
+            names = names(of_update::<R>()),
+            found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
+        );
+        let lock = format!("SELECT {} FROM {} AS t WHERE t.id = ANY(", columns::<R>("t"), R::TABLE);
+        Self { insert, update, lock: (lock, ") ORDER BY t.id FOR NO KEY UPDATE") }
+    }
+}
+
+/// The columns by which an update finds a row, and those that it writes.
+fn of_update<R: Row>() -> impl Iterator<Item = &'static ColumnOf<R>> + Clone {
+    R::COLUMNS
+        .iter()
+        .filter(|column| R::KEY.contains(&column.name) || R::CHANGING.contains(&column.name))
 }
 
 /// A column of a table, and how its values become a parameter.
@@ -24,39 +68,26 @@ pub(crate) struct ColumnOf<R> {
 }
 
 /// The text that adds rows, all of them, and its parameters.
-pub(crate) fn insert<R: Row>(rows: &[R]) -> (String, Vec<Parameter>) {
-    let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter());
-    (format!("INSERT INTO {table} ({names}) SELECT {arrays}", table = R::TABLE), parameters)
+pub(crate) fn insert<R: Row>(rows: &[R]) -> (&'static str, Vec<Parameter>) {
+    (&R::texts().insert, R::COLUMNS.iter().map(|column| (column.values)(rows)).collect())
 }
 
 /// The text that writes the changing columns of rows, all of them, and its parameters.
-pub(crate) fn update<R: Row>(rows: &[R]) -> (String, Vec<Parameter>) {
-    let wanted =
-        |column: &&ColumnOf<R>| R::KEY.contains(&column.name) || R::CHANGING.contains(&column.name);
-    let (names, arrays, parameters) = parts(rows, R::COLUMNS.iter().filter(wanted));
-    let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
-    let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
-    let text = format!(
-        "UPDATE {table} AS old SET {changes} FROM (SELECT {arrays}) AS new ({names}) WHERE {found}",
-        table = R::TABLE,
-        changes = R::CHANGING.iter().map(set).collect::<Vec<_>>().join(", "),
-        found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
-    );
-    (text, parameters)
+pub(crate) fn update<R: Row>(rows: &[R]) -> (&'static str, Vec<Parameter>) {
+    (&R::texts().update, of_update::<R>().map(|column| (column.values)(rows)).collect())
 }
 
-fn parts<'a, R: Row>(
-    rows: &[R],
-    columns: impl Iterator<Item = &'a ColumnOf<R>>,
-) -> (String, String, Vec<Parameter>) {
-    let (mut names, mut arrays, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
-    for column in columns {
-        names.push(format!("\"{}\"", column.name));
-        // Side by side in a select list; in FROM, each would first be gathered by itself.
-        arrays.push(format!("unnest(?::{}[])", column.type_name));
-        parameters.push((column.values)(rows));
-    }
-    (names.join(", "), arrays.join(", "), parameters)
+fn names<R: Row>(columns: impl Iterator<Item = &'static ColumnOf<R>>) -> String {
+    columns.map(|column| format!("\"{}\"", column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Parameters as columns: side by side in a select list; in FROM, each would first be gathered by
+/// itself.
+fn arrays<R: Row>(columns: impl Iterator<Item = &'static ColumnOf<R>>) -> String {
+    columns
+        .map(|column| format!("unnest(?::{}[])", column.type_name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The columns of a table, to be selected from `source`.
@@ -94,6 +125,12 @@ macro_rules! row {
                 },
             }),+];
             const CHANGING: &'static [&'static str] = &[$(stringify!($changing)),*];
+
+            fn texts() -> &'static crate::rows::Texts {
+                static TEXTS: std::sync::LazyLock<crate::rows::Texts> =
+                    std::sync::LazyLock::new(crate::rows::Texts::of::<$row>);
+                &TEXTS
+            }
         }
     };
 }

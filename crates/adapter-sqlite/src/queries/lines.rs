@@ -15,13 +15,13 @@ use crate::columns::{Key, key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::RoomRow;
 use crate::schema::{waiting_rooms, waiting_tokens};
-use crate::source::Database;
+use crate::source::{Database, own};
 use crate::store::SqliteStore;
 
 #[async_trait]
 impl Lines for SqliteStore {
     async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
-        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.token(id)).await
+        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.token(id))).await
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
@@ -37,7 +37,7 @@ impl Lines for SqliteStore {
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable> {
-        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.room(id)).await
+        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.room(id))).await
     }
 
     async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {

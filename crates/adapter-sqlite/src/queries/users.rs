@@ -5,17 +5,17 @@ use domain::ports::{Unavailable, Users};
 use domain::records::Source;
 use domain::user::{Email, User};
 
-use crate::source::Database;
+use crate::source::{Database, own};
 use crate::store::SqliteStore;
 
 #[async_trait]
 impl Users for SqliteStore {
     async fn user(&self, id: UserId) -> Result<Option<User>, Unavailable> {
-        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.user(id)).await
+        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.user(id))).await
     }
 
     async fn user_of_email(&self, email: Email) -> Result<Option<User>, Unavailable> {
-        self.read(move |conn| Database { conn, now: Timestamp::MIN_UTC }.user_of_email(&email))
+        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.user_of_email(&email)))
             .await
     }
 }

@@ -2,6 +2,7 @@
 //! is refused leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Records, Scope};
 use crate::cash::CashAccount;
@@ -24,34 +25,35 @@ pub trait Source {
     /// Why something could not be loaded.
     type Error;
 
-    fn user(&mut self, id: UserId) -> Result<Option<User>, Self::Error>;
-    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Self::Error>;
-    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Self::Error>;
-    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Self::Error>;
-    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Self::Error>;
-    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Self::Error>;
+    fn user(&mut self, id: UserId) -> Result<Option<Arc<User>>, Self::Error>;
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Self::Error>;
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Self::Error>;
+    fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, Self::Error>;
+    fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Self::Error>;
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, Self::Error>;
     /// Those that are written down as having their seats.
     fn reserved_by(
         &mut self,
         user_id: UserId,
         concert_id: ConcertId,
-    ) -> Result<Vec<Reservation>, Self::Error>;
-    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Self::Error>;
-    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Self::Error>;
-    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Self::Error>;
+    ) -> Result<Vec<Arc<Reservation>>, Self::Error>;
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, Self::Error>;
+    fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Self::Error>;
+    fn room(&mut self, id: RoomId) -> Result<Option<Arc<WaitingRoom>>, Self::Error>;
     fn line(&mut self, id: RoomId) -> Result<Line, Self::Error>;
     /// The same, but who is inside need not be counted where somebody waits.
     fn end_of_line(&mut self, id: RoomId) -> Result<Line, Self::Error> {
         self.line(id)
     }
-    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Self::Error>;
+    fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Self::Error>;
     /// The one that is written down as waiting or active.
     fn live_token(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
-    ) -> Result<Option<WaitingToken>, Self::Error>;
-    fn kept_answer(&mut self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, Self::Error>;
+    ) -> Result<Option<Arc<WaitingToken>>, Self::Error>;
+    fn kept_answer(&mut self, key: &IdempotencyKey)
+    -> Result<Option<Arc<KeptAnswer>>, Self::Error>;
     fn uptime(&mut self) -> Result<Option<Uptime>, Self::Error>;
 }
 
@@ -74,7 +76,7 @@ macro_rules! fetch {
         {
             $group.all.$table.load(loaded);
         }
-        $group.all.$table.get(&$id).cloned()
+        $group.all.$table.share(&$id)
     }};
 }
 
@@ -244,7 +246,7 @@ impl<S: Source> Group<S> {
             self.all.reservations.load(reservation);
         }
         for id in self.reserved_by.get(&(user_id, concert_id)).into_iter().flatten() {
-            let reservation = self.all.reservations.get(id).cloned();
+            let reservation = self.all.reservations.share(id);
             reservation.into_iter().for_each(|found| slice.reservations.load(found));
         }
         Ok(())

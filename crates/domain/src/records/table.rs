@@ -1,6 +1,7 @@
 //! Rows of one kind, and which of them a decision changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Something that is kept by an id.
 pub trait Entity: Clone {
@@ -11,7 +12,8 @@ pub trait Entity: Clone {
     fn id(&self) -> Self::Id;
 }
 
-/// Rows of one kind by id, in order of their ids, and what became of each since it was loaded.
+/// Rows of one kind by id, in order of their ids, and what became of each since it was loaded. A row
+/// that several tables have is kept once, until one of them changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table<E: Entity> {
     rows: BTreeMap<E::Id, Row<E>>,
@@ -20,7 +22,7 @@ pub struct Table<E: Entity> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row<E> {
-    entity: E,
+    entity: Arc<E>,
     fate: Fate,
 }
 
@@ -45,7 +47,12 @@ impl<E: Entity> Table<E> {
     /// The row of that id.
     #[must_use]
     pub fn get(&self, id: &E::Id) -> Option<&E> {
-        self.rows.get(id).map(|row| &row.entity)
+        self.rows.get(id).map(|row| &*row.entity)
+    }
+
+    /// The row of that id, for another table.
+    pub(crate) fn share(&self, id: &E::Id) -> Option<Arc<E>> {
+        self.rows.get(id).map(|row| Arc::clone(&row.entity))
     }
 
     /// The row of that id, to be changed.
@@ -54,17 +61,17 @@ impl<E: Entity> Table<E> {
         if row.fate == Fate::Kept {
             row.fate = Fate::Changed;
         }
-        Some(&mut row.entity)
+        Some(Arc::make_mut(&mut row.entity))
     }
 
     /// All rows, in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.rows.values().map(|row| &row.entity)
+        self.rows.values().map(|row| &*row.entity)
     }
 
     /// Adds a row, or puts it in the place of one of the same id.
     pub fn insert(&mut self, entity: E) {
-        self.set(entity, Fate::New);
+        self.set(Arc::new(entity), Fate::New);
     }
 
     /// Puts a changed row in the place of the one that was loaded.
@@ -83,14 +90,15 @@ impl<E: Entity> Table<E> {
 
     /// Adds a row as it is in the store. One that is here already stays as it is: it may have been
     /// changed.
-    pub fn load(&mut self, entity: E) {
+    pub fn load(&mut self, entity: impl Into<Arc<E>>) {
+        let entity = entity.into();
         let id = entity.id();
         if !self.removed.contains(&id) {
             self.rows.entry(id).or_insert(Row { entity, fate: Fate::Kept });
         }
     }
 
-    fn set(&mut self, entity: E, fate: Fate) {
+    fn set(&mut self, entity: Arc<E>, fate: Fate) {
         let id = entity.id();
         let was_removed = self.removed.remove(&id);
         let fate = match self.rows.get(&id).map(|row| row.fate) {
@@ -104,8 +112,11 @@ impl<E: Entity> Table<E> {
 
     /// The rows that were added or changed, with which of the two.
     pub fn changes(&self) -> impl Iterator<Item = (&E, Fate)> {
-        let all = self.rows.values().map(|row| (&row.entity, row.fate));
-        all.filter(|(_, fate)| *fate != Fate::Kept)
+        self.changed_rows().map(|row| (&*row.entity, row.fate))
+    }
+
+    fn changed_rows(&self) -> impl Iterator<Item = &Row<E>> {
+        self.rows.values().filter(|row| row.fate != Fate::Kept)
     }
 
     /// The ids of the rows that were taken out.
@@ -121,8 +132,8 @@ impl<E: Entity> Table<E> {
 
     /// Takes over what `other`, which began as a copy of some of these rows, changed.
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (entity, fate) in other.changes() {
-            self.set(entity.clone(), fate);
+        for row in other.changed_rows() {
+            self.set(Arc::clone(&row.entity), row.fate);
         }
         for id in other.removals() {
             self.remove(id);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
@@ -157,51 +158,51 @@ impl Memory {
 impl Source for &mut Memory {
     type Error = Infallible;
 
-    fn user(&mut self, id: UserId) -> Result<Option<User>, Infallible> {
-        Ok(self.users.get(&id).cloned())
+    fn user(&mut self, id: UserId) -> Result<Option<Arc<User>>, Infallible> {
+        Ok(self.users.get(&id).cloned().map(Arc::new))
     }
 
-    fn user_of_email(&mut self, email: &Email) -> Result<Option<User>, Infallible> {
-        Ok(self.users.values().find(|user| user.email == *email).cloned())
+    fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Infallible> {
+        Ok(self.users.values().find(|user| user.email == *email).cloned().map(Arc::new))
     }
 
-    fn concert(&mut self, id: ConcertId) -> Result<Option<Concert>, Infallible> {
-        Ok(self.concerts.get(&id).cloned())
+    fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Infallible> {
+        Ok(self.concerts.get(&id).cloned().map(Arc::new))
     }
 
-    fn show(&mut self, id: ShowId) -> Result<Option<Show>, Infallible> {
-        Ok(self.shows.get(&id).cloned())
+    fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, Infallible> {
+        Ok(self.shows.get(&id).cloned().map(Arc::new))
     }
 
-    fn seat(&mut self, id: SeatId) -> Result<Option<Seat>, Infallible> {
-        Ok(self.seats.get(&id).cloned())
+    fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Infallible> {
+        Ok(self.seats.get(&id).cloned().map(Arc::new))
     }
 
-    fn reservation(&mut self, id: ReservationId) -> Result<Option<Reservation>, Infallible> {
-        Ok(self.reservations.get(&id).cloned())
+    fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, Infallible> {
+        Ok(self.reservations.get(&id).cloned().map(Arc::new))
     }
 
     fn reserved_by(
         &mut self,
         user_id: UserId,
         concert_id: ConcertId,
-    ) -> Result<Vec<Reservation>, Infallible> {
+    ) -> Result<Vec<Arc<Reservation>>, Infallible> {
         let theirs = self.reservations.values().filter(|r| {
             (r.user_id, r.concert_id) == (user_id, concert_id) && r.state.has_its_seats()
         });
-        Ok(theirs.cloned().collect())
+        Ok(theirs.cloned().map(Arc::new).collect())
     }
 
-    fn payment(&mut self, id: PaymentId) -> Result<Option<Payment>, Infallible> {
-        Ok(self.payments.get(&id).cloned())
+    fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, Infallible> {
+        Ok(self.payments.get(&id).cloned().map(Arc::new))
     }
 
-    fn account(&mut self, user_id: UserId) -> Result<Option<CashAccount>, Infallible> {
-        Ok(self.accounts.get(&user_id).cloned())
+    fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Infallible> {
+        Ok(self.accounts.get(&user_id).cloned().map(Arc::new))
     }
 
-    fn room(&mut self, id: RoomId) -> Result<Option<WaitingRoom>, Infallible> {
-        Ok(self.rooms.get(&id).cloned())
+    fn room(&mut self, id: RoomId) -> Result<Option<Arc<WaitingRoom>>, Infallible> {
+        Ok(self.rooms.get(&id).cloned().map(Arc::new))
     }
 
     fn line(&mut self, id: RoomId) -> Result<Line, Infallible> {
@@ -211,23 +212,23 @@ impl Source for &mut Memory {
         Ok(Line { room_id: id, active_count: Some(u32::try_from(active).unwrap()), anyone_waiting })
     }
 
-    fn token(&mut self, id: TokenId) -> Result<Option<WaitingToken>, Infallible> {
-        Ok(self.tokens.get(&id).cloned())
+    fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Infallible> {
+        Ok(self.tokens.get(&id).cloned().map(Arc::new))
     }
 
     fn live_token(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
-    ) -> Result<Option<WaitingToken>, Infallible> {
+    ) -> Result<Option<Arc<WaitingToken>>, Infallible> {
         let live = self.tokens.values().find(|token| {
             let is_live = matches!(token.state, TokenState::Waiting | TokenState::Active { .. });
             (token.user_id, token.room_id) == (user_id, room_id) && is_live
         });
-        Ok(live.cloned())
+        Ok(live.cloned().map(Arc::new))
     }
 
-    fn kept_answer(&mut self, _: &IdempotencyKey) -> Result<Option<KeptAnswer>, Infallible> {
+    fn kept_answer(&mut self, _: &IdempotencyKey) -> Result<Option<Arc<KeptAnswer>>, Infallible> {
         Ok(None)
     }
 
