@@ -77,7 +77,8 @@ impl AtOnce {
         let mut parameters = self.parameters;
         let wanted = self.changes.iter().filter_map(|change| change.wanted);
         parameters.extend(wanted.map(|wanted| one(number(wanted))));
-        let parts: Vec<_> = self.changes.iter().flat_map(Change::parts).collect();
+        let parts = self.changes.iter().flat_map(Change::parts);
+        let parts: Vec<_> = ["WITH"].into_iter().chain(parts).collect();
         let text = composed(&parts, || text(&self.changes));
         Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
     }

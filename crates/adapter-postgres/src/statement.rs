@@ -105,8 +105,8 @@ pub(crate) fn ids<Id: Into<Uuid> + Copy>(ids: impl IntoIterator<Item = Id>) -> P
 }
 
 /// A text that is put together from parts that never change, by `make` when these parts come together
-/// for the first time. It is kept for good: there are as many as combinations of what groups need,
-/// some dozens.
+/// for the first time; from the same parts, each `make` must put the same together. It is kept for good:
+/// there are as many as combinations of what groups need, some dozens.
 pub(crate) fn composed(parts: &[&'static str], make: impl FnOnce() -> String) -> &'static str {
     type Texts = HashMap<Vec<(usize, usize)>, &'static str>;
     static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(Mutex::default);
