@@ -7,7 +7,7 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
-use application::catalogue::ShowChoice;
+use application::catalogue::{SeatsOfShow, ShowChoice};
 use chrono::NaiveDate;
 use domain::ids::ShowId;
 use domain::refusal::Refusal;
@@ -101,7 +101,7 @@ async fn seats(
 ) -> Result<HttpResponse, Problem> {
     let claims = bearer.queue(app)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
-    let etag = format!("W/\"{}-{}\"", seats.performance.show.id, seats.map.version);
+    let etag = etag(&seats);
     let known = header(request, &IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag));
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
@@ -125,12 +125,21 @@ fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
+/// The tag of what is shown: which show, and as of which change. Weak, since a seat map is sent plain or
+/// compressed.
+fn etag(seats: &SeatsOfShow) -> String {
+    let (show, mut text) = (Uuid::from(seats.performance.show.id), Uuid::encode_buffer());
+    let show: &str = show.hyphenated().encode_lower(&mut text);
+    ["W/\"", show, "-", &seats.map.version.to_string(), "\""].concat()
+}
+
 /// Whether an `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2).
 fn names(header: &str, etag: &str) -> bool {
     fn weak(tag: &str) -> &str {
         tag.trim().trim_start_matches("W/")
     }
-    header.trim() == "*" || header.split(',').any(|tag| weak(tag) == weak(etag))
+    // Browsers send one tag, and as they got it.
+    header == etag || header.trim() == "*" || header.split(',').any(|tag| weak(tag) == weak(etag))
 }
 
 /// Whether an `Accept-Encoding` takes gzip.
