@@ -2,13 +2,17 @@
 
 use std::sync::mpsc;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+    VARY,
+};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 
-/// Starts it with a compressed body of that size at `/body` and a tiny JSON at `/tiny`; returns its
-/// address. It ends with the process.
+/// Starts it with a compressed body of that size at `/body`, a tiny JSON at `/tiny`, and at
+/// `/unmodified` a 304 with the headers that a seat map's has; returns its address. It ends with the
+/// process.
 pub(crate) fn start(body: Bytes, workers: usize) -> Result<String> {
     start_with(body, Some("gzip"), workers)
 }
@@ -38,7 +42,10 @@ fn start_with(body: Bytes, encoding: Option<&'static str>, workers: usize) -> Re
                         answer.body(body)
                     }
                 };
-                App::new().route("/tiny", web::get().to(tiny)).route("/body", web::get().to(large))
+                App::new()
+                    .route("/tiny", web::get().to(tiny))
+                    .route("/body", web::get().to(large))
+                    .route("/unmodified", web::get().to(unmodified))
             });
             let bound = server.workers(workers).disable_signals().bind(("127.0.0.1", 0));
             let Ok(bound) = bound else { return };
@@ -49,4 +56,17 @@ fn start_with(body: Bytes, encoding: Option<&'static str>, workers: usize) -> Re
         });
     });
     told.recv().context("the bare server does not start")
+}
+
+async fn unmodified(request: HttpRequest) -> HttpResponse {
+    let mut answer = HttpResponse::NotModified();
+    if let Some(etag) = request.headers().get(IF_NONE_MATCH) {
+        answer.insert_header((ETAG, etag.clone()));
+    }
+    let set = |name, value| (name, HeaderValue::from_static(value));
+    answer
+        .insert_header(set(CACHE_CONTROL, "private, no-cache"))
+        .insert_header(set(VARY, "Accept-Encoding, Authorization"))
+        .insert_header(set(HeaderName::from_static("x-request-id"), "0123456789abcdef-1234567"))
+        .finish()
 }

@@ -28,6 +28,7 @@ pub(crate) enum Figure {
     BareBody,
     SeatMaps,
     BareTiny,
+    BareUnmodified,
     SeatMapsUnmodified,
     OwnTiny,
     EmbeddedOneByOne,
@@ -125,6 +126,13 @@ const SALE: &[Line] = {
             "a second",
         ),
         ("seat map, 304", SeatMapsUnmodified, "bare handler, tiny JSON", BareTiny, "a second"),
+        (
+            "seat map, 304",
+            SeatMapsUnmodified,
+            "bare handler, a 304 with the same headers",
+            BareUnmodified,
+            "a second",
+        ),
         (
             "seat map, 304",
             SeatMapsUnmodified,

@@ -133,13 +133,15 @@ async fn reads(cluster: &Cluster, binary: &Path, report: &mut Report) -> Result<
     let bare = bare::start(Bytes::copy_from_slice(&body), 2)?;
     // The very same requests, but for the path.
     let get = |path: &str| Shot { path: path.to_owned(), ..look.clone() };
-    let unmodified = look.clone().with("if-none-match", etag);
+    let if_changed = |shot: Shot| shot.with("if-none-match", etag.clone());
     let body = repeat(&bare, READERS, &[get("/body")], READS_LAST)?;
     report.add(Figure::BareBody, body);
     let map = repeat(&theatre.address, READERS, std::slice::from_ref(&look), READS_LAST)?;
     report.add(Figure::SeatMaps, map);
     report.add(Figure::BareTiny, repeat(&bare, READERS, &[get("/tiny")], READS_LAST)?);
-    let unmodified = repeat(&theatre.address, READERS, &[unmodified], READS_LAST)?;
+    let bare_unmodified = [if_changed(get("/unmodified"))];
+    report.add(Figure::BareUnmodified, repeat(&bare, READERS, &bare_unmodified, READS_LAST)?);
+    let unmodified = repeat(&theatre.address, READERS, &[if_changed(look.clone())], READS_LAST)?;
     report.add(Figure::SeatMapsUnmodified, unmodified);
     let poll = repeat(&theatre.address, READERS, &[get("/api/queue_tokens/current")], READS_LAST)?;
     report.add(Figure::OwnTiny, poll);
