@@ -19,7 +19,7 @@ pub(crate) fn secret(settings: &Settings) -> Result<Secret> {
         (None, DatabaseUrl::Sqlite(path)) => kept_beside(path),
         (None, DatabaseUrl::Postgres(_)) => bail!(
             "STAGEDOOR_SECRET is needed with PostgreSQL, the same on all servers, \
-             32 characters or more"
+             32 characters or more without a comma"
         ),
     }
 }

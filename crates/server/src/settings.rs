@@ -46,8 +46,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "secret",
         "",
-        "Signs tokens, 32 characters or more, the same on all servers; none: made and kept beside \
-         the file, which PostgreSQL has not",
+        "Signs tokens, 32 characters or more without a comma, the same on all servers; none: made \
+         and kept beside the file, which PostgreSQL has not",
     ),
     setting(
         "secret_previous",
@@ -190,7 +190,8 @@ impl Settings {
         let source = Source { flags, file, file_name };
         const MOST: i64 = 1_000_000_000;
         const MOST_MONEY: i64 = 1_000_000_000_000_000;
-        let secret_form = "a secret has at least 32 characters";
+        // One with a comma could not be named as a previous one when it is to be changed.
+        let secret_form = "a secret has at least 32 characters and no comma";
         let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
         let gateway_timeout =
             Duration::from_millis(source.number("gateway_timeout_ms", 1, 60_000)?);
@@ -200,7 +201,7 @@ impl Settings {
             database: source.database()?,
             secret: source.read("secret", secret_form, |value| match value {
                 "" => Some(None),
-                value => Secret::new(value).ok().map(Some),
+                value => Secret::new(value).ok().filter(|_| !value.contains(',')).map(Some),
             })?,
             secret_previous: source.read("secret_previous", secret_form, |value| {
                 let secrets = value.split(',').map(str::trim).filter(|secret| !secret.is_empty());
@@ -320,8 +321,13 @@ mod tests {
 
     #[test]
     fn a_wrong_secret_is_not_repeated() {
-        let said = format!("{:#}", read(&["--secret", "hush"]).err().unwrap());
-        assert_eq!(said, "--secret: a secret has at least 32 characters");
+        let with_comma = "hush, a secret that is long enough to be one";
+        for (flag, value) in
+            [("--secret", "hush"), ("--secret", with_comma), ("--secret-previous", with_comma)]
+        {
+            let said = format!("{:#}", read(&[flag, value]).err().unwrap());
+            assert_eq!(said, format!("{flag}: a secret has at least 32 characters and no comma"));
+        }
         for url in ["mysql://me:hush@here/shop", "postgres://me:hush@here:port/shop", "sqlite:"] {
             let said = format!("{:#}", read(&["--database-url", url]).err().unwrap());
             assert!(said.starts_with("--database-url: ") && !said.contains("hush"), "{said}");
