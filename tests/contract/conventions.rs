@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Installation, Theatre, text};
+use crate::harness::{Caller, Installation, Theatre, text};
 
 #[tokio::test]
 async fn every_kind_of_bad_body_is_told_and_loses_nothing() {
@@ -68,14 +68,16 @@ async fn pages_of_other_origins_call_only_where_they_may() {
     let origin = "https://tickets.example.com";
     let installation = Installation::new().with("CORS_ORIGINS", origin);
     let theatre = Theatre::open_in(installation, 1, 1).await;
-    let ask = |origin: &str| {
-        let anyone = theatre.server.anyone();
-        anyone.request(Method::GET, "/api/concerts").header("Origin", origin).send()
-    };
-    let allowed = ask(origin).await.unwrap();
-    assert_eq!(allowed.headers()["access-control-allow-origin"], origin);
-    let other = ask("https://evil.example").await.unwrap();
-    assert!(!other.headers().contains_key("access-control-allow-origin"));
+    for path in ["/api/concerts", &format!("/api/shows/{}/seats", theatre.concert.show)] {
+        let ask = |origin: &str| {
+            let anyone = theatre.server.anyone();
+            anyone.request(Method::GET, path).header("Origin", origin).send()
+        };
+        let allowed = ask(origin).await.unwrap();
+        assert_eq!(allowed.headers()["access-control-allow-origin"], origin);
+        let other = ask("https://evil.example").await.unwrap();
+        assert!(!other.headers().contains_key("access-control-allow-origin"));
+    }
 }
 
 #[tokio::test]
@@ -149,6 +151,37 @@ async fn a_seat_map_is_sent_again_only_when_it_changed() {
     let packed = packed.send().await.unwrap();
     assert_eq!(packed.headers()["content-encoding"], "gzip");
     assert!(packed.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
+}
+
+#[tokio::test]
+async fn seats_are_shown_alike_on_the_shortcut_and_by_the_route() {
+    let theatre = Theatre::open(1, 2).await;
+    let (buyer, show) = (theatre.buyer(0).await, &theatre.concert.show);
+    let plain = format!("/api/shows/{show}/seats");
+    // The same path, written as nobody writes it.
+    let unusual = format!("/api/shows/%{:02x}{}/seats", show.as_bytes()[0], &show[1..]);
+    let etag = buyer.get(&plain).await.headers["etag"].clone();
+    let ask = async |path: &str, caller: &Caller, tag: &str| {
+        let request = caller.request(Method::GET, path).header("If-None-Match", tag);
+        let answer = request.send().await.unwrap();
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        assert!(headers.remove("x-request-id").is_some(), "{path}");
+        headers.remove("date");
+        // A problem tells the name of its request.
+        let body = answer.text().await.unwrap();
+        (status, headers, body.split("request_id").next().unwrap().to_owned())
+    };
+    let (anyone, tag) = (theatre.server.anyone(), etag.to_str().unwrap());
+    for (caller, tag, status) in [(&buyer, tag, 304), (&buyer, "other", 200), (&anyone, tag, 401)] {
+        let answer = ask(&plain, caller, tag).await;
+        assert_eq!(answer.0, status);
+        assert_eq!(answer, ask(&unusual, caller, tag).await, "{unusual}");
+    }
+    buyer.post(&plain, json!({})).await.refused(405, "method_not_allowed");
+    let metrics = anyone.get("/metrics").await.expect(200);
+    let counted =
+        "requests_total{method=\"GET\",route=\"/api/shows/{show_id}/seats\",status=\"304\"} 2\n";
+    assert!(metrics.as_str().unwrap().contains(counted), "{metrics}");
 }
 
 #[tokio::test]

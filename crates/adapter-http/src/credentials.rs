@@ -21,6 +21,13 @@ impl FromRequest for Bearer {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+impl Bearer {
+    /// The one of a request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         let only = headers.next().filter(|_| headers.next().is_none());
         let text = only.and_then(|header| std::str::from_utf8(header.as_bytes()).ok());
@@ -28,11 +35,9 @@ impl FromRequest for Bearer {
             let (scheme, token) = header.split_once(' ')?;
             scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
         });
-        ready(Ok(Self(token)))
+        Self(token)
     }
-}
 
-impl Bearer {
     /// The user of an access token.
     pub(crate) fn access(&self, app: &Application) -> Result<UserId, Problem> {
         Ok(app.authenticate.by_access_token(self.token()?)?)

@@ -18,6 +18,7 @@ mod routes;
 mod seat_map_bodies;
 mod server;
 mod shared;
+mod shortcut;
 mod streams;
 
 pub use limits::LimitOptions;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::request_id::RequestNames;
 use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
 use crate::shared::Shared;
+use crate::shortcut::Shortcut;
 use crate::streams::Streams;
 
 /// How the server is run.
@@ -90,9 +92,11 @@ impl HttpServer {
         let pages: Vec<_> =
             options.pages.iter().map(|file| Arc::new(pages::Written::from(file))).collect();
         let factory = move || {
+            let shortcut = Rc::new(Shortcut::new(data.clone(), shared.clone()));
             App::new()
                 .app_data(data.clone())
                 .app_data(shared.clone())
+                .wrap(from_fn(move |request, next| Rc::clone(&shortcut).take(request, next)))
                 .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .wrap(from_fn(layers::around))
                 .configure(|app| routes::configure(app, &pages))

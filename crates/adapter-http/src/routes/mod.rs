@@ -12,7 +12,7 @@ mod queue_tokens;
 mod reservations;
 mod running;
 mod sales;
-mod seats;
+pub(crate) mod seats;
 mod unsettled;
 
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
             .route(post().to(reservations::hold)),
     )
     .service(at("/api/payments").route(get().to(payments::list)).route(post().to(payments::pay)))
-    .service(at("/api/shows/{show_id}/seats").route(get().to(seats::of_show)))
+    .service(at(seats::OF_SHOW).route(get().to(seats::of_show)))
     .service(at("/api/users").route(post().to(accounts::sign_up)))
     .service(at("/api/sessions").route(post().to(accounts::sign_in)))
     .service(at("/api/users/me").route(get().to(accounts::show_me)))

@@ -19,6 +19,9 @@ use crate::problem::{Problem, ProblemBody};
 use crate::seat_map_bodies::SeatMapBody;
 use crate::shared::Shared;
 
+/// The path of a show's seats, which has a [shortcut](crate::shortcut).
+pub(crate) const OF_SHOW: &str = "/api/shows/{show_id}/seats";
+
 /// The seats of a show.
 #[utoipa::path(get, path = "/api/shows/{show_id}/seats", tag = "concerts",
     params(("show_id" = Uuid, Path), ("If-None-Match" = Option<String>, Header)),
@@ -32,12 +35,11 @@ use crate::shared::Shared;
 pub(crate) async fn of_show(
     app: Data<Application>,
     shared: Data<Shared>,
-    bearer: Bearer,
     request: HttpRequest,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let id = path_id(&path, Refusal::InvalidShow).unwrap_or(ShowId::from(Uuid::nil()));
-    seats(&app, &shared, &bearer, &request, ShowChoice::ById(id)).await
+    answer(&app, &shared, &request, ShowChoice::ById(id)).await
 }
 
 /// The seats of a concert's show on a date.
@@ -54,14 +56,13 @@ pub(crate) async fn of_show(
 pub(crate) async fn of_date(
     app: Data<Application>,
     shared: Data<Shared>,
-    bearer: Bearer,
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<impl Responder, Problem> {
     let (concert, date) = path.into_inner();
     let id = path_id(&concert, Refusal::InvalidConcert).unwrap_or(Uuid::nil().into());
     let choice = ShowChoice::ByDate { concert_id: Some(id), date: path_date(&date) };
-    seats(&app, &shared, &bearer, &request, choice).await
+    answer(&app, &shared, &request, choice).await
 }
 
 /// The seats of the show on a date, of the concert that your token was issued for.
@@ -79,12 +80,11 @@ pub(crate) async fn of_date(
 pub(crate) async fn of_own_date(
     app: Data<Application>,
     shared: Data<Shared>,
-    bearer: Bearer,
     request: HttpRequest,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let choice = ShowChoice::ByDate { concert_id: None, date: path_date(&path) };
-    seats(&app, &shared, &bearer, &request, choice).await
+    answer(&app, &shared, &request, choice).await
 }
 
 /// A date from a path. What is no date is one on which nothing is ever played.
@@ -92,14 +92,14 @@ fn path_date(segment: &str) -> NaiveDate {
     NaiveDate::parse_from_str(segment, "%Y-%m-%d").unwrap_or(NaiveDate::MIN)
 }
 
-async fn seats(
+/// Shows the seats of the show that is meant to who is let in.
+pub(crate) async fn answer(
     app: &Application,
     shared: &Shared,
-    bearer: &Bearer,
     request: &HttpRequest,
     choice: ShowChoice,
 ) -> Result<HttpResponse, Problem> {
-    let claims = bearer.queue(app)?;
+    let claims = Bearer::of(request).queue(app)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
     let etag = etag(&seats);
     let known = header(request, &IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag));

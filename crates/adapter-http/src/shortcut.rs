@@ -1,0 +1,59 @@
+//! A shortcut to the seats of a show, which is what people ask for most while they choose: answered
+//! before the path is looked for among all the others. To find a path with an id in it costs more
+//! than to see that no seat has changed.
+
+use std::rc::Rc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use application::Application;
+use application::catalogue::ShowChoice;
+use domain::ids::ShowId;
+use uuid::Uuid;
+
+use crate::route::Route;
+use crate::routes::seats;
+use crate::shared::Shared;
+
+/// Where the shortcut leads to. Each worker has its own.
+pub(crate) struct Shortcut {
+    app: web::Data<Application>,
+    shared: web::Data<Shared>,
+    /// What requests on it are measured under: the same as on the route.
+    route: Rc<Extensions>,
+}
+
+impl Shortcut {
+    pub(crate) fn new(app: web::Data<Application>, shared: web::Data<Shared>) -> Self {
+        let mut route = Extensions::new();
+        route.insert(Route::named(seats::OF_SHOW));
+        Self { app, shared, route: Rc::new(route) }
+    }
+
+    /// Answers as the route would if the seats of a show are asked for, and leaves every other
+    /// request, and one for them that is written in an unusual way, to the routes.
+    pub(crate) async fn take(
+        self: Rc<Self>,
+        mut request: ServiceRequest,
+        next: Next<BoxBody>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let Some(id) = show_whose_seats(&request) else { return next.call(request).await };
+        request.add_data_container(Rc::clone(&self.route));
+        let (request, _) = request.into_parts();
+        let answer = seats::answer(&self.app, &self.shared, &request, ShowChoice::ById(id)).await;
+        Ok(match answer {
+            Ok(answer) => ServiceResponse::new(request, answer),
+            Err(problem) => ServiceResponse::from_err(problem, request),
+        })
+    }
+}
+
+/// The show whose seats are asked for.
+fn show_whose_seats(request: &ServiceRequest) -> Option<ShowId> {
+    let id = request.uri().path().strip_prefix("/api/shows/")?.strip_suffix("/seats")?;
+    let id = Uuid::try_parse(id).ok()?;
+    (request.method() == Method::GET).then(|| id.into())
+}
