@@ -1,0 +1,161 @@
+//! What a group needs it finds by key, whatever PostgreSQL believes of its tables. A sale opens with
+//! statistics of almost nothing, and a plan that follows them reads a whole room to find one place.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_postgres::{PostgresStore, StoreOptions};
+use domain::ports::Ids;
+use store_contract::Stage;
+use throw_away_postgres::{Database, execute};
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+struct NewIds;
+
+#[expect(clippy::disallowed_methods, reason = "tests have no adapter for ids")]
+impl Ids for NewIds {
+    fn next(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// Nothing is analysed but when this says so.
+const ANALYSE_ONCE: &str = "
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT relname FROM pg_stat_user_tables LOOP
+            EXECUTE format('ALTER TABLE %I SET (autovacuum_enabled = false)', name);
+        END LOOP;
+    END $$;
+    ANALYZE;
+";
+
+const IDS: &str = "
+    CREATE FUNCTION id(kind int, n bigint) RETURNS uuid LANGUAGE sql AS
+        $$ SELECT (lpad(to_hex(kind), 8, '0') || '-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
+";
+
+/// Thousands who came, held, paid and left, and seats for them, in the room and the show that there
+/// are.
+const LONG_HISTORY: &str = "
+    INSERT INTO users SELECT id(1, n), n || '@past.example', 'n', 'buyer', NULL, now()
+        FROM generate_series(1, 5000) AS n;
+    INSERT INTO cash_accounts SELECT id(1, n), 1, 1 FROM generate_series(1, 5000) AS n;
+    INSERT INTO waiting_tokens SELECT id(2, n), id(1, n), r.id, NULL, 1000000 + n, now(), now(), 'done',
+            now(), 1, now()
+        FROM waiting_rooms AS r, generate_series(1, 5000) AS n;
+    INSERT INTO seats (id, show_id, number, section, row, grade, price, version, state,
+            reservation_id, held_until)
+        SELECT id(3, n), s.id, 'past-' || n, 'A', '1', 'R', 1, 2, 'sold', id(4, n), NULL
+        FROM shows AS s, generate_series(1, 5000) AS n;
+    INSERT INTO reservations SELECT id(4, n), id(1, n), s.concert_id, s.id, s.date, 1, now(), now(),
+            'confirmed', id(5, n), now(), NULL
+        FROM shows AS s, generate_series(1, 5000) AS n;
+    INSERT INTO reservation_seats SELECT id(4, n), 0, id(3, n), 1, true
+        FROM generate_series(1, 5000) AS n;
+    INSERT INTO payments SELECT id(5, n), id(4, n), id(1, n), 1, 2, 1, now(), 'succeeded', NULL
+        FROM generate_series(1, 5000) AS n;
+";
+
+/// Thousands who wait in the room.
+const LONG_LINE: &str = "
+    INSERT INTO users SELECT id(6, n), n || '@line.example', 'n', 'buyer', NULL, now()
+        FROM generate_series(1, 5000) AS n;
+    INSERT INTO waiting_tokens SELECT id(7, n), id(6, n), r.id, NULL, 2000000 + n, now(), now(),
+            'waiting', NULL, NULL, NULL
+        FROM waiting_rooms AS r, generate_series(1, 5000) AS n;
+";
+
+/// How long the writer keeps its plans, and some more.
+const PLANS_KEPT_FOR: Duration = Duration::from_millis(700);
+/// Many more rows than a few groups need, and many fewer than there are.
+const FEW: i64 = 1_000;
+
+#[tokio::test]
+async fn who_joins_a_long_line_is_looked_for_among_all_who_wait_and_found_by_key() {
+    let theatre = Theatre::open().await;
+    theatre.stage.buyer().await;
+    let before = theatre.analyse_and_fill(LONG_LINE).await;
+    for _ in 0..3 {
+        let latecomer = theatre.stage.user().await;
+        theatre.stage.join(latecomer).await.unwrap();
+    }
+    theatre.assert_few_were_read_since(before).await;
+}
+
+#[tokio::test]
+async fn who_comes_after_thousands_is_served_without_reading_of_them() {
+    let theatre = Theatre::open().await;
+    theatre.journey(0).await;
+    let before = theatre.analyse_and_fill(LONG_HISTORY).await;
+    for seat in 1..=3 {
+        theatre.journey(seat).await;
+    }
+    theatre.assert_few_were_read_since(before).await;
+}
+
+struct Theatre {
+    database: Database,
+    stage: Stage,
+}
+
+impl Theatre {
+    async fn open() -> Self {
+        let database = throw_away_postgres::shared().create_database();
+        let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
+        let store = PostgresStore::open(&StoreOptions { writers: 1, ..options }).await.unwrap();
+        let clock = Arc::new(store.clock());
+        Self { stage: Stage::set(Arc::new(store), clock).await, database }
+    }
+
+    async fn journey(&self, seat: u32) {
+        let buyer = self.stage.buyer().await;
+        let held = self.stage.hold(buyer, &[seat], 300).await.unwrap();
+        self.stage.pay(buyer, held.id).await.unwrap();
+    }
+
+    /// Has PostgreSQL look at what is there, and fills the tables after that. Returns how many rows
+    /// were read until then.
+    async fn analyse_and_fill(&self, sql: &str) -> i64 {
+        for sql in [ANALYSE_ONCE, IDS, sql] {
+            execute(&self.database.url, sql).unwrap();
+        }
+        tokio::time::sleep(PLANS_KEPT_FOR).await;
+        rows_read(&self.database.url, Sessions::OfTheStore).await
+    }
+
+    async fn assert_few_were_read_since(self, before: i64) {
+        drop(self.stage);
+        let read = rows_read(&self.database.url, Sessions::None).await - before;
+        assert!((1..FEW).contains(&read), "{read} rows were read");
+    }
+}
+
+/// Which sessions are left when rows are counted: what a session read is known for certain only
+/// when it has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sessions {
+    OfTheStore,
+    None,
+}
+
+/// How many rows were read of all tables so far.
+async fn rows_read(url: &str, left: Sessions) -> i64 {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+         AND ($1 OR application_name <> 'stagedoor')";
+    let is_alone = async || {
+        let row = client.query_one(others, &[&(left == Sessions::None)]).await.unwrap();
+        row.get::<_, i64>(0) == 0
+    };
+    while !is_alone().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let read = "SELECT (coalesce(sum(seq_tup_read), 0) + coalesce(sum(idx_tup_fetch), 0))::bigint \
+         FROM pg_stat_user_tables";
+    client.query_one(read, &[]).await.unwrap().get(0)
+}
