@@ -96,7 +96,7 @@ impl HttpServer {
             App::new()
                 .app_data(data.clone())
                 .app_data(shared.clone())
-                .wrap(from_fn(move |request, next| Rc::clone(&shortcut).take(request, next)))
+                .wrap(from_fn(move |request, next| Rc::clone(&shortcut).take(request, &next)))
                 .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .wrap(from_fn(layers::around))
                 .configure(|app| routes::configure(app, &pages))

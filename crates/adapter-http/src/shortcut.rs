@@ -12,6 +12,7 @@ use actix_web::{Error, web};
 use application::Application;
 use application::catalogue::ShowChoice;
 use domain::ids::ShowId;
+use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use crate::route::Route;
@@ -35,19 +36,24 @@ impl Shortcut {
 
     /// Answers as the route would if the seats of a show are asked for, and leaves every other
     /// request, and one for them that is written in an unusual way, to the routes.
-    pub(crate) async fn take(
+    pub(crate) fn take(
         self: Rc<Self>,
-        mut request: ServiceRequest,
-        next: Next<BoxBody>,
-    ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let Some(id) = show_whose_seats(&request) else { return next.call(request).await };
+        request: ServiceRequest,
+        next: &Next<BoxBody>,
+    ) -> LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>> {
+        match show_whose_seats(&request) {
+            Some(id) => Box::pin(async move { Ok(self.seats(request, id).await) }),
+            None => next.call(request),
+        }
+    }
+
+    async fn seats(&self, mut request: ServiceRequest, id: ShowId) -> ServiceResponse<BoxBody> {
         request.add_data_container(Rc::clone(&self.route));
         let (request, _) = request.into_parts();
-        let answer = seats::answer(&self.app, &self.shared, &request, ShowChoice::ById(id)).await;
-        Ok(match answer {
+        match seats::answer(&self.app, &self.shared, &request, ShowChoice::ById(id)).await {
             Ok(answer) => ServiceResponse::new(request, answer),
             Err(problem) => ServiceResponse::from_err(problem, request),
-        })
+        }
     }
 }
 
