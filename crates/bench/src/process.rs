@@ -6,9 +6,13 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
+use throw_away_postgres::execute;
 
 /// What tokens are signed with as long as it is measured.
 pub(crate) const SECRET: &str = "a secret for as long as it is measured";
+
+/// What a database is told before it is measured.
+pub(crate) const COME_TO_REST: &str = "ANALYZE; CHECKPOINT;";
 
 /// The program, with a store and a folder of its own.
 pub(crate) struct Program {
@@ -45,6 +49,13 @@ impl Program {
         child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
         ensure!(child.wait()?.success(), "stagedoor {} failed", args.join(" "));
         Ok(())
+    }
+
+    /// Has the database do what is left to be done for all that was written so far, as before the
+    /// hand-written way: both begin with tables that are known and pages that are on the disk.
+    pub(crate) fn come_to_rest(&self) -> Result<()> {
+        let Some(url) = &self.database_url else { return Ok(()) };
+        execute(url, COME_TO_REST).map_err(anyhow::Error::msg)
     }
 
     /// Makes people, and returns their access tokens.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use throw_away_postgres::{Cluster, Database, Postgres, execute};
 
 use crate::load::Times;
+use crate::process::COME_TO_REST;
 
 /// A show, people and accounts whose ids are counted, so that a script can name them. The schema is
 /// the product's own.
@@ -28,8 +29,6 @@ INSERT INTO seats (id, show_id, number, section, row, grade, price, version, sta
     FROM generate_series(1, PEOPLE) AS n;
 INSERT INTO cash_accounts SELECT id(4, n), 1, 1 FROM generate_series(1, PEOPLE) AS n;
 CREATE SEQUENCE numbers;
-ANALYZE;
-CHECKPOINT;
 ";
 
 /// The ids of the next one that this client is to take.
@@ -73,16 +72,17 @@ INSERT INTO waiting_tokens VALUES (id(9, :n), id(4, :n), id(3, 0), id(1, 0), nex
 pub(crate) struct Reference<'a> {
     cluster: &'a Cluster,
     database: Database,
-    people: usize,
+    transactions: usize,
     clients: usize,
 }
 
 impl<'a> Reference<'a> {
-    /// Makes the tables, and people and seats on them.
+    /// Makes the tables, and as many people and seats on them; of those, `transactions` are used.
     pub(crate) fn open(
         cluster: &'a Cluster,
         binary: &Path,
         people: usize,
+        transactions: usize,
         clients: usize,
     ) -> Result<Self> {
         let database = cluster.create_database();
@@ -91,7 +91,7 @@ impl<'a> Reference<'a> {
         ensure!(migrate.output()?.status.success(), "the tables cannot be made");
         let sql = PEOPLE_AND_SEATS.replace("PEOPLE", &people.to_string());
         execute(&database.url, &sql).map_err(anyhow::Error::msg)?;
-        Ok(Self { cluster, database, people, clients })
+        Ok(Self { cluster, database, transactions, clients })
     }
 
     pub(crate) fn join(&self) -> Result<Times> {
@@ -110,7 +110,8 @@ impl<'a> Reference<'a> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("script.sql");
         std::fs::write(&path, format!("{NEXT}{script}"))?;
-        let each = self.people / self.clients;
+        execute(&self.database.url, COME_TO_REST).map_err(anyhow::Error::msg)?;
+        let each = self.transactions / self.clients;
         let jobs = self.clients.min(2);
         let pgbench = Command::new(self.cluster.binaries.path("pgbench"))
             .current_dir(&folder)

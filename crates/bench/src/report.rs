@@ -222,7 +222,8 @@ impl Report {
     fn median(&self, figure: Figure) -> Option<f64> {
         let mut turns = self.turns.get(&figure)?.clone();
         turns.sort_by(f64::total_cmp);
-        turns.get(turns.len() / 2).copied()
+        let (low, high) = (turns.get((turns.len() - 1) / 2)?, turns.get(turns.len() / 2)?);
+        Some(f64::midpoint(*low, *high))
     }
 
     fn all(&self, figure: Figure) -> String {

@@ -23,7 +23,9 @@ pub(crate) struct Plan {
     pub(crate) program: Program,
     /// How many changes a transaction carries.
     pub(crate) group_max: usize,
-    /// How many seats the show has, and how many people come: one for each.
+    /// How many people come.
+    pub(crate) people: usize,
+    /// How many seats the show has: one for each of them, or fewer.
     pub(crate) seats: usize,
 }
 
@@ -49,7 +51,7 @@ impl Theatre {
     pub(crate) async fn open(plan: Plan) -> Result<Self> {
         let operator = ["--email", "op@example.com", "--name", "op", "--role", "admin"];
         plan.program.run(&[&["user", "create"], &operator[..]].concat(), "a long password\n")?;
-        let access = plan.program.create_people("b", plan.seats + 1)?;
+        let access = plan.program.create_people("b", plan.people + 1)?;
         let (group_max, seats) = (plan.group_max.to_string(), plan.seats.to_string());
         let server =
             plan.program.serve(&["--group-max", &group_max, "--seats-per-show-max", &seats])?;
@@ -71,15 +73,15 @@ impl Theatre {
 
     /// Everybody joins a line of which a thousand are let in, as in a rush: how many a second.
     pub(crate) fn join_rush(&self, clients: usize) -> Result<f64> {
-        let people = self.access.iter().take(self.plan.seats);
+        let people = self.access.iter().take(self.plan.people);
         let shots = people.map(|token| Shot::post("/api/queue_tokens", token, Bytes::from("{}")));
-        send_once(&self.address, clients, &shots.collect::<Vec<_>>(), RUSH_LASTS)
+        self.rush(clients, &shots.collect::<Vec<_>>())
     }
 
     /// Everybody joins the line of the concert, and is let in at once.
     pub(crate) async fn join(&mut self) -> Result<()> {
         let body = Bytes::from(json!({ "concert_id": self.concert }).to_string());
-        let people = self.access.iter().take(self.plan.seats);
+        let people = self.access.iter().take(self.plan.people);
         let shots = people.map(|token| Shot::post("/api/queue_tokens", token, body.clone()));
         let fired = fire(&self.address, LEISURELY, shots.collect(), 201).await?;
         self.queue =
@@ -89,7 +91,7 @@ impl Theatre {
 
     /// Some people rush for a seat of their own each: how many a second.
     pub(crate) fn hold_rush(&self, clients: usize, people: Range<usize>) -> Result<f64> {
-        send_once(&self.address, clients, &self.holds(people), RUSH_LASTS)
+        self.rush(clients, &self.holds(people))
     }
 
     /// All of some people hold a seat of their own.
@@ -134,13 +136,24 @@ impl Theatre {
             Some(Shot::post("/api/payments", self.queue.get(*person)?, Bytes::from(body)))
         };
         let shots: Vec<_> = self.reservations.iter().filter_map(pay).collect();
-        send_once(&self.address, clients, &shots, RUSH_LASTS)
+        self.rush(clients, &shots)
+    }
+
+    /// Sends each of `shots` once at the most; returns how many were answered a second.
+    fn rush(&self, clients: usize, shots: &[Shot]) -> Result<f64> {
+        self.come_to_rest()?;
+        send_once(&self.address, clients, shots, RUSH_LASTS)
     }
 
     /// A look at the seats by somebody who was let in.
     pub(crate) fn look(&self) -> Result<Shot> {
         let token = self.queue.first().context("nobody was let in")?;
         Ok(Shot::get(&format!("/api/shows/{}/seats", self.show), token))
+    }
+
+    /// Has the database begin like that of the hand-written way.
+    pub(crate) fn come_to_rest(&self) -> Result<()> {
+        self.plan.program.come_to_rest()
     }
 
     /// Has the books audited.
