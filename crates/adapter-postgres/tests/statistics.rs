@@ -3,24 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
 
-use std::sync::Arc;
-use std::time::Duration;
+mod stage;
 
-use adapter_postgres::{PostgresStore, StoreOptions};
-use domain::ports::Ids;
+use std::time::{Duration, Instant};
+
 use store_contract::Stage;
 use throw_away_postgres::{Database, execute};
 use tokio_postgres::NoTls;
-use uuid::Uuid;
-
-struct NewIds;
-
-#[expect(clippy::disallowed_methods, reason = "tests have no adapter for ids")]
-impl Ids for NewIds {
-    fn next(&self) -> Uuid {
-        Uuid::now_v7()
-    }
-}
 
 /// Nothing is analysed but when this says so.
 const ANALYSE_ONCE: &str = "
@@ -103,11 +92,8 @@ struct Theatre {
 
 impl Theatre {
     async fn open() -> Self {
-        let database = throw_away_postgres::shared().create_database();
-        let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
-        let store = PostgresStore::open(&StoreOptions { writers: 1, ..options }).await.unwrap();
-        let clock = Arc::new(store.clock());
-        Self { stage: Stage::set(Arc::new(store), clock).await, database }
+        let (stage, database) = stage::open(1, 256).await;
+        Self { database, stage }
     }
 
     async fn journey(&self, seat: u32) {
@@ -152,7 +138,9 @@ async fn rows_read(url: &str, left: Sessions) -> i64 {
         let row = client.query_one(others, &[&(left == Sessions::None)]).await.unwrap();
         row.get::<_, i64>(0) == 0
     };
+    let began = Instant::now();
     while !is_alone().await {
+        assert!(began.elapsed() < Duration::from_secs(30), "a session does not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let read = "SELECT (coalesce(sum(seq_tup_read), 0) + coalesce(sum(idx_tup_fetch), 0))::bigint \
