@@ -86,19 +86,25 @@ macro_rules! load {
 
 /// Locks the `$row`s whose ids are found, and loads them; of none, nothing is asked.
 macro_rules! lock {
-    ($conn:ident, $row:ty, $found:expr) => {{
-        let found = $found;
-        if found.is_empty() {
-            return Ok(Vec::new());
+    ($conn:ident, $row:ty, $found:expr) => {
+        async {
+            let found = $found;
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            let (before, after) = &<$row as Row>::texts().lock;
+            let text = found.within(before, after);
+            let statement = Statement::<<$row as Row>::Sql>::new(text, found.parameters);
+            statement.load::<$row>(&mut &*$conn).await
         }
-        let (before, after) = &<$row as Row>::texts().lock;
-        let text = found.within(before, after);
-        let statement = Statement::<<$row as Row>::Sql>::new(text, found.parameters);
-        statement.load::<$row>(&mut &*$conn).await
-    }};
+    };
 }
 
+mod reading;
 mod waiting;
+
+use reading::{Reading, read};
+use waiting::{LineRow, Tokens};
 
 /// Begins a transaction by `begin`, and loads in it all that `scope` names and what that brings
 /// along. All statements are sent at once; they run in the order in which they are written here,
@@ -111,8 +117,8 @@ pub(crate) async fn begin_and_load(
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
     let service = service(conn, scope.uptime);
-    let of_lines = scope.lines.union(&scope.ends_of_lines);
-    let room_ids: BTreeSet<RoomId> = scope.rooms.iter().chain(of_lines).copied().collect();
+    let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
+    let room_ids: BTreeSet<RoomId> = room_ids.copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
         "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
          ORDER BY t.id FOR NO KEY UPDATE",
@@ -124,7 +130,6 @@ pub(crate) async fn begin_and_load(
     let users_of_emails = load!(conn, UserRow, unless scope.emails.is_empty(),
         "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
         [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())]);
-    let crowded = waiting::crowded(conn, scope);
     let tokens = waiting::tokens(conn, scope);
     let reservations = reservations(conn, scope);
     let seats = seats(conn, scope);
@@ -134,10 +139,7 @@ pub(crate) async fn begin_and_load(
          ORDER BY t.user_id FOR NO KEY UPDATE",
         [ids(scope.accounts.iter().copied())]);
     let kept_answers = kept_answers(conn, scope);
-    let reserved = reserved_by(conn, scope);
-    let reserved_seats = seats_of_reservations(conn, scope);
-    let lines = waiting::lines(conn, scope);
-    let time = mark(conn, commit, scope);
+    let last = read_last(conn, commit, scope);
 
     let (
         (),
@@ -146,17 +148,13 @@ pub(crate) async fn begin_and_load(
         (),
         users,
         users_of_emails,
-        crowded,
         tokens,
         reservations,
         seats,
         payments,
         accounts,
         kept_answers,
-        reserved,
-        reserved_seats,
-        lines,
-        time,
+        last,
     ) = try_join!(
         begin,
         service,
@@ -164,18 +162,16 @@ pub(crate) async fn begin_and_load(
         guarded,
         users,
         users_of_emails,
-        crowded,
         tokens,
         reservations,
         seats,
         payments,
         accounts,
         kept_answers,
-        reserved,
-        reserved_seats,
-        lines,
-        time,
+        last,
     )?;
+    let ReadLast { time, lines, reserved, reserved_seats } = last;
+    let Tokens { rows: tokens, crowded } = tokens;
     let tokens = by_id(tokens)?;
     let users = users.into_iter().chain(users_of_emails);
     let reservations = with_their_seats(reservations, reserved_seats)?;
@@ -192,8 +188,8 @@ pub(crate) async fn begin_and_load(
         rooms: by_id(rooms)?,
         lines: lines
             .into_iter()
-            .map(|line| (line.room_id, waiting::joined(line, &crowded)))
-            .collect(),
+            .map(|row| waiting::line(row, &crowded).map(|line| (line.room_id, line)))
+            .collect::<Result<_, _>>()?,
         users: by_id(users)?,
         live_tokens: live(&tokens),
         tokens,
@@ -229,7 +225,7 @@ fn live(tokens: &HashMap<TokenId, Arc<WaitingToken>>) -> HashMap<(UserId, RoomId
 
 /// Reservations by their ids and by their payments'.
 async fn reservations(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<ReservationRow>> {
-    lock!(conn, ReservationRow, reservations_found(scope))
+    lock!(conn, ReservationRow, reservations_found(scope)).await
 }
 
 fn reservations_found(scope: &Scope) -> IdsFound {
@@ -243,7 +239,7 @@ fn reservations_found(scope: &Scope) -> IdsFound {
 
 /// Seats by their ids, and those of the reservations above.
 async fn seats(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<SeatRow>> {
-    lock!(conn, SeatRow, seats_found(scope))
+    lock!(conn, SeatRow, seats_found(scope)).await
 }
 
 /// The seats that decisions on `scope` may change.
@@ -267,7 +263,7 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
             [reservations],
         );
     }
-    lock!(conn, PaymentRow, found)
+    lock!(conn, PaymentRow, found).await
 }
 
 async fn service(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
@@ -311,9 +307,9 @@ type ReservedRow = (ReservationRow, SeatRow, i64);
 type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
 
 /// What users reserved in concerts and still have, a row a seat.
-async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<ReservedRow>> {
+fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
     if scope.reserved_by.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -329,20 +325,17 @@ async fn reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec
     });
     let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
     let concerts = ids(scope.reserved_by.iter().map(|(_, concert_id)| *concert_id));
-    Statement::<ReservedSql>::new(TEXT.as_str(), vec![users, concerts]).load(&mut &*conn).await
+    Some(Reading::new(TEXT.as_str(), vec![users, concerts]))
 }
 
 type ReservedSeatRow = (Uuid, SeatRow, i64);
 type ReservedSeatSql = (SqlUuid, <SeatRow as Row>::Sql, BigInt);
 
 /// The seats of the reservations that are locked.
-async fn seats_of_reservations(
-    conn: &AsyncPgConnection,
-    scope: &Scope,
-) -> QueryResult<Vec<ReservedSeatRow>> {
+fn seats_of_reservations(scope: &Scope) -> Option<Reading<ReservedSeatSql>> {
     let found = reservations_found(scope);
     if found.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
     static BEFORE: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -352,7 +345,39 @@ async fn seats_of_reservations(
         )
     });
     let text = found.within(&BEFORE, ") ORDER BY rs.reservation_id, rs.position");
-    Statement::<ReservedSeatSql>::new(text, found.parameters).load(&mut &*conn).await
+    Some(Reading::new(text, found.parameters))
+}
+
+/// What is read once all is locked.
+struct ReadLast {
+    time: Timestamp,
+    lines: Vec<LineRow>,
+    reserved: Vec<ReservedRow>,
+    reserved_seats: Vec<ReservedSeatRow>,
+}
+
+/// Reads that, and marks the transaction.
+async fn read_last(
+    conn: &AsyncPgConnection,
+    commit: CommitMark,
+    scope: &Scope,
+) -> QueryResult<ReadLast> {
+    // The last of the queries that there are marks, too.
+    let mut unmarked = Some(commit);
+    let lines = read(conn, waiting::lines(scope), &mut unmarked, scope);
+    let reserved_seats = read(conn, seats_of_reservations(scope), &mut unmarked, scope);
+    let reserved = read(conn, reserved_by(scope), &mut unmarked, scope);
+    let marked = async {
+        match unmarked {
+            Some(commit) => mark(conn, commit, scope).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (reserved, reserved_seats, lines, marked) =
+        try_join!(reserved, reserved_seats, lines, marked)?;
+    let time = [reserved.0, reserved_seats.0, lines.0, marked].into_iter().flatten().next();
+    let time = time.ok_or(diesel::result::Error::NotFound)?;
+    Ok(ReadLast { time, lines: lines.1, reserved: reserved.1, reserved_seats: reserved_seats.1 })
 }
 
 /// Shows of these ids, which never change.

@@ -9,7 +9,7 @@ use domain::records::Scope;
 use uuid::Uuid;
 
 use crate::loading::seats_found;
-use crate::statement::{Statement, one};
+use crate::statement::{Parameter, Statement, one};
 
 /// Which transaction, and whose.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,12 @@ pub(crate) async fn mark(
     mark: CommitMark,
     scope: &Scope,
 ) -> QueryResult<Timestamp> {
+    let (text, parameters) = marking(mark, scope);
+    Statement::<Timestamptz>::new(text, parameters).get_result(&mut conn).await
+}
+
+/// The text that does so, which returns the time, and its parameters.
+pub(crate) fn marking(mark: CommitMark, scope: &Scope) -> (&'static str, Vec<Parameter>) {
     let seats = seats_found(scope);
     let text = seats.within(
         "INSERT INTO commits (id, server_id, committed_at, seat_ids, token_ids) \
@@ -38,5 +44,5 @@ pub(crate) async fn mark(
     );
     let mut parameters = vec![one(mark.id), one(mark.server_id)];
     parameters.extend(seats.parameters);
-    Statement::<Timestamptz>::new(text, parameters).get_result(&mut conn).await
+    (text, parameters)
 }

@@ -1,9 +1,9 @@
 //! Who stands in line and who is inside.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::ids::RoomId;
 use domain::records::Scope;
@@ -11,8 +11,9 @@ use domain::waiting_room::Line;
 use uuid::Uuid;
 
 use crate::columns::{Unreadable, read};
+use crate::loading::reading::Reading;
 use crate::rows::{Row, TokenRow};
-use crate::statement::{IdsFound, Parameter, Statement, array, ids};
+use crate::statement::{IdsFound, Statement, array, composed, ids};
 
 /// That somebody waits in the line of a room. (For `EXISTS`, PostgreSQL may gather all who wait.)
 macro_rules! somebody_waits {
@@ -22,34 +23,27 @@ macro_rules! somebody_waits {
     };
 }
 
-/// Of the rooms that are joined, those in which somebody waits, so that whoever comes waits, too, and
-/// nobody inside has to be looked at. The room is locked: once nobody waits, nobody will until the
-/// transaction is over.
-pub(super) async fn crowded(
-    conn: &AsyncPgConnection,
-    scope: &Scope,
-) -> QueryResult<HashSet<RoomId>> {
-    let joined: Vec<RoomId> = scope.ends_of_lines.difference(&scope.lines).copied().collect();
-    if joined.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let text =
-        concat!("SELECT line.room_id FROM unnest(?) AS line (room_id) WHERE ", somebody_waits!());
-    let rooms = Statement::<(SqlUuid,)>::new(text, vec![ids(joined)]);
-    let rooms: Vec<(Uuid,)> = rooms.load(&mut &*conn).await?;
-    Ok(rooms.into_iter().map(|(id,)| id.into()).collect())
+/// Those inside rooms whose time is over.
+macro_rules! run_out {
+    () => {
+        "SELECT over.id FROM unnest(?) AS line (room_id), \
+         LATERAL (SELECT o.id FROM waiting_tokens AS o \
+             WHERE o.room_id = line.room_id AND o.state = 'active' \
+             AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over"
+    };
 }
 
-/// The rooms whose lines are wanted, and whether in any case or only where nobody waits.
-fn lines_wanted(scope: &Scope) -> [Parameter; 2] {
-    let rooms = || scope.lines.union(&scope.ends_of_lines).copied();
-    [ids(rooms()), array(rooms().map(|id| scope.lines.contains(&id)).collect())]
+/// Locked tokens; and, of the rooms that are joined, those in which somebody waits.
+#[derive(Default)]
+pub(super) struct Tokens {
+    pub(super) rows: Vec<TokenRow>,
+    pub(super) crowded: HashSet<RoomId>,
 }
 
 /// Tokens by their ids and by whose they are; and, of rooms whose line is wanted, those that ran
 /// out: a hold that keeps one of them alive must be over, or begin only after this transaction,
 /// before anyone is let in to its place.
-pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<TokenRow>> {
+pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Tokens> {
     let mut found = IdsFound::by_id(scope.tokens.iter().copied());
     if !scope.live_tokens.is_empty() {
         // The room is compared in a way that no index serves: statistics of a few rows may make it
@@ -66,26 +60,62 @@ pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResu
             ],
         );
     }
-    if !scope.lines.is_empty() || !scope.ends_of_lines.is_empty() {
-        let over = concat!(
-            "SELECT over.id FROM unnest(?, ?) AS line (room_id, in_any_case), \
-             LATERAL (SELECT o.id FROM waiting_tokens AS o \
-                 WHERE o.room_id = line.room_id AND o.state = 'active' \
-                 AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over \
-             WHERE line.in_any_case OR NOT (",
-            somebody_waits!(),
-            ")"
-        );
-        found.or(&[over], lines_wanted(scope));
+    if !scope.lines.is_empty() {
+        found.or(&[run_out!()], [ids(scope.lines.iter().copied())]);
     }
-    lock!(conn, TokenRow, found)
+    let joined: Vec<RoomId> = joined(scope).collect();
+    if joined.is_empty() {
+        let rows = lock!(conn, TokenRow, found).await?;
+        return Ok(Tokens { rows, ..Tokens::default() });
+    }
+    at_the_doors_of(&joined, found, conn).await
 }
+
+/// Rooms that are joined, and whose line is not wanted in any case.
+fn joined(scope: &Scope) -> impl Iterator<Item = RoomId> {
+    scope.ends_of_lines.iter().filter(|id| !scope.lines.contains(id)).copied()
+}
+
+/// The tokens that are `found`, and those that ran out in the rooms of `joined` in which nobody waits:
+/// whoever comes waits, too, where anybody does. The rooms are locked: where nobody waits, nobody
+/// will until the transaction is over.
+async fn at_the_doors_of(
+    joined: &[RoomId],
+    mut found: IdsFound,
+    conn: &AsyncPgConnection,
+) -> QueryResult<Tokens> {
+    let joined = || ids(joined.iter().copied());
+    found.or(&[run_out!(), " WHERE line.room_id <> ALL (doors.crowded)"], [joined()]);
+    let (lock, locked) = &TokenRow::texts().lock;
+    let doors = concat!(
+        "SELECT doors.crowded, locked.* FROM (SELECT \
+         ARRAY(SELECT line.room_id FROM unnest(?) AS line (room_id) WHERE ",
+        somebody_waits!(),
+        ") AS crowded OFFSET 0) AS doors LEFT JOIN LATERAL ("
+    );
+    let parts =
+        [&[doors, lock.as_str()], &found.parts[..], &[*locked, ") AS locked ON true"]].concat();
+    let text = composed(&parts, || parts.concat());
+    let parameters = [joined()].into_iter().chain(found.parameters).collect();
+    type Sql = (Array<SqlUuid>, Nullable<<TokenRow as Row>::Sql>);
+    let rows = Statement::<Sql>::new(text, parameters).load(&mut &*conn).await?;
+    let rows: Vec<(Vec<Uuid>, Option<TokenRow>)> = rows;
+    let crowded = rows.as_slice().first().map(|(crowded, _)| crowded);
+    Ok(Tokens {
+        crowded: crowded.into_iter().flatten().map(|id| RoomId::from(*id)).collect(),
+        rows: rows.into_iter().filter_map(|(_, token)| token).collect(),
+    })
+}
+
+/// A room, how many are inside if they were counted, and whether anyone waits.
+pub(super) type LineRow = (Uuid, Option<i64>, bool);
+type LineSql = (SqlUuid, Nullable<BigInt>, Bool);
 
 /// Counts who is inside as of the beginning of the transaction: whoever ran out since then is
 /// counted still, so that nobody is let in to a place that somebody may yet keep.
-pub(super) async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Line>> {
+pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
     if scope.lines.is_empty() && scope.ends_of_lines.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
     let text = concat!(
         "SELECT line.room_id, CASE WHEN line.in_any_case OR NOT line.anyone_waits THEN \
@@ -96,21 +126,19 @@ pub(super) async fn lines(conn: &AsyncPgConnection, scope: &Scope) -> QueryResul
         somebody_waits!(),
         " AS anyone_waits FROM unnest(?, ?) AS line (room_id, in_any_case) OFFSET 0) AS line"
     );
-    let statement =
-        Statement::<(SqlUuid, Nullable<BigInt>, Bool)>::new(text, lines_wanted(scope).into());
-    let counts: Vec<(Uuid, Option<i64>, bool)> = statement.load(&mut &*conn).await?;
-    let lines = counts.into_iter().map(|(room_id, active, anyone_waiting)| {
-        let active_count = active.map(|active| read(active, "number of tokens")).transpose()?;
-        Ok(Line { room_id: room_id.into(), active_count, anyone_waiting })
-    });
-    let unreadable = |error| diesel::result::Error::DeserializationError(Box::new(error));
-    lines.collect::<Result<_, Unreadable>>().map_err(unreadable)
+    let rooms: BTreeSet<RoomId> = scope.lines.iter().chain(&scope.ends_of_lines).copied().collect();
+    let in_any_case = rooms.iter().map(|id| scope.lines.contains(id)).collect();
+    Some(Reading::new(text, vec![ids(rooms.iter().copied()), array(in_any_case)]))
 }
 
-/// A line in which somebody was found to wait before those were locked whose time is over.
-pub(super) fn joined(line: Line, crowded: &HashSet<RoomId>) -> Line {
-    if crowded.contains(&line.room_id) {
-        return Line { active_count: None, anyone_waiting: true, ..line };
+/// The line of a room, in which somebody waits if anyone did when the tokens were locked that ran
+/// out: unless those of this room are among them, nobody is let in.
+pub(super) fn line(row: LineRow, crowded: &HashSet<RoomId>) -> Result<Line, Unreadable> {
+    let (room_id, active, anyone_waiting) = row;
+    let room_id = room_id.into();
+    if crowded.contains(&room_id) {
+        return Ok(Line { room_id, active_count: None, anyone_waiting: true });
     }
-    line
+    let active_count = active.map(|active| read(active, "number of tokens")).transpose()?;
+    Ok(Line { room_id, active_count, anyone_waiting })
 }

@@ -1,0 +1,142 @@
+//! What is read once all is locked. Each statement costs some 100 µs beside what it does, so the last of
+//! these queries marks the transaction, too.
+
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::result::Error;
+use diesel::sql_types::{Nullable, Timestamptz};
+use diesel_async::methods::LoadQuery;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use domain::Timestamp;
+use domain::records::Scope;
+
+use crate::marking::{CommitMark, marking};
+use crate::statement::{Parameter, Statement, composed};
+
+/// A query whose rows are of the SQL type `Sql`.
+pub(super) struct Reading<Sql> {
+    text: &'static str,
+    parameters: Vec<Parameter>,
+    rows: PhantomData<Sql>,
+}
+
+impl<Sql: 'static> Reading<Sql> {
+    pub(super) fn new(text: &'static str, parameters: Vec<Parameter>) -> Self {
+        Self { text, parameters, rows: PhantomData }
+    }
+
+    async fn load<'a, T>(self, mut conn: &'a AsyncPgConnection) -> QueryResult<Vec<T>>
+    where
+        T: Send,
+        Statement<Sql>: LoadQuery<'static, &'a AsyncPgConnection, T>,
+    {
+        Statement::new(self.text, self.parameters).load(&mut conn).await
+    }
+
+    /// Marks the transaction by the same statement; returns the time, too.
+    async fn load_and_mark<'a, T>(
+        self,
+        mut conn: &'a AsyncPgConnection,
+        mark: CommitMark,
+        scope: &Scope,
+    ) -> QueryResult<(Timestamp, Vec<T>)>
+    where
+        T: Send,
+        Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (Timestamp, Option<T>)>,
+    {
+        let (marking, mut parameters) = marking(mark, scope);
+        parameters.extend(self.parameters);
+        let parts = [
+            "WITH mark (time) AS (",
+            marking,
+            ") SELECT mark.time, found.* FROM mark LEFT JOIN (",
+            self.text,
+            ") AS found ON true",
+        ];
+        let text = composed(&parts, || parts.concat());
+        let rows = Marking::<Sql>::new(text, parameters).load(&mut conn).await?;
+        let rows: Vec<(Timestamp, Option<T>)> = rows;
+        let (time, _) = rows.as_slice().first().ok_or(Error::NotFound)?;
+        Ok((*time, rows.into_iter().filter_map(|(_, row)| row).collect()))
+    }
+}
+
+/// Rows of `Sql`, or none, each with the time.
+type Marking<Sql> = Statement<(Timestamptz, Nullable<Sql>)>;
+
+/// Reads, and marks if that is still to do; where there is nothing to read, nothing is asked.
+pub(super) fn read<'a, Sql, T>(
+    conn: &'a AsyncPgConnection,
+    reading: Option<Reading<Sql>>,
+    unmarked: &mut Option<CommitMark>,
+    scope: &'a Scope,
+) -> impl Future<Output = QueryResult<(Option<Timestamp>, Vec<T>)>> + Send + 'a
+where
+    T: Send + 'a,
+    Sql: Send + 'static,
+    Statement<Sql>: LoadQuery<'static, &'a AsyncPgConnection, T>,
+    Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (Timestamp, Option<T>)>,
+{
+    let mark = if reading.is_some() { unmarked.take() } else { None };
+    async move {
+        Ok(match (reading, mark) {
+            (None, _) => (None, Vec::new()),
+            (Some(reading), None) => (None, reading.load(conn).await?),
+            (Some(reading), Some(mark)) => {
+                let (time, rows) = reading.load_and_mark(conn, mark, scope).await?;
+                (Some(time), rows)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::Integer;
+    use diesel_async::SimpleAsyncConnection;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connect::{Database, Session};
+    use crate::migrate::migrate;
+
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+
+    /// Reads what two queries find, and how often the transaction was marked.
+    async fn found(queries: [Option<&'static str>; 2]) -> ([Vec<i32>; 2], usize, i64) {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        migrate(&database).await.unwrap();
+        let mut conn = database.connect(Session::Writes).await.unwrap();
+        conn.batch_execute("BEGIN").await.unwrap();
+        let (mut unmarked, scope) =
+            (Some(CommitMark { id: Uuid::max(), server_id: Uuid::nil() }), Scope::new());
+        let [first, second] =
+            queries.map(|query| query.map(|text| Reading::<(Integer,)>::new(text, vec![])));
+        let first = read(&conn, first, &mut unmarked, &scope);
+        let second = read(&conn, second, &mut unmarked, &scope);
+        let (first, second): (_, (_, Vec<(i32,)>)) = (first.await.unwrap(), second.await.unwrap());
+        let told = [first.0, second.0].into_iter().flatten().count();
+        conn.batch_execute("COMMIT").await.unwrap();
+        let marks = diesel::sql_query("SELECT count(*) FROM commits");
+        let marks = marks.get_result::<Count>(&mut conn).await.unwrap().count;
+        let rows = [first.1, second.1].map(|rows| rows.into_iter().map(|(n,)| n).collect());
+        (rows, told, marks)
+    }
+
+    #[tokio::test]
+    async fn one_of_the_queries_marks_and_each_finds_what_it_would_alone() {
+        const NONE: Option<&str> = Some("SELECT 1 WHERE false");
+        const TWO: Option<&str> = Some("SELECT n FROM generate_series(1, 2) AS n");
+        assert_eq!(found([TWO, TWO]).await, ([vec![1, 2], vec![1, 2]], 1, 1));
+        assert_eq!(found([NONE, TWO]).await, ([vec![], vec![1, 2]], 1, 1));
+        assert_eq!(found([None, TWO]).await, ([vec![], vec![1, 2]], 1, 1));
+        assert_eq!(found([None, NONE]).await, ([vec![], vec![]], 1, 1));
+        assert_eq!(found([None, None]).await, ([vec![], vec![]], 0, 0));
+    }
+}
