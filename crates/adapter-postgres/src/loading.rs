@@ -11,7 +11,7 @@
 //! Locks are `FOR NO KEY UPDATE`: they shut out whoever would change the row, and not whoever only
 //! refers to it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use diesel::QueryResult;
@@ -23,7 +23,7 @@ use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
 use domain::payment::Payment;
-use domain::records::{Entity, Scope};
+use domain::records::{Entity, Keys, Scope};
 use domain::reservation::Reservation;
 use domain::seat::Seat;
 use domain::show::Show;
@@ -118,7 +118,7 @@ pub(crate) async fn begin_and_load(
     let begin = async { (&mut &*conn).batch_execute(begin).await };
     let service = service(conn, scope.uptime);
     let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
-    let room_ids: BTreeSet<RoomId> = room_ids.copied().collect();
+    let room_ids: Keys<RoomId> = room_ids.copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
         "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
          ORDER BY t.id FOR NO KEY UPDATE",

@@ -1,12 +1,12 @@
 //! Who stands in line and who is inside.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::ids::RoomId;
-use domain::records::Scope;
+use domain::records::{Keys, Scope};
 use domain::waiting_room::Line;
 use uuid::Uuid;
 
@@ -126,7 +126,7 @@ pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
         somebody_waits!(),
         " AS anyone_waits FROM unnest(?, ?) AS line (room_id, in_any_case) OFFSET 0) AS line"
     );
-    let rooms: BTreeSet<RoomId> = scope.lines.iter().chain(&scope.ends_of_lines).copied().collect();
+    let rooms: Keys<RoomId> = scope.lines.iter().chain(&scope.ends_of_lines).copied().collect();
     let in_any_case = rooms.iter().map(|id| scope.lines.contains(id)).collect();
     Some(Reading::new(text, vec![ids(rooms.iter().copied()), array(in_any_case)]))
 }

@@ -1,10 +1,10 @@
 //! A group of decisions over one set of records: each sees what those before it did, and one that
 //! is refused leaves no trace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Records, Scope};
+use super::{Keys, Records, Scope};
 use crate::cash::CashAccount;
 use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
@@ -63,9 +63,9 @@ pub struct Group<S> {
     source: S,
     all: Records,
     /// Finds reservations among `all`, which may be many, by whose they are.
-    reserved_by: BTreeMap<(UserId, ConcertId), BTreeSet<ReservationId>>,
+    reserved_by: BTreeMap<(UserId, ConcertId), Keys<ReservationId>>,
     /// Finds tokens among `all` the same way.
-    tokens_of: BTreeMap<(UserId, RoomId), BTreeSet<TokenId>>,
+    tokens_of: BTreeMap<(UserId, RoomId), Keys<TokenId>>,
 }
 
 /// Takes a row from the group's records, loading it into them first where it is not there yet.

@@ -1,10 +1,12 @@
 //! What a decision sees of the world, and changes.
 
 mod group;
+mod keys;
 mod scope;
 mod table;
 
 pub use group::{Group, Source};
+pub use keys::Keys;
 pub use scope::Scope;
 pub use table::{Entity, Fate, Table};
 

@@ -1,7 +1,6 @@
 //! What a decision needs to see.
 
-use std::collections::BTreeSet;
-
+use super::Keys;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
 use crate::user::Email;
@@ -14,25 +13,25 @@ use crate::user::Email;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each set is named for what is in it")]
 pub struct Scope {
-    pub users: BTreeSet<UserId>,
-    pub emails: BTreeSet<Email>,
-    pub concerts: BTreeSet<ConcertId>,
-    pub shows: BTreeSet<ShowId>,
-    pub seats: BTreeSet<SeatId>,
-    pub reservations: BTreeSet<ReservationId>,
+    pub users: Keys<UserId>,
+    pub emails: Keys<Email>,
+    pub concerts: Keys<ConcertId>,
+    pub shows: Keys<ShowId>,
+    pub seats: Keys<SeatId>,
+    pub reservations: Keys<ReservationId>,
     /// Reservations of a user in a concert that have their seats.
-    pub reserved_by: BTreeSet<(UserId, ConcertId)>,
-    pub payments: BTreeSet<PaymentId>,
-    pub accounts: BTreeSet<UserId>,
-    pub rooms: BTreeSet<RoomId>,
+    pub reserved_by: Keys<(UserId, ConcertId)>,
+    pub payments: Keys<PaymentId>,
+    pub accounts: Keys<UserId>,
+    pub rooms: Keys<RoomId>,
     /// Rooms together with who is in them.
-    pub lines: BTreeSet<RoomId>,
+    pub lines: Keys<RoomId>,
     /// Rooms together with whether anyone waits there, and who is in them only if nobody does.
-    pub ends_of_lines: BTreeSet<RoomId>,
-    pub tokens: BTreeSet<TokenId>,
+    pub ends_of_lines: Keys<RoomId>,
+    pub tokens: Keys<TokenId>,
     /// A user's token in a room that is written down as waiting or active.
-    pub live_tokens: BTreeSet<(UserId, RoomId)>,
-    pub kept_answers: BTreeSet<IdempotencyKey>,
+    pub live_tokens: Keys<(UserId, RoomId)>,
+    pub kept_answers: Keys<IdempotencyKey>,
     pub uptime: bool,
 }
 

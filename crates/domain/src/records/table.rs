@@ -1,7 +1,10 @@
 //! Rows of one kind, and which of them a decision changed.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use litemap::LiteMap;
+
+use super::Keys;
 
 /// Something that is kept by an id.
 pub trait Entity: Clone {
@@ -16,8 +19,8 @@ pub trait Entity: Clone {
 /// that several tables have is kept once, until one of them changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table<E: Entity> {
-    rows: BTreeMap<E::Id, Row<E>>,
-    removed: BTreeSet<E::Id>,
+    rows: LiteMap<E::Id, Row<E>>,
+    removed: Keys<E::Id>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum Fate {
 
 impl<E: Entity> Default for Table<E> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), removed: BTreeSet::new() }
+        Self { rows: LiteMap::new(), removed: Keys::default() }
     }
 }
 
