@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::cash::CashAccount;
@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::columns::Unreadable;
-use crate::marking::{CommitMark, mark};
+use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
     ShowRow, UserRow, columns, with_their_seats,
@@ -103,8 +103,8 @@ macro_rules! lock {
 mod reading;
 mod waiting;
 
-use reading::{Reading, read};
-use waiting::{LineRow, Tokens};
+use reading::{ReadLast, read_last};
+use waiting::Tokens;
 
 /// Begins a transaction by `begin`, and loads in it all that `scope` names and what that brings
 /// along. All statements are sent at once; they run in the order in which they are written here,
@@ -301,83 +301,6 @@ async fn kept_answers(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Ve
         array(keys().map(|key| key.key.clone()).collect())
     ])
     .await
-}
-
-type ReservedRow = (ReservationRow, SeatRow, i64);
-type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
-
-/// What users reserved in concerts and still have, a row a seat.
-fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
-    if scope.reserved_by.is_empty() {
-        return None;
-    }
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
-         LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
-             JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
-             JOIN seats AS s ON s.id = rs.seat_id \
-             WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
-             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
-            columns::<ReservationRow>("r"),
-            columns::<SeatRow>("s"),
-        )
-    });
-    let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
-    let concerts = ids(scope.reserved_by.iter().map(|(_, concert_id)| *concert_id));
-    Some(Reading::new(TEXT.as_str(), vec![users, concerts]))
-}
-
-type ReservedSeatRow = (Uuid, SeatRow, i64);
-type ReservedSeatSql = (SqlUuid, <SeatRow as Row>::Sql, BigInt);
-
-/// The seats of the reservations that are locked.
-fn seats_of_reservations(scope: &Scope) -> Option<Reading<ReservedSeatSql>> {
-    let found = reservations_found(scope);
-    if found.is_empty() {
-        return None;
-    }
-    static BEFORE: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
-             JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY(",
-            columns::<SeatRow>("s")
-        )
-    });
-    let text = found.within(&BEFORE, ") ORDER BY rs.reservation_id, rs.position");
-    Some(Reading::new(text, found.parameters))
-}
-
-/// What is read once all is locked.
-struct ReadLast {
-    time: Timestamp,
-    lines: Vec<LineRow>,
-    reserved: Vec<ReservedRow>,
-    reserved_seats: Vec<ReservedSeatRow>,
-}
-
-/// Reads that, and marks the transaction.
-async fn read_last(
-    conn: &AsyncPgConnection,
-    commit: CommitMark,
-    scope: &Scope,
-) -> QueryResult<ReadLast> {
-    // The last of the queries that there are marks, too.
-    let mut unmarked = Some(commit);
-    let lines = read(conn, waiting::lines(scope), &mut unmarked, scope);
-    let reserved_seats = read(conn, seats_of_reservations(scope), &mut unmarked, scope);
-    let reserved = read(conn, reserved_by(scope), &mut unmarked, scope);
-    let marked = async {
-        match unmarked {
-            Some(commit) => mark(conn, commit, scope).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    let (reserved, reserved_seats, lines, marked) =
-        try_join!(reserved, reserved_seats, lines, marked)?;
-    let time = [reserved.0, reserved_seats.0, lines.0, marked].into_iter().flatten().next();
-    let time = time.ok_or(diesel::result::Error::NotFound)?;
-    Ok(ReadLast { time, lines: lines.1, reserved: reserved.1, reserved_seats: reserved_seats.1 })
 }
 
 /// Shows of these ids, which never change.

@@ -1,18 +1,101 @@
-//! What is read once all is locked. Each statement costs some 100 µs beside what it does, so the last of
+//! What is read once all is locked. A statement costs some 100 µs beside what it does, so the last of
 //! these queries marks the transaction, too.
 
 use std::marker::PhantomData;
+use std::sync::LazyLock;
 
 use diesel::QueryResult;
 use diesel::result::Error;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::methods::LoadQuery;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::records::Scope;
+use futures_util::try_join;
+use uuid::Uuid;
 
-use crate::marking::{CommitMark, marking};
-use crate::statement::{Parameter, Statement, composed};
+use super::reservations_found;
+use super::waiting::{self, LineRow};
+use crate::marking::{CommitMark, mark, marking};
+use crate::rows::{ReservationRow, Row, SeatRow, columns};
+use crate::statement::{Parameter, Statement, composed, ids};
+
+/// What is read once all is locked.
+pub(super) struct ReadLast {
+    pub(super) time: Timestamp,
+    pub(super) lines: Vec<LineRow>,
+    pub(super) reserved: Vec<ReservedRow>,
+    pub(super) reserved_seats: Vec<ReservedSeatRow>,
+}
+
+/// Reads it, and marks the transaction.
+pub(super) async fn read_last(
+    conn: &AsyncPgConnection,
+    commit: CommitMark,
+    scope: &Scope,
+) -> QueryResult<ReadLast> {
+    // The last of the queries that there are marks, too.
+    let mut unmarked = Some(commit);
+    let lines = read(conn, waiting::lines(scope), &mut unmarked, scope);
+    let reserved_seats = read(conn, seats_of_reservations(scope), &mut unmarked, scope);
+    let reserved = read(conn, reserved_by(scope), &mut unmarked, scope);
+    let marked = async {
+        match unmarked {
+            Some(commit) => mark(conn, commit, scope).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (reserved, reserved_seats, lines, marked) =
+        try_join!(reserved, reserved_seats, lines, marked)?;
+    let time = [reserved.0, reserved_seats.0, lines.0, marked].into_iter().flatten().next();
+    let time = time.ok_or(Error::NotFound)?;
+    Ok(ReadLast { time, lines: lines.1, reserved: reserved.1, reserved_seats: reserved_seats.1 })
+}
+
+type ReservedRow = (ReservationRow, SeatRow, i64);
+type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
+
+/// What users reserved in concerts and still have, a row a seat.
+fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
+    if scope.reserved_by.is_empty() {
+        return None;
+    }
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
+         LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
+             JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
+             JOIN seats AS s ON s.id = rs.seat_id \
+             WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
+             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
+            columns::<ReservationRow>("r"),
+            columns::<SeatRow>("s"),
+        )
+    });
+    let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
+    let concerts = ids(scope.reserved_by.iter().map(|(_, concert_id)| *concert_id));
+    Some(Reading::new(TEXT.as_str(), vec![users, concerts]))
+}
+
+type ReservedSeatRow = (Uuid, SeatRow, i64);
+type ReservedSeatSql = (SqlUuid, <SeatRow as Row>::Sql, BigInt);
+
+/// The seats of the reservations that are locked.
+fn seats_of_reservations(scope: &Scope) -> Option<Reading<ReservedSeatSql>> {
+    let found = reservations_found(scope);
+    if found.is_empty() {
+        return None;
+    }
+    static BEFORE: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
+             JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY(",
+            columns::<SeatRow>("s")
+        )
+    });
+    let text = found.within(&BEFORE, ") ORDER BY rs.reservation_id, rs.position");
+    Some(Reading::new(text, found.parameters))
+}
 
 /// A query whose rows are of the SQL type `Sql`.
 pub(super) struct Reading<Sql> {
@@ -66,7 +149,7 @@ impl<Sql: 'static> Reading<Sql> {
 type Marking<Sql> = Statement<(Timestamptz, Nullable<Sql>)>;
 
 /// Reads, and marks if that is still to do; where there is nothing to read, nothing is asked.
-pub(super) fn read<'a, Sql, T>(
+fn read<'a, Sql, T>(
     conn: &'a AsyncPgConnection,
     reading: Option<Reading<Sql>>,
     unmarked: &mut Option<CommitMark>,
@@ -95,7 +178,6 @@ where
 mod tests {
     use diesel::sql_types::Integer;
     use diesel_async::SimpleAsyncConnection;
-    use uuid::Uuid;
 
     use super::*;
     use crate::connect::{Database, Session};
