@@ -176,18 +176,14 @@ where
 
 #[cfg(test)]
 mod tests {
+    use diesel::QueryDsl;
     use diesel::sql_types::Integer;
     use diesel_async::SimpleAsyncConnection;
 
     use super::*;
     use crate::connect::{Database, Session};
     use crate::migrate::migrate;
-
-    #[derive(diesel::QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        count: i64,
-    }
+    use crate::schema::commits;
 
     /// Reads what two queries find, and how often the transaction was marked.
     async fn found(queries: [Option<&'static str>; 2]) -> ([Vec<i32>; 2], usize, i64) {
@@ -205,8 +201,7 @@ mod tests {
         let (first, second): (_, (_, Vec<(i32,)>)) = (first.await.unwrap(), second.await.unwrap());
         let told = [first.0, second.0].into_iter().flatten().count();
         conn.batch_execute("COMMIT").await.unwrap();
-        let marks = diesel::sql_query("SELECT count(*) FROM commits");
-        let marks = marks.get_result::<Count>(&mut conn).await.unwrap().count;
+        let marks = commits::table.count().get_result(&mut conn).await.unwrap();
         let rows = [first.1, second.1].map(|rows| rows.into_iter().map(|(n,)| n).collect());
         (rows, told, marks)
     }

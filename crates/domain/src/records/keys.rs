@@ -78,10 +78,9 @@ impl<'a, K: Ord + Copy> Extend<&'a K> for Keys<K> {
 
 impl<K: Ord> FromIterator<K> for Keys<K> {
     fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
-        let mut keys: Vec<K> = keys.into_iter().collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self(keys)
+        let mut all = Self::default();
+        all.extend(keys);
+        all
     }
 }
 
