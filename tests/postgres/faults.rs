@@ -198,7 +198,7 @@ impl Company {
     }
 }
 
-fn faketime() -> Option<PathBuf> {
+pub(super) fn faketime() -> Option<PathBuf> {
     let folders = ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
     let libraries = folders.map(|folder| Path::new(folder).join("faketime/libfaketime.so.1"));
     libraries.into_iter().find(|library| library.exists())

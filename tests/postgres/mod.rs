@@ -4,5 +4,7 @@ mod away;
 mod client;
 mod crowd;
 mod faults;
+mod history;
+mod interruptions;
 mod many_servers;
 mod proxy;

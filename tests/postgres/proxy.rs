@@ -31,6 +31,7 @@ pub(crate) enum NextCommit {
 
 pub(crate) struct Proxy {
     address: SocketAddr,
+    target: Arc<Mutex<String>>,
     network: watch::Sender<Network>,
     next_commit: Arc<Mutex<Option<NextCommit>>>,
     accepting: JoinHandle<()>,
@@ -50,19 +51,26 @@ impl Proxy {
         let network = watch::channel(Network::Whole).0;
         let next_commit = Arc::new(Mutex::new(None));
         let (follow, commits) = (network.clone(), Arc::clone(&next_commit));
+        let target = Arc::new(Mutex::new(target));
+        let leads_to = Arc::clone(&target);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (network, commits) = (follow.subscribe(), Arc::clone(&commits));
-                let target = target.clone();
+                let target = leads_to.lock().unwrap().clone();
                 tokio::spawn(async move { carry(client, target, network, commits).await });
             }
         });
-        Self { address, network, next_commit, accepting }
+        Self { address, target, network, next_commit, accepting }
     }
 
     /// The URL of a database with this stretch of network before it.
     pub(crate) fn before(&self, url: &str) -> String {
         url.replacen(&address_of(url), &self.address.to_string(), 1)
+    }
+
+    /// From now on, new connections lead to `target`.
+    pub(crate) fn lead_to(&self, target: String) {
+        *self.target.lock().unwrap() = target;
     }
 
     pub(crate) fn set(&self, network: Network) {

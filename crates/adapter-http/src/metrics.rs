@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use domain::ids::{PaymentId, RoomId};
 use domain::ports::{GatewayCall, GatewayWatch, LineWatch, Unsettled};
 use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder, histogram_opts,
+    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder, histogram_opts,
 };
 
 /// The server's own measurements.
@@ -17,6 +17,7 @@ pub struct Metrics {
     seconds: HistogramVec,
     lines: LineMetrics,
     payments: PaymentMetrics,
+    clock_ahead: Gauge,
 }
 
 /// What becomes of people in waiting rooms.
@@ -126,7 +127,12 @@ impl Metrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         let (lines, payments) = (LineMetrics::new(&registry)?, PaymentMetrics::new(&registry)?);
-        Ok(Self { registry, requests, seconds, lines, payments })
+        let clock_ahead = Gauge::new(
+            "stagedoor_clock_ahead_seconds",
+            "How far the store's time is ahead of the wall clock that it follows.",
+        )?;
+        registry.register(Box::new(clock_ahead.clone()))?;
+        Ok(Self { registry, requests, seconds, lines, payments, clock_ahead })
     }
 
     /// Where requests of one kind are noted that are answered alike.
@@ -141,6 +147,11 @@ impl Metrics {
     pub(crate) fn people(&self, room_id: &str, state: &str, count: u64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.lines.people.with_label_values(&[room_id, state]).set(count);
+    }
+
+    /// Notes how far the store's time is ahead of the wall clock.
+    pub(crate) fn clock_ahead(&self, seconds: f64) {
+        self.clock_ahead.set(seconds);
     }
 
     fn turn(&self, room_id: RoomId, turn: &str, count: usize) {

@@ -155,6 +155,9 @@ impl From<Refusal> for Problem {
             Refusal::NotRefundable => problem(StatusCode::CONFLICT, "not_refundable"),
             Refusal::InvalidSignature => problem(StatusCode::UNAUTHORIZED, "invalid_signature"),
             Refusal::NoticeReplayed => problem(StatusCode::CONFLICT, "notice_replayed"),
+            Refusal::Interrupted => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable").after(1)
+            }
             Refusal::IdempotencyKeyReused => {
                 problem(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
             }

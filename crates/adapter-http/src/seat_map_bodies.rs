@@ -59,6 +59,7 @@ impl Default for SeatMapBodies {
 
 /// One seat map, written out.
 pub(crate) struct Body {
+    history: u64,
     version: u64,
     pub(crate) plain: Bytes,
     gzip: OnceLock<Bytes>,
@@ -83,7 +84,10 @@ impl SeatMapBodies {
     pub(crate) async fn body(&self, seats: SeatsOfShow) -> Result<Arc<Body>, Unavailable> {
         let id = seats.performance.show.id;
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(body) = kept.filter(|body| body.version == seats.map.version) {
+        let is_it = |body: &Arc<Body>| {
+            (body.history, body.version) == (seats.map.history, seats.map.version)
+        };
+        if let Some(body) = kept.filter(is_it) {
             return Ok(body);
         }
         let written = tokio::task::spawn_blocking(move || {
@@ -94,7 +98,9 @@ impl SeatMapBodies {
         let failed = |error| Unavailable::from_source("a seat map was not written out", error);
         let body = Arc::new(written.await.map_err(failed)?);
         let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if bodies.peek(&id).is_none_or(|kept| kept.version < body.version) {
+        let is_older =
+            |kept: &Arc<Body>| kept.history != body.history || kept.version < body.version;
+        if bodies.peek(&id).is_none_or(is_older) {
             bodies.put(id, Arc::clone(&body));
         }
         Ok(body)
@@ -118,5 +124,5 @@ fn write(seats: &SeatsOfShow) -> Body {
         seats: seats.map.seats.iter().map(body).collect(),
     };
     let plain = Bytes::from(serde_json::to_vec(&map).unwrap_or_default());
-    Body { version: map.version, plain, gzip: OnceLock::new() }
+    Body { history: seats.map.history, version: map.version, plain, gzip: OnceLock::new() }
 }

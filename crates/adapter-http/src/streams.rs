@@ -124,8 +124,11 @@ impl Streams {
                 let goes_on = match ticket {
                     Ok(ticket) => follower.see(ticket.into()),
                     Err(UpdateError::Refused(_)) => false,
-                    // The store is away; the place is not lost for that.
-                    Err(UpdateError::Unavailable(_) | UpdateError::Unknown(_)) => true,
+                    // The store is away; the place is not lost for that, but after too long a time
+                    // only another server can keep it.
+                    Err(UpdateError::Unavailable(_) | UpdateError::Unknown(_)) => {
+                        app.show_ticket.can_vouch()
+                    }
                 };
                 goes_on.then_some(follower)
             }

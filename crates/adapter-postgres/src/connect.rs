@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long a connection may take to be made.
+/// How long a connection to one host may take to be made.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How long sent bytes may stay unacknowledged before a connection counts as dead.
 const SILENT_FOR: Duration = Duration::from_secs(3);
@@ -41,8 +41,12 @@ pub struct BadUrl(String);
 pub(crate) enum Session {
     /// Commits groups.
     Writes,
+    /// Commits a change of very many rows.
+    WritesMuch,
     /// Answers queries.
     Reads,
+    /// Answers queries about many rows.
+    ReadsMuch,
     /// Hears what other servers changed.
     Follows,
     /// Reads everything, as of one moment.
@@ -55,6 +59,12 @@ impl Session {
     /// What PostgreSQL is told of the session. Times are in milliseconds.
     const fn settings(self) -> &'static str {
         match self {
+            Self::WritesMuch => {
+                " -c lock_timeout=1000 -c statement_timeout=120000 \
+                 -c idle_in_transaction_session_timeout=120000 \
+                 -c client_connection_check_interval=1000 \
+                 -c default_transaction_isolation=read\\ committed -c jit=off"
+            }
             // All that a writer loads, it loads by key, from the tables in the order in which they
             // are named: no other plan is ever right.
             Self::Writes => {
@@ -68,12 +78,16 @@ impl Session {
             }
             // A plan for any parameters could use no index that is of one state alone.
             Self::Reads => {
-                " -c statement_timeout=1500 -c default_transaction_read_only=on \
+                " -c lock_timeout=1000 -c statement_timeout=1500 \
                  -c plan_cache_mode=force_custom_plan"
             }
-            Self::Follows => " -c statement_timeout=1500",
+            Self::ReadsMuch => {
+                " -c lock_timeout=1000 -c statement_timeout=30000 \
+                 -c plan_cache_mode=force_custom_plan"
+            }
+            Self::Follows => " -c lock_timeout=1000 -c statement_timeout=1500",
             Self::ReadsAll => {
-                " -c default_transaction_read_only=on \
+                " -c lock_timeout=10000 -c statement_timeout=1800000 \
                  -c default_transaction_isolation=repeatable\\ read"
             }
             Self::Migrates => " -c lock_timeout=0 -c statement_timeout=0",
@@ -81,28 +95,43 @@ impl Session {
     }
 }
 
+impl Session {
+    const fn only_reads(self) -> bool {
+        matches!(self, Self::Reads | Self::ReadsMuch | Self::ReadsAll)
+    }
+}
+
 impl Database {
-    /// Opens a session.
+    /// Opens a session with a database that takes writes, though the session may only read: what a
+    /// standby shows may be older than what other servers have told.
     pub(crate) async fn connect(&self, session: Session) -> ConnectionResult<AsyncPgConnection> {
         let mut config = Config::clone(&self.config);
         let given = config.get_options().unwrap_or_default();
         config.options(format!("{given}{}", session.settings()));
         let connecting = async {
-            match self.tls.clone() {
+            let mut conn = match self.tls.clone() {
                 None => {
                     let connected = config.connect(NoTls).await;
                     let (client, connection) = connected.map_err(|error| bad(&error))?;
-                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await?
                 }
                 Some(tls) => {
                     let connected = config.connect(tls).await;
                     let (client, connection) = connected.map_err(|error| bad(&error))?;
-                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await?
                 }
+            };
+            if session.only_reads() {
+                // Not among the settings: the driver would take the database for a standby.
+                let read_only = conn.batch_execute("SET default_transaction_read_only = on").await;
+                read_only.map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
+            Ok(conn)
         };
-        let late = |_| ConnectionError::BadConnection(format!("no answer in {CONNECT_WITHIN:?}"));
-        timeout(CONNECT_WITHIN, connecting).await.map_err(late)?
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let limit = CONNECT_WITHIN * hosts;
+        let late = |_| ConnectionError::BadConnection(format!("no answer in {limit:?}"));
+        timeout(limit, connecting).await.map_err(late)?
     }
 }
 
@@ -141,6 +170,7 @@ impl Database {
         if config.get_application_name().is_none() {
             config.application_name("stagedoor");
         }
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config.connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENT_FOR);
         config.keepalives_idle(SILENT_FOR);
         Ok(Self { config: Box::new(config), tls })

@@ -30,6 +30,8 @@ use crate::loading::{self, Loaded};
 pub(crate) struct Command {
     pub(crate) scope: Scope,
     pub(crate) decide: Decide,
+    /// Whether it is to be committed though nothing changes, to see that it can be.
+    pub(crate) is_probe: bool,
 }
 
 /// What a caller is told. It is handed on several times, so it is small.
@@ -45,16 +47,11 @@ pub(crate) struct Decided {
     pub(crate) missing: Scope,
 }
 
-/// Runs `commands` one after the other, at `now`, on what was loaded for `asked`.
-pub(crate) fn decide(
-    commands: &[&Command],
-    asked: &Scope,
-    loaded: &Loaded,
-    now: Timestamp,
-) -> Decided {
+/// Runs `commands` one after the other on what was loaded for `asked`.
+pub(crate) fn decide(commands: &[&Command], asked: &Scope, loaded: &Loaded) -> Decided {
     let mut missing = Scope::new();
     let source = AmongLoaded { loaded, asked, missing: &mut missing };
-    let mut group = Group::new(source, now);
+    let mut group = Group::new(source, loaded.moment.now, loaded.moment.cutoff());
     let run = |command: &&Command| {
         let run = || group.run(&command.scope, &command.decide);
         match catch_unwind(AssertUnwindSafe(run)) {
@@ -153,6 +150,16 @@ impl Source for AmongLoaded<'_> {
         Ok(line.unwrap_or(Line { room_id, active_count: None, anyone_waiting: false }))
     }
 
+    fn run_out(
+        &mut self,
+        room_id: RoomId,
+        cutoff: Timestamp,
+    ) -> Result<Vec<Arc<WaitingToken>>, Infallible> {
+        let ids = self.loaded.run_out.get(&room_id).into_iter().flatten();
+        let tokens = ids.filter_map(|id| self.loaded.tokens.get(id));
+        Ok(tokens.filter(|token| token.has_run_out(cutoff)).cloned().collect())
+    }
+
     fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Infallible> {
         find!(self, tokens, id)
     }
@@ -190,6 +197,12 @@ impl Programme {
             shows: Mutex::new(LruCache::new(KEPT_MAX)),
             concerts: Mutex::new(LruCache::new(KEPT_MAX)),
         }
+    }
+
+    /// The database may have another history now, in which what is kept never was.
+    pub(crate) fn forget_all(&self) {
+        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.concerts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Adds to `loaded` the shows and concerts that `scope` and what was loaded are about.

@@ -1,15 +1,16 @@
 //! What the other servers changed, and what time it is at the database: asked four times a second.
 //!
-//! Each commit leaves a row that says which seats and tokens it changed. A row is found by the
-//! number of its transaction: whatever a snapshot does not show yet has a number that is not below
-//! the oldest one that runs, so beginning there again misses nothing, however late something is
-//! committed.
+//! Each writer numbers its commits, and each commit leaves a row that says which seats and tokens it
+//! changed. A writer's commits are made one after the other, so whoever has heard number n of it asks
+//! for those past n and misses none. Numbers never go back while the history of the database goes on:
+//! where they do, or where the database is another one, all that is remembered is forgotten.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::records::Records;
@@ -20,51 +21,82 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::connect::Session;
+use crate::discipline::{self, Discipline, Look, LookRow, LookSql, columns_of_look};
 use crate::rows::{Row, SeatRow, TokenRow, columns};
 use crate::statement::{Statement, array, one};
 use crate::worker::Desk;
+use crate::writers::keep_up;
 
 const ASK_EVERY: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
-/// After how long without an answer commits may have been missed, since their rows are gone.
-const KEEPS_TRACK_FOR: Duration = Duration::from_secs(60);
-const FORGET_EVERY: Duration = Duration::from_secs(60);
-/// Some minutes more than anyone looks for a row.
-const FORGET: &str =
-    "DELETE FROM commits WHERE committed_at < clock_timestamp() - interval '5 minutes'";
+const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
+/// How long a writer is known to be retired before its row goes: every server that is there hears of it
+/// meanwhile.
+const GONE_AFTER: Duration = Duration::from_secs(600);
 
 /// Asks for what the other servers changed, as long as it runs.
 pub(crate) struct Feed {
     desk: Arc<Desk>,
     conn: Option<AsyncPgConnection>,
-    /// Every commit of a transaction below this one has been heard of.
-    from: i64,
-    /// Those heard of that are not, and their transactions.
-    heard: HashMap<Uuid, i64>,
-    answered: Instant,
-    forgot: Instant,
+    history: String,
+    /// How much of each writer was heard.
+    heard: HashMap<Uuid, Heard>,
+    kept_up: Instant,
 }
 
-/// The database's time, and the oldest transaction whose end may yet be unseen.
-pub(crate) async fn horizon(mut conn: &AsyncPgConnection) -> Result<(Timestamp, i64), SqlError> {
-    let text = "SELECT clock_timestamp(), pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-    Ok(Statement::<(Timestamptz, BigInt)>::new(text, vec![]).get_result(&mut conn).await?)
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    number: i64,
+    /// Since when it is known that the writer is retired, so that its row may go.
+    retired: Option<Instant>,
 }
 
-type NewsRow = (Timestamp, i64, Option<Uuid>, Option<i64>, Option<Vec<Uuid>>, Option<Vec<Uuid>>);
-type NewsSql = (
-    Timestamptz,
-    BigInt,
-    Nullable<SqlUuid>,
-    Nullable<BigInt>,
-    Nullable<Array<SqlUuid>>,
-    Nullable<Array<SqlUuid>>,
-);
+/// What tells one history of a database from another: a failover, a restart and a restored copy each
+/// change one of these. (The table's file changes where its rows were restored into the same database.)
+macro_rules! history {
+    () => {
+        "(SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+             left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_postmaster_start_time(), \
+             (SELECT oid FROM pg_database WHERE datname = current_database()), \
+             pg_relation_filenode('commits')))"
+    };
+}
+
+type WriterRow = (LookRow, String, Option<Uuid>, Option<bool>, Option<i64>, Option<CommitRow>);
+type WriterSql =
+    (LookSql, Text, Nullable<SqlUuid>, Nullable<Bool>, Nullable<BigInt>, Nullable<CommitSql>);
+type CommitRow = (i64, Vec<Uuid>, Vec<Uuid>);
+type CommitSql = (BigInt, Array<SqlUuid>, Array<SqlUuid>);
+
+/// What is new.
+struct News {
+    look: Look,
+    history: String,
+    writers: HashMap<Uuid, NewsOfWriter>,
+}
+
+#[derive(Default)]
+struct NewsOfWriter {
+    retired: bool,
+    last: i64,
+    commits: Vec<CommitRow>,
+}
 
 impl Feed {
-    pub(crate) fn new(desk: Arc<Desk>, from: i64) -> Self {
-        let now = Instant::now();
-        Self { desk, conn: None, from, heard: HashMap::new(), answered: now, forgot: now }
+    /// A feed that begins with what is now.
+    pub(crate) async fn begin(desk: Arc<Desk>, conn: AsyncPgConnection) -> Result<Self, SqlError> {
+        let mut feed = Self {
+            desk,
+            conn: None,
+            history: String::new(),
+            heard: HashMap::new(),
+            kept_up: Instant::now(),
+        };
+        let look = discipline::look(&conn).await?;
+        discipline::change(&conn, &look, Discipline::at_start(&look)).await?;
+        feed.begin_anew(&conn).await?;
+        feed.conn = Some(conn);
+        Ok(feed)
     }
 
     pub(crate) async fn run(mut self) {
@@ -81,13 +113,11 @@ impl Feed {
                 _ => {}
             }
             is_away = asked.is_err();
-            if is_away {
-                self.conn = None;
-            }
         }
     }
 
     async fn ask(&mut self) -> Result<(), SqlError> {
+        // Not put back unless all went well.
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => self
@@ -97,14 +127,14 @@ impl Feed {
                 .await
                 .map_err(|error| SqlError::Away(error.to_string()))?,
         };
-        if self.answered.elapsed() > KEEPS_TRACK_FOR {
-            self.begin_anew(&conn).await?;
-        }
         self.hear(&conn).await?;
-        self.answered = Instant::now();
-        if self.forgot.elapsed() > FORGET_EVERY {
-            Statement::<()>::new(FORGET, vec![]).execute(&mut &conn).await?;
-            self.forgot = Instant::now();
+        if self.kept_up.elapsed() > KEEP_UP_EVERY {
+            let is_gone =
+                |heard: &Heard| heard.retired.is_some_and(|since| since.elapsed() > GONE_AFTER);
+            let gone = self.heard.iter().filter(|(_, heard)| is_gone(heard));
+            let gone: Vec<Uuid> = gone.map(|(id, _)| *id).collect();
+            keep_up(&conn, &self.desk.writers.all(), &gone).await?;
+            self.kept_up = Instant::now();
         }
         self.conn = Some(conn);
         Ok(())
@@ -112,44 +142,123 @@ impl Feed {
 
     /// Begins with what is now, having lost track of what was.
     async fn begin_anew(&mut self, conn: &AsyncPgConnection) -> Result<(), SqlError> {
-        (_, self.from) = horizon(conn).await?;
-        self.heard.clear();
-        if let Some(observer) = self.desk.observer.get() {
-            observer.lost_track();
-        }
+        let news = self.question(conn, None).await?;
+        self.desk.clock.hear(&news.look);
+        self.note_heard(&news);
+        // Whatever is read from now on is at least as new as what counts as heard.
+        let mut hasher = DefaultHasher::new();
+        news.history.hash(&mut hasher);
+        self.history = news.history;
+        self.desk.begin_anew(hasher.finish());
         Ok(())
     }
 
-    async fn hear(&mut self, mut conn: &AsyncPgConnection) -> Result<(), SqlError> {
-        let text = "SELECT clock_timestamp(), \
-                 pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
-                 c.id, c.transaction, c.seat_ids, c.token_ids \
-             FROM (SELECT) AS once LEFT JOIN commits AS c \
-                 ON c.transaction >= ? AND c.server_id <> ? AND c.id <> ALL(?)";
-        let heard: Vec<Uuid> = self.heard.keys().copied().collect();
-        let parameters = vec![one(self.from), one(self.desk.server_id), array(heard)];
-        let news: Vec<NewsRow> =
-            Statement::<NewsSql>::new(text, parameters).load(&mut conn).await?;
-        let [(time, from, ..), ..] = news.as_slice() else { return Ok(()) };
-        let (time, from) = (*time, *from);
-        self.desk.clock.hear(time);
-
+    async fn hear(&mut self, conn: &AsyncPgConnection) -> Result<(), SqlError> {
+        let live = self.desk.writers.all();
+        for (id, committed) in &live {
+            self.heard.insert(*id, Heard { number: *committed, retired: None });
+        }
+        let news = self.question(conn, Some(&live)).await?;
+        if let Some(why) = self.why_lost(&news, &live) {
+            tracing::warn!(why, "beginning anew with what is in the database");
+            return self.begin_anew(conn).await;
+        }
+        self.desk.keep_discipline(conn, &news.look).await?;
         let (mut seats, mut tokens) = (Vec::new(), Vec::new());
-        let mut heard_now = HashMap::new();
-        for (_, _, id, transaction, seat_ids, token_ids) in news {
-            heard_now.extend(id.zip(transaction));
-            seats.extend(seat_ids.unwrap_or_default());
-            tokens.extend(token_ids.unwrap_or_default());
+        for (_, seat_ids, token_ids) in news.writers.values().flat_map(|news| &news.commits) {
+            seats.extend(seat_ids);
+            tokens.extend(token_ids);
         }
         if !seats.is_empty() || !tokens.is_empty() {
-            let changes = load_changes(conn, time, seats, tokens).await?;
+            let changes = load_changes(conn, news.look.now(), seats, tokens).await?;
             self.desk.tell(&changes);
         }
         // Not before they were told of.
-        self.from = from.max(self.from);
-        self.heard.extend(heard_now);
-        self.heard.retain(|_, transaction| *transaction >= self.from);
+        self.note_heard(&news);
         Ok(())
+    }
+
+    fn note_heard(&mut self, news: &News) {
+        let heard = |(id, news): (&Uuid, &NewsOfWriter)| {
+            let since = self.heard.get(id).and_then(|heard| heard.retired);
+            let retired = news.retired.then(|| since.unwrap_or_else(Instant::now));
+            (*id, Heard { number: news.last, retired })
+        };
+        self.heard = news.writers.iter().map(heard).collect();
+    }
+
+    /// Why what was heard does not go on in what is there, if it does not.
+    fn why_lost(&self, news: &News, live: &HashMap<Uuid, i64>) -> Option<&'static str> {
+        if news.history != self.history {
+            return Some("the database has another history");
+        }
+        let is_there =
+            |(id, heard): (&Uuid, &Heard)| heard.retired.is_some() || news.writers.contains_key(id);
+        if !self.heard.iter().all(is_there) {
+            return Some("a writer is gone");
+        }
+        news.writers.iter().find_map(|(id, writer)| {
+            let heard = self.heard.get(id).map_or(0, |heard| heard.number);
+            let numbers = writer.commits.iter().map(|(number, ..)| *number);
+            let goes_on = numbers.eq(heard.saturating_add(1)..=writer.last);
+            match live.contains_key(id) {
+                _ if writer.last < heard => Some("a writer has fewer commits than before"),
+                false if !goes_on => Some("commits are forgotten that were not heard of"),
+                _ => None,
+            }
+        })
+    }
+
+    /// Asks what time it is, and how far each writer is; and for the commits not heard of that are not of
+    /// the writers `but`, or for none.
+    async fn question(
+        &self,
+        mut conn: &AsyncPgConnection,
+        but: Option<&HashMap<Uuid, i64>>,
+    ) -> Result<News, SqlError> {
+        let text = concat!(
+            "SELECT ",
+            columns_of_look!(),
+            ", ",
+            history!(),
+            ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
+             FROM service AS s LEFT JOIN (\
+                 SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
+                     coalesce((SELECT max(m.number) FROM commits AS m \
+                         WHERE m.writer_id = w.id), 0) AS last \
+                 FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
+             ) AS w ON true \
+             LEFT JOIN LATERAL (\
+                 SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
+                 WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
+             ) AS c ON true \
+             WHERE s.id = 1 ORDER BY w.id, c.number"
+        );
+        let parameters = vec![
+            array(self.heard.keys().copied().collect()),
+            array(self.heard.values().map(|heard| heard.number).collect()),
+            array(but.into_iter().flatten().map(|(id, _)| *id).collect()),
+            one(but.is_some()),
+        ];
+        let rows: Vec<WriterRow> =
+            Statement::<WriterSql>::new(text, parameters).load(&mut conn).await?;
+        News::of(rows).ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
+    }
+}
+
+impl News {
+    fn of(rows: Vec<WriterRow>) -> Option<Self> {
+        let mut news: Option<Self> = None;
+        for (look, history, id, retired, last, commit) in rows {
+            let look = look.into();
+            let news = news.get_or_insert(Self { look, history, writers: HashMap::new() });
+            let Some(id) = id else { continue };
+            let writer = news.writers.entry(id).or_default();
+            writer.retired = retired.unwrap_or_default();
+            writer.last = last.unwrap_or_default();
+            writer.commits.extend(commit);
+        }
+        news
     }
 }
 

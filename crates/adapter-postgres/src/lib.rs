@@ -10,6 +10,7 @@ mod clock;
 mod columns;
 mod connect;
 mod deciding;
+mod discipline;
 mod feed;
 mod loading;
 mod marking;
@@ -21,7 +22,9 @@ mod schema;
 mod settling;
 mod statement;
 mod store;
+mod stuck;
 mod worker;
+mod writers;
 
 pub use clock::DatabaseClock;
 pub use connect::{BadUrl, Database};

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use diesel::QueryResult;
-use diesel::sql_types::{Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::cash::CashAccount;
@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::columns::Unreadable;
-use crate::marking::CommitMark;
+use crate::marking::{CommitMark, Moment};
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
     ShowRow, UserRow, columns, with_their_seats,
@@ -47,13 +47,15 @@ use crate::statement::{IdsFound, Statement, array, ids};
 /// ends.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// The database's time, read after everything was locked.
-    pub(crate) time: Timestamp,
+    /// The time, read after everything was locked.
+    pub(crate) moment: Moment,
     pub(crate) uptime: Option<Uptime>,
     pub(crate) rooms: HashMap<RoomId, Arc<WaitingRoom>>,
     pub(crate) lines: HashMap<RoomId, Line>,
     pub(crate) users: HashMap<UserId, Arc<User>>,
     pub(crate) tokens: HashMap<TokenId, Arc<WaitingToken>>,
+    /// Which of the tokens are written down as inside a room though their time is over.
+    pub(crate) run_out: HashMap<RoomId, Vec<TokenId>>,
     /// Which of the tokens is written down as a user's live one in a room.
     pub(crate) live_tokens: HashMap<(UserId, RoomId), TokenId>,
     pub(crate) reservations: HashMap<ReservationId, Arc<Reservation>>,
@@ -101,7 +103,10 @@ macro_rules! lock {
 }
 
 mod reading;
+mod uptime;
 mod waiting;
+
+pub(crate) use uptime::STEPS;
 
 use reading::{ReadLast, read_last};
 use waiting::Tokens;
@@ -116,7 +121,7 @@ pub(crate) async fn begin_and_load(
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
-    let service = service(conn, scope.uptime);
+    let service = uptime::uptime(conn, scope.uptime);
     let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
     let room_ids: Keys<RoomId> = room_ids.copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
@@ -170,7 +175,7 @@ pub(crate) async fn begin_and_load(
         kept_answers,
         last,
     )?;
-    let ReadLast { time, lines, reserved, reserved_seats } = last;
+    let ReadLast { moment, lines, reserved, reserved_seats } = last;
     let Tokens { rows: tokens, crowded } = tokens;
     let tokens = by_id(tokens)?;
     let users = users.into_iter().chain(users_of_emails);
@@ -183,7 +188,7 @@ pub(crate) async fn begin_and_load(
         })
         .unzip();
     Ok(Loaded {
-        time,
+        moment,
         uptime,
         rooms: by_id(rooms)?,
         lines: lines
@@ -192,6 +197,7 @@ pub(crate) async fn begin_and_load(
             .collect::<Result<_, _>>()?,
         users: by_id(users)?,
         live_tokens: live(&tokens),
+        run_out: run_out(&tokens, moment.now),
         tokens,
         reservations: reservations.into_iter().map(|found| (found.id, Arc::new(found))).collect(),
         reserved: with_their_seats(reserved, seats_of_reserved)?
@@ -221,6 +227,17 @@ where
 fn live(tokens: &HashMap<TokenId, Arc<WaitingToken>>) -> HashMap<(UserId, RoomId), TokenId> {
     let live = tokens.values().filter(|token| token.is_written_live());
     live.map(|token| ((token.user_id, token.room_id), token.id)).collect()
+}
+
+fn run_out(
+    tokens: &HashMap<TokenId, Arc<WaitingToken>>,
+    now: Timestamp,
+) -> HashMap<RoomId, Vec<TokenId>> {
+    let mut run_out: HashMap<_, Vec<_>> = HashMap::new();
+    for token in tokens.values().filter(|token| token.has_run_out(now)) {
+        run_out.entry(token.room_id).or_default().push(token.id);
+    }
+    run_out
 }
 
 /// Reservations by their ids and by their payments'.
@@ -264,17 +281,6 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
         );
     }
     lock!(conn, PaymentRow, found).await
-}
-
-async fn service(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
-    if !wanted {
-        return Ok(None);
-    }
-    let text = "SELECT heartbeat_at, up_since FROM service WHERE id = 1 FOR NO KEY UPDATE";
-    let statement = Statement::<(Nullable<Timestamptz>, Nullable<Timestamptz>)>::new(text, vec![]);
-    let pulse: (Option<Timestamp>, Option<Timestamp>) = statement.get_result(&mut &*conn).await?;
-    let pulse = pulse.0.zip(pulse.1);
-    Ok(pulse.map(|(heartbeat_at, up_since)| Uptime { heartbeat_at, up_since }))
 }
 
 /// Locks the users whose reservations are looked at, so that none is added meanwhile: the limit of

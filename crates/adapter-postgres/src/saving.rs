@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
-use domain::Timestamp;
 use domain::records::{Entity, Fate, Records, Table};
 use domain::reservation::Reservation;
-use domain::uptime::Uptime;
+use domain::uptime::{Recovery, Uptime};
 use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
 use crate::at_once::AtOnce;
+use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
@@ -123,9 +123,31 @@ fn forget_answers(changed: &mut AtOnce, changes: &Records) {
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {
     if let Some(uptime) = changes.uptime.as_ref().filter(|uptime| Some(*uptime) != before) {
-        let text = "UPDATE service SET heartbeat_at = ?, up_since = ? WHERE id = 1";
-        let times: [Timestamp; 2] = [uptime.heartbeat_at, uptime.up_since];
-        changed.update_by(text, times.map(one).into(), 1);
+        let text = "UPDATE service SET heartbeat_at = ?, up_since = ?, server_ids = ?, \
+             server_beats = ?, outage_ended_at = ?, outage_beat_at = ?, outage_step = ?, \
+             outage_done_to = ? WHERE id = 1";
+        let recovery = uptime.recovery;
+        let step = |recovery: Recovery| {
+            STEPS
+                .iter()
+                .find(|(_, step)| *step == recovery.step)
+                .map(|(name, _)| (*name).to_owned())
+        };
+        let parameters = vec![
+            one(uptime.heartbeat_at),
+            one(uptime.up_since),
+            ids(uptime.servers.iter().map(|server| server.server_id)),
+            array(uptime.servers.iter().map(|server| server.at).collect()),
+            one(recovery.map(|recovery| recovery.ended_at)),
+            one(recovery.map(|recovery| recovery.beat_at)),
+            one(recovery.and_then(step)),
+            one(recovery.and_then(|recovery| recovery.done_to)),
+        ];
+        changed.update_by(text, parameters, 1);
+        if let Some(outage) = uptime.found {
+            let text = "INSERT INTO outages (began_at, ended_at) VALUES (?, ?)";
+            changed.make(text, vec![one(outage.began_at), one(outage.ended_at)], None);
+        }
     }
 }
 
@@ -142,7 +164,8 @@ fn tell_others(changed: &mut AtOnce, changes: &Records, mark: CommitMark) {
     let tokens = changes.tokens.changes().map(|(token, _)| token).filter(is_news);
     let tokens: Vec<_> = tokens.map(|token| token.id).collect();
     if !tokens.is_empty() {
-        let text = "UPDATE commits SET token_ids = ? WHERE id = ?";
-        changed.update_by(text, vec![ids(tokens), one(mark.id)], 1);
+        let text = "UPDATE commits SET token_ids = ? WHERE writer_id = ? AND number = ?";
+        let parameters = vec![ids(tokens), one(mark.writer_id), one(mark.number)];
+        changed.update_by(text, parameters, 1);
     }
 }

@@ -181,10 +181,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    commits (id) {
-        id -> Uuid,
-        transaction -> BigInt,
-        server_id -> Uuid,
+    commits (writer_id, number) {
+        writer_id -> Uuid,
+        number -> BigInt,
         committed_at -> Timestamptz,
         seat_ids -> Array<Uuid>,
         token_ids -> Array<Uuid>,

@@ -1,19 +1,22 @@
 //! The store as the ports see it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use domain::ports::{CommitObserver, Decide, Ids, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
+use futures_util::future::join_all;
 use group_commit::{Callers, NoAnswer};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -22,12 +25,28 @@ use crate::SqlError;
 use crate::clock::DatabaseClock;
 use crate::connect::{Database, Session};
 use crate::deciding::{Answer, Command, Programme};
-use crate::feed::{Feed, horizon};
+use crate::discipline::Discipline;
+use crate::feed::Feed;
 use crate::migrate::{MigrateError, migrate, missing};
+use crate::settling::Unsettled;
+use crate::stuck::Stuck;
 use crate::worker::{Desk, Worker};
+use crate::writers::LiveWriters;
 
 /// How long a query may take, with the wait for a connection.
 const READ_WITHIN: Duration = Duration::from_millis(1_800);
+/// The same for one about many rows.
+const READ_MUCH_WITHIN: Duration = Duration::from_secs(30);
+/// How many connections read for the sweepers, and how many read about many rows.
+const READERS_BEHIND: usize = 2;
+const READERS_OF_MUCH: usize = 2;
+/// How long a step of a group may take, and a step of a change of very many rows.
+const STEP_WITHIN: Duration = Duration::from_millis(1_500);
+const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
+/// For how long it is known that a write works.
+const CHECKED_FOR: Duration = Duration::from_secs(1);
+/// How long a write may take that looks whether one works.
+const PROBE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -42,7 +61,7 @@ pub struct StoreOptions {
     pub waiting_max: usize,
     /// How many connections read.
     pub readers: usize,
-    /// Names this server, and each commit.
+    /// Names this server, and each connection that writes.
     pub ids: Arc<dyn Ids>,
 }
 
@@ -57,15 +76,60 @@ impl StoreOptions {
 /// The store on PostgreSQL. Everything that was taken in is answered before its writers end.
 pub struct PostgresStore {
     lines: Vec<Callers<Command, Answer>>,
+    /// For changes of very many rows, which the others are not to wait for.
+    line_of_much: Option<Callers<Command, Answer>>,
     writers: Vec<JoinHandle<()>>,
-    readers: Pool<AsyncPgConnection>,
     pub(crate) database: Database,
     desk: Arc<Desk>,
     feed: AbortHandle,
+    checked: Mutex<Option<(Instant, Result<(), Unavailable>)>>,
 }
 
 /// A connection that reads, on loan.
 pub(crate) type Reader = Object<AsyncPgConnection>;
+
+/// The connections that read.
+pub(crate) struct Readers {
+    /// For whoever asks.
+    front: Pool<AsyncPgConnection>,
+    /// For the sweepers, which a rush of questions does not keep from their work.
+    behind: Pool<AsyncPgConnection>,
+    /// For queries about many rows.
+    much: Pool<AsyncPgConnection>,
+}
+
+impl Readers {
+    fn new(database: &Database, front: usize) -> Result<Self, BuildError> {
+        Ok(Self {
+            front: pool(database, Session::Reads, front.max(1))?,
+            behind: pool(database, Session::Reads, READERS_BEHIND)?,
+            much: pool(database, Session::ReadsMuch, READERS_OF_MUCH)?,
+        })
+    }
+
+    /// Ends the sessions that are not in use.
+    pub(crate) fn end_sessions(&self) {
+        for pool in [&self.front, &self.behind, &self.much] {
+            pool.retain(|_, _| false);
+        }
+    }
+}
+
+fn pool(
+    database: &Database,
+    session: Session,
+    size: usize,
+) -> Result<Pool<AsyncPgConnection>, BuildError> {
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    let database = database.clone();
+    config.custom_setup = Box::new(move |_| {
+        let database = database.clone();
+        Box::pin(async move { database.connect(session).await })
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
+    Pool::builder(manager).max_size(size).build()
+}
 
 impl PostgresStore {
     /// Opens the store, with its schema brought up to date. Its writers have threads of their own;
@@ -78,30 +142,47 @@ impl PostgresStore {
         let unreachable =
             |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
         migrate(&database).await?;
-        let conn = database.connect(Session::Reads).await;
-        let conn = conn.map_err(|error| unreachable(error.to_string()))?;
-        let (time, from) = horizon(&conn).await.map_err(|error| unreachable(error.to_string()))?;
+        let readers = Readers::new(&database, options.readers);
         let desk = Arc::new(Desk {
             database: database.clone(),
-            clock: DatabaseClock::told(time),
+            clock: DatabaseClock::new(),
             observer: Arc::new(OnceLock::new()),
+            history: AtomicU64::new(0),
+            readers: readers.map_err(|error| unreachable(error.to_string()))?,
+            discipline: Discipline::default(),
             programme: Programme::new(),
             server_id: options.ids.next(),
+            writers: Arc::new(LiveWriters::default()),
             ids: Arc::clone(&options.ids),
             runtime: Handle::current(),
         });
-        let (mut lines, mut writers) = (Vec::new(), Vec::new());
-        for _ in 0..options.writers.max(1) {
-            let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
-            let worker = Worker { desk: Arc::clone(&desk), conn: None };
+        let conn = database.connect(Session::Follows).await;
+        let conn = conn.map_err(|error| unreachable(error.to_string()))?;
+        let feed = Feed::begin(Arc::clone(&desk), conn).await;
+        let feed = feed.map_err(|error| unreachable(error.to_string()))?;
+        let mut writers = Vec::new();
+        let mut start = |session, step_within, group_max| {
+            let (callers, committer) = group_commit::line(options.waiting_max, group_max);
+            let worker = Worker {
+                desk: Arc::clone(&desk),
+                session,
+                step_within,
+                conn: None,
+                stuck: Stuck::default(),
+                unsettled: Unsettled::default(),
+            };
             let started = worker.start(committer);
             writers.push(started.map_err(|error| unreachable(error.to_string()))?);
-            lines.push(callers);
+            Ok(callers)
+        };
+        let mut lines = Vec::new();
+        for _ in 0..options.writers.max(1) {
+            lines.push(start(Session::Writes, STEP_WITHIN, options.group_max)?);
         }
-        let readers = pool(&database, options.readers);
-        let readers = readers.map_err(|error| unreachable(error.to_string()))?;
-        let feed = tokio::spawn(Feed::new(Arc::clone(&desk), from).run()).abort_handle();
-        Ok(Self { lines, writers, readers, database, desk, feed })
+        let line_of_much = Some(start(Session::WritesMuch, STEP_OF_MUCH_WITHIN, 1)?);
+        let feed = tokio::spawn(feed.run()).abort_handle();
+        let checked = Mutex::default();
+        Ok(Self { lines, line_of_much, writers, database, desk, feed, checked })
     }
 
     /// The store's time, as near as this server can tell it.
@@ -113,10 +194,11 @@ impl PostgresStore {
     /// Names who hears of every commit: of this server's before anyone is answered, and of the
     /// others' soon after. The first one named stays.
     pub fn observe(&self, observer: Arc<dyn CommitObserver>) {
+        observer.began_anew(self.desk.history.load(Ordering::SeqCst));
         let _ = self.desk.observer.set(observer);
     }
 
-    /// Runs a query on one of the readers.
+    /// Runs a query for somebody who asks.
     pub(crate) async fn read<T, F>(
         &self,
         query: impl FnOnce(Reader) -> F + Send,
@@ -124,16 +206,63 @@ impl PostgresStore {
     where
         F: Future<Output = Result<T, SqlError>> + Send,
     {
-        let reading = async {
-            let reader = self.readers.get().await.map_err(|error| {
-                Unavailable::from_source("the database has no reader for us", error)
-            })?;
-            query(reader).await.map_err(|error| {
-                Unavailable::from_source(format!("the database cannot be read: {error}"), error)
-            })
+        read(&self.desk.readers.front, READ_WITHIN, query).await
+    }
+
+    /// Runs a query for a sweeper.
+    pub(crate) async fn read_behind<T, F>(
+        &self,
+        query: impl FnOnce(Reader) -> F + Send,
+    ) -> Result<T, Unavailable>
+    where
+        F: Future<Output = Result<T, SqlError>> + Send,
+    {
+        read(&self.desk.readers.behind, READ_WITHIN, query).await
+    }
+
+    /// Runs a query about many rows, such as a line of a million.
+    pub(crate) async fn read_much<T, F>(
+        &self,
+        query: impl FnOnce(Reader) -> F + Send,
+    ) -> Result<T, Unavailable>
+    where
+        F: Future<Output = Result<T, SqlError>> + Send,
+    {
+        read(&self.desk.readers.much, READ_MUCH_WITHIN, query).await
+    }
+
+    async fn call(
+        &self,
+        callers: Option<&Callers<Command, Answer>>,
+        command: Command,
+    ) -> Result<Records, UpdateError> {
+        let closed = || Unavailable::because("the store is closed");
+        match callers.ok_or_else(closed)?.call(command).await {
+            Ok(answer) => answer.map(|records| *records),
+            Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
+            Err(NoAnswer::Closed) => Err(closed().into()),
+            Err(NoAnswer::Lost) => Err(UpdateError::Unknown(closed())),
+        }
+    }
+
+    /// Whether the schema is in order, and each writer can commit.
+    async fn probe(&self) -> Result<(), Unavailable> {
+        let missing = self.read(|mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
+        if let Some(version) = missing.first() {
+            let what = format!("the schema lacks migration {version}");
+            return Err(Unavailable::because(what));
+        }
+        let probes = self.lines.iter().map(|callers| {
+            let decide: Decide = Box::new(|_| Ok(()));
+            self.call(Some(callers), Command { scope: Scope::new(), decide, is_probe: true })
+        });
+        let late = |_| Unavailable::because("a write does not end");
+        let probes = timeout(PROBE_WITHIN, join_all(probes)).await.map_err(late)?;
+        let fault = |probe: Result<Records, UpdateError>| match probe.err()? {
+            UpdateError::Unavailable(fault) | UpdateError::Unknown(fault) => Some(fault),
+            UpdateError::Refused(refusal) => Some(Unavailable::because(refusal.to_string())),
         };
-        let late = |_| Unavailable::because("the database does not answer");
-        timeout(READ_WITHIN, reading).await.map_err(late)?
+        probes.into_iter().find_map(fault).map_or(Ok(()), Err)
     }
 
     /// The writer that decides about what `scope` names. What is fought over goes to the same one: a
@@ -153,25 +282,31 @@ impl PostgresStore {
     }
 }
 
-fn pool(
-    database: &Database,
-    size: usize,
-) -> Result<Pool<AsyncPgConnection>, diesel_async::pooled_connection::deadpool::BuildError> {
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    let database = database.clone();
-    config.custom_setup = Box::new(move |_| {
-        let database = database.clone();
-        Box::pin(async move { database.connect(Session::Reads).await })
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-    Pool::builder(manager).max_size(size.max(1)).build()
+async fn read<T, F>(
+    pool: &Pool<AsyncPgConnection>,
+    limit: Duration,
+    query: impl FnOnce(Reader) -> F + Send,
+) -> Result<T, Unavailable>
+where
+    F: Future<Output = Result<T, SqlError>> + Send,
+{
+    let reading = async {
+        let reader = pool.get().await.map_err(|error| {
+            Unavailable::from_source("the database has no reader for us", error)
+        })?;
+        query(reader).await.map_err(|error| {
+            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
+        })
+    };
+    let late = |_| Unavailable::because("the database does not answer");
+    timeout(limit, reading).await.map_err(late)?
 }
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.feed.abort();
         self.lines.clear();
+        self.line_of_much = None;
         for writer in self.writers.drain(..) {
             let _ = writer.join();
         }
@@ -181,23 +316,21 @@ impl Drop for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn update(&self, scope: Scope, decide: Decide) -> Result<Records, UpdateError> {
-        let closed = || Unavailable::because("the store is closed");
-        let callers = self.writer(&scope).ok_or_else(closed)?;
-        match callers.call(Command { scope, decide }).await {
-            Ok(answer) => answer.map(|records| *records),
-            Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
-            Err(NoAnswer::Closed) => Err(closed().into()),
-            Err(NoAnswer::Lost) => Err(UpdateError::Unknown(closed())),
-        }
+        let callers =
+            if scope.many_rows { self.line_of_much.as_ref() } else { self.writer(&scope) };
+        self.call(callers, Command { scope, decide, is_probe: false }).await
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
-        let missing = self.read(|mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
-        match missing.first() {
-            Some(version) => {
-                Err(Unavailable::because(format!("the schema lacks migration {version}")))
-            }
-            None => Ok(()),
+        // However many ask, one looks.
+        let mut checked = self.checked.lock().await;
+        if let Some((at, result)) = &*checked
+            && at.elapsed() < CHECKED_FOR
+        {
+            return result.clone();
         }
+        let result = self.probe().await;
+        *checked = Some((Instant::now(), result.clone()));
+        result
     }
 }

@@ -2,13 +2,15 @@
 //! answers everyone.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
+use domain::clock_discipline::TOLD_FROM;
+use domain::ports::{Clock, CommitObserver, Ids, Unavailable, UpdateError};
 use domain::records::Records;
 use domain::uptime::Uptime;
 use futures_util::try_join;
@@ -21,26 +23,32 @@ use crate::SqlError;
 use crate::clock::DatabaseClock;
 use crate::connect::{Database, Session};
 use crate::deciding::{Answer, Command, Programme, decide, together};
+use crate::discipline::{self, Discipline, Look};
 use crate::loading::begin_and_load;
-use crate::marking::CommitMark;
+use crate::marking::{CommitMark, Moment};
 use crate::saving::save;
-use crate::settling::{Fortune, settle};
+use crate::settling::{Fortune, Unsettled, settle};
 use crate::statement::Statement;
+use crate::store::Readers;
+use crate::stuck::{Stuck, Try};
+use crate::writers::{LiveWriter, LiveWriters, register};
 
-/// How long a step of a group may take: to lock and load, to save, to commit.
-const STEP_WITHIN: Duration = Duration::from_millis(1_500);
-/// How much longer for each row that is saved.
+/// How much longer a step may take for each row that is saved.
 const STEP_WITHIN_MORE_A_ROW: Duration = Duration::from_micros(200);
 /// How often a group is tried whole before each of it is tried alone, and for how long.
 const TRIES_WHOLE: u32 = 2;
 const TRY_WHOLE_WITHIN: Duration = Duration::from_millis(500);
 /// After how long those of a group that were not tried alone yet are tried no more.
 const TRY_ALONE_WITHIN: Duration = Duration::from_secs(4);
+/// A lone change that failed after this long waited for somebody.
+const WAITED: Duration = Duration::from_millis(40);
 /// How long plans are kept. One that was made while a table was small may take the wrong index for
 /// minutes after it has grown, until PostgreSQL analyses the table; making them anew costs less.
 const PLANS_KEPT_FOR: Duration = Duration::from_millis(500);
 /// How often a group may find that it needs more than it locked.
 const LOCKS_MAX: u32 = 8;
+/// For how long callers wait to hear what became of a COMMIT whose answer was lost.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Hears of commits, once there is somebody to hear.
 pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
@@ -50,9 +58,14 @@ pub(crate) struct Desk {
     pub(crate) database: Database,
     pub(crate) clock: DatabaseClock,
     pub(crate) observer: Observer,
+    /// The history of the database that is known, once it is.
+    pub(crate) history: AtomicU64,
+    pub(crate) readers: Readers,
+    pub(crate) discipline: Discipline,
     pub(crate) programme: Programme,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) server_id: Uuid,
+    pub(crate) writers: Arc<LiveWriters>,
     /// Where what outlives a writer runs.
     pub(crate) runtime: Handle,
 }
@@ -60,23 +73,43 @@ pub(crate) struct Desk {
 /// Owns a connection that writes.
 pub(crate) struct Worker {
     pub(crate) desk: Arc<Desk>,
+    pub(crate) session: Session,
+    /// How long a step of a group may take: to lock and load, to save, to commit.
+    pub(crate) step_within: Duration,
     pub(crate) conn: Option<Connected>,
+    pub(crate) stuck: Stuck,
+    pub(crate) unsettled: Unsettled,
 }
 
 /// A connection that writes.
 pub(crate) struct Connected {
     conn: AsyncPgConnection,
+    writer: LiveWriter,
     planned: Instant,
+}
+
+/// How long a transaction waits for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// As the session says: as long as a transaction of another server may take.
+    Usual,
+    /// Hardly: it is known to be locked.
+    Short,
 }
 
 impl Connected {
     /// How the next transaction begins.
-    fn begin(&mut self) -> &'static str {
-        if self.planned.elapsed() < PLANS_KEPT_FOR {
-            return "BEGIN";
+    fn begin(&mut self, patience: Patience) -> &'static str {
+        let plans_are_new = self.planned.elapsed() < PLANS_KEPT_FOR;
+        if !plans_are_new {
+            self.planned = Instant::now();
         }
-        self.planned = Instant::now();
-        "DISCARD PLANS; BEGIN"
+        match (plans_are_new, patience) {
+            (true, Patience::Usual) => "BEGIN",
+            (false, Patience::Usual) => "DISCARD PLANS; BEGIN",
+            (true, Patience::Short) => "BEGIN; SET LOCAL lock_timeout = 50",
+            (false, Patience::Short) => "DISCARD PLANS; BEGIN; SET LOCAL lock_timeout = 50",
+        }
     }
 }
 
@@ -88,6 +121,8 @@ enum Failure {
     Away(Unavailable),
     /// It was rolled back for certain.
     RolledBack(Unavailable),
+    /// It was rolled back, and the session will do no better: another one may.
+    BadSession(Unavailable),
     /// The answer to COMMIT was lost.
     Unknown(Box<Lost>),
 }
@@ -112,7 +147,7 @@ impl Worker {
     /// Commits groups until all callers are gone.
     async fn run(mut self, mut committer: Committer<Command, Answer>) {
         while let Some(group) = committer.next_group().await {
-            if let Some(fault) = self.commit_and_answer(group).await {
+            if let Some(fault) = self.serve(group).await {
                 // Nobody is to wait one after the other for what is known already.
                 while let Some(waiting) = committer.next_waiting() {
                     waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
@@ -121,34 +156,65 @@ impl Worker {
         }
     }
 
+    /// Commits a group; those of it that need what is stuck, one by one at the end. Returns why, if the
+    /// database is away.
+    async fn serve(&mut self, group: Group) -> Option<Unavailable> {
+        let (mut together, mut apart) = (Vec::with_capacity(group.len()), Vec::new());
+        for waiting in group {
+            match self.stuck.how_to_try(&waiting.command.scope) {
+                Try::Together => together.push(waiting),
+                Try::Apart | Try::Later => apart.push(waiting),
+            }
+        }
+        let mut away = None;
+        if !together.is_empty() {
+            away = self.commit_and_answer(together).await;
+        }
+        for waiting in apart {
+            let how = self.stuck.how_to_try(&waiting.command.scope);
+            match (&away, how) {
+                (Some(fault), _) => waiting.answer(Err(UpdateError::Unavailable(fault.clone()))),
+                (None, Try::Later) => {
+                    let fault = Unavailable::because("what this needs is locked by somebody");
+                    waiting.answer(Err(UpdateError::Unavailable(fault)));
+                }
+                (None, Try::Apart | Try::Together) => away = self.commit_alone(waiting).await,
+            }
+        }
+        away
+    }
+
     /// Returns why, if the database is away.
     async fn commit_and_answer(&mut self, group: Group) -> Option<Unavailable> {
         let began = Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
-            match self
-                .commit(&group.iter().map(|waiting| &waiting.command).collect::<Vec<_>>())
-                .await
-            {
+            let commands: Vec<_> = group.iter().map(|waiting| &waiting.command).collect();
+            match self.commit(&commands, Patience::Usual).await {
                 Ok(answers) => {
                     answer_all(group.into_iter().zip(answers));
                     return None;
                 }
                 Err(Failure::Unknown(lost)) => {
-                    tracing::warn!(error = %lost.fault, "the answer to a commit was lost");
-                    self.desk.runtime.spawn(find_out(Arc::clone(&self.desk), *lost, group));
+                    self.look_for(*lost, group);
                     return None;
                 }
                 Err(Failure::Away(fault)) => {
                     tell_all(group, &fault);
                     return Some(fault);
                 }
-                Err(Failure::RolledBack(fault)) => {
+                Err(Failure::RolledBack(fault) | Failure::BadSession(fault)) => {
                     tracing::debug!(error = %fault, tries, "a group was rolled back");
-                    if tries >= TRIES_WHOLE || began.elapsed() > TRY_WHOLE_WITHIN {
-                        return self.commit_one_by_one(group, began, &fault).await;
+                    if tries < TRIES_WHOLE && began.elapsed() < TRY_WHOLE_WITHIN {
+                        continue;
                     }
+                    if let [lone] = &group[..] {
+                        self.note_stuck(lone, began);
+                        tell_all(group, &fault);
+                        return None;
+                    }
+                    return self.commit_one_by_one(group, began, &fault).await;
                 }
             }
         }
@@ -161,115 +227,223 @@ impl Worker {
         began: Instant,
         fault: &Unavailable,
     ) -> Option<Unavailable> {
-        if group.len() == 1 {
-            tell_all(group, fault);
-            return None;
-        }
         let mut away = None;
         for waiting in group {
             if let Some(fault) = &away {
                 waiting.answer(Err(UpdateError::Unavailable(Unavailable::clone(fault))));
             } else if began.elapsed() > TRY_ALONE_WITHIN {
                 waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
+            } else if self.stuck.how_to_try(&waiting.command.scope) == Try::Later {
+                waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
             } else {
-                away = Box::pin(self.commit_and_answer(vec![waiting])).await;
+                away = self.commit_alone(waiting).await;
             }
         }
         away
     }
 
+    /// Tries one alone, without waiting long for a lock. Returns why, if the database is away.
+    async fn commit_alone(&mut self, waiting: Waiting<Command, Answer>) -> Option<Unavailable> {
+        let began = Instant::now();
+        match self.commit(&[&waiting.command], Patience::Short).await {
+            Ok(answers) => {
+                self.stuck.succeeded(&waiting.command.scope);
+                answer_all([waiting].into_iter().zip(answers));
+                None
+            }
+            Err(Failure::Unknown(lost)) => {
+                self.look_for(*lost, vec![waiting]);
+                None
+            }
+            Err(Failure::Away(fault)) => {
+                tell_all(vec![waiting], &fault);
+                Some(fault)
+            }
+            Err(Failure::RolledBack(fault) | Failure::BadSession(fault)) => {
+                self.note_stuck(&waiting, began);
+                tell_all(vec![waiting], &fault);
+                None
+            }
+        }
+    }
+
+    fn note_stuck(&mut self, waiting: &Waiting<Command, Answer>, began: Instant) {
+        if began.elapsed() > WAITED {
+            self.stuck.failed(&waiting.command.scope);
+        }
+    }
+
+    /// Finds out whether a group was committed, beside the next ones.
+    fn look_for(&self, lost: Lost, group: Group) {
+        tracing::warn!(error = %lost.fault, "the answer to a commit was lost");
+        let finding_out = find_out(Arc::clone(&self.desk), lost, group);
+        self.desk.runtime.spawn(self.unsettled.until(finding_out));
+    }
+
+    async fn connect(&self) -> Result<Connected, Failure> {
+        if self.unsettled.are_too_many() {
+            let what = "the database does not say what became of earlier commits";
+            return Err(Failure::Away(Unavailable::because(what)));
+        }
+        let away = |error: &dyn std::fmt::Display| format!("the database is away: {error}");
+        let conn = self
+            .desk
+            .database
+            .connect(self.session)
+            .await
+            .map_err(|error| Failure::Away(Unavailable::from_source(away(&error), error)))?;
+        let id = self.desk.ids.next();
+        // Before it is registered, so that the feed never takes it for another server's.
+        let writer = LiveWriter::new(id, Arc::clone(&self.desk.writers));
+        let registered = async { Ok(register(&conn, id, self.desk.server_id).await?) };
+        within(self.step_within, registered)
+            .await
+            .map_err(|error| Failure::Away(Unavailable::from_source(away(&error), error)))?;
+        Ok(Connected { conn, writer, planned: Instant::now() })
+    }
+
     /// Decides `commands` in one transaction and commits it. Answers are in the same order.
-    async fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
+    async fn commit(
+        &mut self,
+        commands: &[&Command],
+        patience: Patience,
+    ) -> Result<Vec<Answer>, Failure> {
         let mut connected = match self.conn.take() {
             Some(connected) => connected,
-            None => {
-                let conn = self.desk.database.connect(Session::Writes).await;
-                let conn = conn.map_err(|error| {
-                    let what = format!("the database is away: {error}");
-                    Failure::Away(Unavailable::from_source(what, error))
-                })?;
-                Connected { conn, planned: Instant::now() }
-            }
+            None => self.connect().await?,
         };
-        let committed = commit_on(&mut connected, &self.desk, commands).await;
+        let committed = self.commit_on(&mut connected, commands, patience).await;
         // A connection that failed in the middle of something is not used again.
         match &committed {
             Ok(_) => self.conn = Some(connected),
             Err(Failure::RolledBack(_)) => {
-                let rolled_back = within(STEP_WITHIN, roll_back(&connected.conn)).await;
+                let rolled_back = within(self.step_within, roll_back(&connected.conn)).await;
                 self.conn = rolled_back.is_ok().then_some(connected);
             }
-            Err(Failure::Away(_) | Failure::Unknown(_)) => {}
+            Err(Failure::Away(_) | Failure::BadSession(_) | Failure::Unknown(_)) => {}
         }
         committed
     }
-}
 
-async fn commit_on(
-    connected: &mut Connected,
-    desk: &Desk,
-    commands: &[&Command],
-) -> Result<Vec<Answer>, Failure> {
-    let mut scope = together(commands);
-    for _ in 0..LOCKS_MAX {
-        let (begin, conn) = (connected.begin(), &connected.conn);
-        let mark = CommitMark { id: desk.ids.next(), server_id: desk.server_id };
-        let loading = begin_and_load(conn, begin, mark, &scope);
-        let mut loaded = within(STEP_WITHIN, loading).await.map_err(failed)?;
-        let adding = desk.programme.add_to(&mut loaded, &scope, conn);
-        within(STEP_WITHIN, adding).await.map_err(failed)?;
-        let now = desk.clock.decide_at(loaded.time);
-        let decided = decide(commands, &scope, &loaded, now);
-        if !decided.missing.is_empty() {
-            // Locked now, it would be out of order; so everything is, once more.
-            scope.absorb(&decided.missing);
-            within(STEP_WITHIN, roll_back(conn)).await.map_err(failed)?;
-            continue;
-        }
-        let (answers, changes) = (decided.answers, decided.changes);
-        let uptime = loaded.uptime.as_ref();
-        if changes.is_unchanged_since(uptime) {
-            within(STEP_WITHIN, roll_back(conn)).await.map_err(failed)?;
-            return Ok(answers);
-        }
-        let limit = STEP_WITHIN + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
-        let saving = timeout(limit, save_and_commit(conn, &changes, uptime, mark)).await;
-        return match saving.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))) {
-            Ok(()) => {
-                desk.tell(&changes);
-                Ok(answers)
+    async fn commit_on(
+        &self,
+        connected: &mut Connected,
+        commands: &[&Command],
+        patience: Patience,
+    ) -> Result<Vec<Answer>, Failure> {
+        let (desk, step_within) = (&*self.desk, self.step_within);
+        let mut scope = together(commands);
+        for _ in 0..LOCKS_MAX {
+            let begin = connected.begin(patience);
+            let writer = &connected.writer;
+            let mark = CommitMark { writer_id: writer.id, number: writer.next_number() };
+            let conn = &connected.conn;
+            let loading = begin_and_load(conn, begin, mark, &scope);
+            let mut loaded = within(step_within, loading).await.map_err(failed)?;
+            if desk.is_ahead_of_time(&loaded.moment) {
+                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                let looking = async { Ok(discipline::look(conn).await?) };
+                let look = within(step_within, looking).await.map_err(failed)?;
+                let keeping = desk.keep_discipline(conn, &look);
+                within(step_within, keeping).await.map_err(failed)?;
+                continue;
             }
-            Err(NotCommitted::RolledBack(error)) => Err(failed(error)),
-            Err(NotCommitted::Lost(error)) => {
-                let fault = fault("the answer to COMMIT was lost", error);
-                Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
+            let adding = desk.programme.add_to(&mut loaded, &scope, conn);
+            within(step_within, adding).await.map_err(failed)?;
+            let decided = decide(commands, &scope, &loaded);
+            if !decided.missing.is_empty() {
+                // Locked now, it would be out of order; so everything is, once more.
+                scope.absorb(&decided.missing);
+                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                continue;
             }
-        };
+            let (answers, changes) = (decided.answers, decided.changes);
+            let uptime = loaded.uptime.as_ref();
+            let is_probe = commands.iter().any(|command| command.is_probe);
+            if changes.is_unchanged_since(uptime) && !is_probe {
+                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                return Ok(answers);
+            }
+            let limit = step_within + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
+            let saving = timeout(limit, save_and_commit(conn, &changes, uptime, mark)).await;
+            return match saving.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))) {
+                Ok(()) => {
+                    connected.writer.committed();
+                    desk.tell(&changes);
+                    Ok(answers)
+                }
+                Err(NotCommitted::RolledBack(error)) => Err(failed(error)),
+                Err(NotCommitted::Lost(error)) => {
+                    let fault = fault("the answer to COMMIT was lost", error);
+                    Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
+                }
+            };
+        }
+        Err(Failure::RolledBack(Unavailable::because("what a change needs keeps changing")))
     }
-    Err(Failure::RolledBack(Unavailable::because("what a change needs keeps changing")))
 }
 
 impl Desk {
     /// Tells whoever listens what is in the database for good.
     pub(crate) fn tell(&self, changes: &Records) {
+        if let Some(uptime) = &changes.uptime {
+            self.clock.hear_beat(uptime.heartbeat_at);
+        }
         if let Some(observer) = self.observer.get() {
             observer.committed(changes);
         }
     }
+
+    /// Sees to it that a step of the database's clock is none of the store's time, and takes the time
+    /// over.
+    pub(crate) async fn keep_discipline(
+        &self,
+        conn: &AsyncPgConnection,
+        look: &Look,
+    ) -> Result<(), SqlError> {
+        let offset = self.discipline.offset(look, self.clock.now());
+        discipline::change(conn, look, offset).await?;
+        self.clock.hear(&Look { offset, ..*look });
+        Ok(())
+    }
+
+    /// Whether the database's clock seems to have been set forward since this server was last told the
+    /// time. To decide at such a time would be to take it for right.
+    fn is_ahead_of_time(&self, moment: &Moment) -> bool {
+        let is_confirmed = moment.now - moment.heartbeat_at <= Uptime::GRACE;
+        !is_confirmed && moment.now - self.clock.now() > TOLD_FROM
+    }
+
+    /// Forgets all that is remembered of the database: from here on it has this history.
+    pub(crate) fn begin_anew(&self, history: u64) {
+        self.history.store(history, Ordering::SeqCst);
+        // Those may still be connected to one that was left behind.
+        self.readers.end_sessions();
+        self.programme.forget_all();
+        if let Some(observer) = self.observer.get() {
+            observer.began_anew(history);
+        }
+    }
 }
 
-/// Finds out whether a group was committed, and answers it.
+/// Finds out whether a group was committed, and answers it; those who wait hear within a while that it
+/// is not known yet, and what became of it is found out even so.
 async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
-    match settle(&desk.database, lost.mark).await {
-        Fortune::Committed => {
+    let settling = settle(&desk.database, lost.mark);
+    tokio::pin!(settling);
+    match timeout(SETTLED_WITHIN, &mut settling).await {
+        Ok(Fortune::Committed) => {
             desk.tell(&lost.changes);
             answer_all(group.into_iter().zip(lost.answers));
         }
-        Fortune::RolledBack => tell_all(group, &lost.fault),
-        Fortune::Unknown => {
+        Ok(Fortune::RolledBack) => tell_all(group, &lost.fault),
+        Err(_) => {
             tracing::error!("whether a group was committed is not known");
             for waiting in group {
                 waiting.answer(Err(UpdateError::Unknown(lost.fault.clone())));
+            }
+            if settling.await == Fortune::Committed {
+                desk.tell(&lost.changes);
             }
         }
     }
@@ -335,9 +509,20 @@ async fn within<T>(
 
 /// A step before COMMIT failed, so nothing is in the database, nor will be.
 fn failed(error: SqlError) -> Failure {
-    let too_slow = matches!(error, SqlError::TooSlow(_));
-    let fault = fault("a change was not committed", error);
-    if too_slow { Failure::Away(fault) } else { Failure::RolledBack(fault) }
+    use DatabaseErrorKind::{ForeignKeyViolation, ReadOnlyTransaction};
+    let failure = match &error {
+        SqlError::TooSlow(_) => Failure::Away,
+        // A standby, or a database that takes no writes just now.
+        SqlError::Diesel(Error::DatabaseError(ReadOnlyTransaction, _)) => Failure::Away,
+        // The writer was given up for dead.
+        SqlError::Diesel(Error::DatabaseError(ForeignKeyViolation, said))
+            if said.constraint_name() == Some("commits_writer_exists") =>
+        {
+            Failure::BadSession
+        }
+        _ => Failure::RolledBack,
+    };
+    failure(fault("a change was not committed", error))
 }
 
 /// Whether it was PostgreSQL that said it, and not the connection that was lost.

@@ -4,6 +4,7 @@ mod booking;
 mod money;
 mod people;
 mod selling;
+mod service;
 mod update;
 mod waiting;
 
@@ -11,5 +12,6 @@ pub(crate) use booking::*;
 pub(crate) use money::*;
 pub(crate) use people::*;
 pub(crate) use selling::*;
+pub(crate) use service::*;
 pub(crate) use update::Update;
 pub(crate) use waiting::*;

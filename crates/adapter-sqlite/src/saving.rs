@@ -5,14 +5,14 @@ use diesel::sqlite::SqliteConnection;
 use domain::records::{Fate, Records};
 
 use crate::SqlError;
-use crate::columns::{key, micros};
+use crate::columns::key;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, Update, UserRow, seat_rows,
+    ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
-    seats, service, shows, users, waiting_rooms, waiting_tokens,
+    seats, shows, users, waiting_rooms, waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -57,7 +57,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     save!(conn, changes.accounts, cash_accounts of AccountRow);
     add!(conn, changes.entries, cash_entries of EntryRow);
     save_kept_answers(conn, changes)?;
-    save_service(conn, changes)
+    save_service(conn, changes.now, changes.uptime.as_ref())
 }
 
 fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
@@ -87,17 +87,6 @@ fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(
         diesel::replace_into(kept_answers::table)
             .values(KeptAnswerRow::from(kept))
             .execute(conn)?;
-    }
-    Ok(())
-}
-
-fn save_service(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
-    let row = service::table.find(1);
-    diesel::update(row).set(service::last_commit_at.eq(micros(changes.now))).execute(conn)?;
-    if let Some(uptime) = &changes.uptime {
-        let beat = service::heartbeat_at.eq(micros(uptime.heartbeat_at));
-        let since = service::up_since.eq(micros(uptime.up_since));
-        diesel::update(row).set((beat, since)).execute(conn)?;
     }
     Ok(())
 }

@@ -178,6 +178,19 @@ diesel::table! {
         last_commit_at -> BigInt,
         heartbeat_at -> Nullable<BigInt>,
         up_since -> Nullable<BigInt>,
+        server_id -> Nullable<Binary>,
+        server_beat -> Nullable<BigInt>,
+        outage_ended_at -> Nullable<BigInt>,
+        outage_beat_at -> Nullable<BigInt>,
+        outage_step -> Nullable<Text>,
+        outage_done_to -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    outages (began_at) {
+        began_at -> BigInt,
+        ended_at -> BigInt,
     }
 }
 

@@ -21,21 +21,21 @@ use domain::waiting_room::{Line, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
-use crate::columns::{Unreadable, key, micros, read, time};
+use crate::columns::{Unreadable, key, micros, read};
 use crate::loading::{self, decode};
+use crate::rows::uptime;
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow,
     TokenRow, UserRow,
 };
 use crate::schema::{
-    cash_accounts, concerts, kept_answers, payments, reservations, seats, service, shows, users,
+    cash_accounts, concerts, kept_answers, payments, reservations, seats, shows, users,
     waiting_rooms, waiting_tokens,
 };
 
-/// The database as it is at `now`, within a transaction.
+/// The database as it is within a transaction.
 pub(crate) struct Database<'a> {
     pub(crate) conn: &'a mut SqliteConnection,
-    pub(crate) now: Timestamp,
 }
 
 macro_rules! find {
@@ -43,6 +43,9 @@ macro_rules! find {
         shared($table::table.find($key).select(<$row>::as_select()).first($db.conn).optional()?)
     };
 }
+
+/// How many places of those who ran out are looked for: more than one group lets in.
+const RUN_OUT_MAX: i64 = 256;
 
 /// A row as what it stands for, for whoever needs it.
 fn shared<R, T>(row: Option<R>) -> Result<Option<Arc<T>>, SqlError>
@@ -117,13 +120,26 @@ impl Source for Database<'_> {
         let in_room = || waiting_tokens::table.filter(waiting_tokens::room_id.eq(key(id)));
         let active: i64 = in_room()
             .filter(waiting_tokens::state.eq("active"))
-            .filter(waiting_tokens::ends_at.gt(micros(self.now)))
             .select(count_star())
             .first(self.conn)?;
         let waiting = in_room().filter(waiting_tokens::state.eq("waiting"));
         let anyone_waiting = select(exists(waiting)).get_result(self.conn)?;
         let active_count = Some(read(active, "number of tokens")?);
         Ok(Line { room_id: id, active_count, anyone_waiting })
+    }
+
+    fn run_out(
+        &mut self,
+        id: RoomId,
+        cutoff: Timestamp,
+    ) -> Result<Vec<Arc<WaitingToken>>, SqlError> {
+        let over = waiting_tokens::table
+            .filter(waiting_tokens::room_id.eq(key(id)))
+            .filter(waiting_tokens::state.eq("active"))
+            .filter(waiting_tokens::ends_at.le(micros(cutoff)))
+            .limit(RUN_OUT_MAX);
+        let rows: Vec<TokenRow> = over.select(TokenRow::as_select()).load(self.conn)?;
+        rows.into_iter().map(|row| Ok(Arc::new(WaitingToken::try_from(row)?))).collect()
     }
 
     fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, SqlError> {
@@ -147,11 +163,6 @@ impl Source for Database<'_> {
     }
 
     fn uptime(&mut self) -> Result<Option<Uptime>, SqlError> {
-        let (heartbeat_at, up_since): (Option<i64>, Option<i64>) =
-            service::table.select((service::heartbeat_at, service::up_since)).first(self.conn)?;
-        let pulse = heartbeat_at.zip(up_since).map(|(beat, since)| {
-            Ok::<_, SqlError>(Uptime { heartbeat_at: time(beat)?, up_since: time(since)? })
-        });
-        pulse.transpose()
+        uptime(self.conn)
     }
 }

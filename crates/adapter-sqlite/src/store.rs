@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use diesel::connection::SimpleConnection;
@@ -12,14 +12,16 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
-use domain::ports::{CommitObserver, Decide, Store, Unavailable, UpdateError};
+use domain::ports::{Clock, CommitObserver, Decide, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use group_commit::{Callers, NoAnswer};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::SqlError;
 use crate::clock::StoreClock;
 use crate::columns::time;
 use crate::open::{OpenError, connect, lock, make_folder, migrate, prepare};
+use crate::rows::heartbeat_at;
 use crate::schema::service;
 use crate::writer::{Answer, Command, Observer, Writer};
 
@@ -50,11 +52,21 @@ impl StoreOptions {
 pub struct SqliteStore {
     callers: Option<Callers<Command, Answer>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Pool<ConnectionManager<SqliteConnection>>,
+    readers: Readers,
+    /// For the sweepers, which a rush of questions does not keep from their work.
+    readers_behind: Readers,
+    checked: AsyncMutex<Option<(Instant, Result<(), Unavailable>)>>,
     clock: StoreClock,
     observer: Observer,
     _lock: Option<File>,
 }
+
+type Readers = Pool<ConnectionManager<SqliteConnection>>;
+
+/// How many connections read for the sweepers.
+const READERS_BEHIND: u32 = 2;
+/// For how long it is known that a write works.
+const CHECKED_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct ReadOnly;
@@ -80,16 +92,21 @@ impl SqliteStore {
         let mut conn = connect(path)?;
         let last_commit_at =
             last_commit_at(&mut conn).map_err(|error| unreachable(error.to_string()))?;
-        let clock = StoreClock::starting_after(last_commit_at);
+        let heartbeat_at =
+            heartbeat_at(&mut conn).map_err(|error| unreachable(error.to_string()))?;
+        let clock = StoreClock::starting_after(last_commit_at, heartbeat_at);
         let observer = Observer::new(OnceLock::new());
 
-        let manager = ConnectionManager::new(path.to_string_lossy());
-        let readers = Pool::builder()
-            .max_size(options.readers.max(1))
-            .connection_timeout(Duration::from_secs(2))
-            .connection_customizer(Box::new(ReadOnly))
-            .build(manager)
-            .map_err(|error| unreachable(error.to_string()))?;
+        let pool = |size: u32| {
+            Pool::builder()
+                .max_size(size)
+                .connection_timeout(Duration::from_secs(2))
+                .connection_customizer(Box::new(ReadOnly))
+                .build(ConnectionManager::new(path.to_string_lossy()))
+                .map_err(|error| unreachable(error.to_string()))
+        };
+        let readers = pool(options.readers.max(1))?;
+        let readers_behind = pool(READERS_BEHIND)?;
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
@@ -106,8 +123,10 @@ impl SqliteStore {
             callers: Some(callers),
             writer: Mutex::new(Some(writer)),
             readers,
+            readers_behind,
             clock,
             observer,
+            checked: AsyncMutex::default(),
             _lock: lock,
         })
     }
@@ -120,6 +139,8 @@ impl SqliteStore {
 
     /// Names who hears of every commit before anyone is answered. The first one named stays.
     pub fn observe(&self, observer: Arc<dyn CommitObserver>) {
+        // Another file may have taken the place of the one before: each start begins anew.
+        observer.began_anew(self.clock.now().timestamp_micros().unsigned_abs());
         let _ = self.observer.set(observer);
     }
 
@@ -128,18 +149,32 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let readers = self.readers.clone();
-        let result = tokio::task::spawn_blocking(move || {
-            let mut conn = readers.get().map_err(|error| {
-                Unavailable::from_source("the database has no reader free", error)
-            })?;
-            // One snapshot for all that a query reads.
-            let read = conn.transaction(|conn| query(conn));
-            read.map_err(|error| Unavailable::from_source("the database cannot be read", error))
-        });
-        let result = result.await;
-        result.map_err(|error| Unavailable::from_source("a query did not end", error))?
+        read_with(self.readers.clone(), query).await
     }
+
+    /// Runs a query for a sweeper.
+    pub(crate) async fn read_behind<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        read_with(self.readers_behind.clone(), query).await
+    }
+}
+
+async fn read_with<T: Send + 'static>(
+    readers: Readers,
+    query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
+) -> Result<T, Unavailable> {
+    let result = tokio::task::spawn_blocking(move || {
+        let mut conn = readers
+            .get()
+            .map_err(|error| Unavailable::from_source("the database has no reader free", error))?;
+        // One snapshot for all that a query reads.
+        let read = conn.transaction(|conn| query(conn));
+        read.map_err(|error| Unavailable::from_source("the database cannot be read", error))
+    });
+    let result = result.await;
+    result.map_err(|error| Unavailable::from_source("a query did not end", error))?
 }
 
 fn last_commit_at(conn: &mut SqliteConnection) -> Result<Timestamp, SqlError> {
@@ -170,6 +205,20 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
-        self.read(|conn| last_commit_at(conn).map(drop)).await
+        // However many ask, one looks.
+        let mut checked = self.checked.lock().await;
+        if let Some((at, result)) = &*checked
+            && at.elapsed() < CHECKED_FOR
+        {
+            return result.clone();
+        }
+        // Whatever a decision does, the time of the commit is written down.
+        let result = match self.update(Scope::new(), Box::new(|_| Ok(()))).await {
+            Ok(_) => Ok(()),
+            Err(UpdateError::Unavailable(fault) | UpdateError::Unknown(fault)) => Err(fault),
+            Err(UpdateError::Refused(refusal)) => Err(Unavailable::because(refusal.to_string())),
+        };
+        *checked = Some((Instant::now(), result.clone()));
+        result
     }
 }

@@ -11,10 +11,12 @@ use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ports::{Clock, CommitObserver, Decide, Unavailable, UpdateError};
 use domain::records::{Group, Records, Scope};
+use domain::uptime::Uptime;
 use group_commit::{Committer, Waiting, answer_all};
 
 use crate::SqlError;
 use crate::clock::StoreClock;
+use crate::rows::heartbeat_at;
 use crate::saving::save;
 use crate::source::Database;
 
@@ -90,6 +92,7 @@ impl Writer {
     fn commit(&mut self, commands: &[&Command]) -> Result<Vec<Answer>, Failure> {
         let begun = self.conn.batch_execute("BEGIN IMMEDIATE");
         begun.map_err(|error| Failure::NotBegun(fault("cannot begin to write", error.into())))?;
+        self.clock.look();
         let now = self.clock.now().max(self.last_now + TimeDelta::microseconds(1));
         self.last_now = now;
         let (answers, changes) = match self.decide_and_save(commands, now) {
@@ -105,6 +108,9 @@ impl Writer {
             let fault = fault("cannot commit", error.into());
             return Err(if may_be_on_disk { Failure::Unknown } else { Failure::RolledBack }(fault));
         }
+        if let Some(uptime) = &changes.uptime {
+            self.clock.hear_beat(uptime.heartbeat_at);
+        }
         if let Some(observer) = self.observer.get() {
             observer.committed(&changes);
         }
@@ -116,7 +122,9 @@ impl Writer {
         commands: &[&Command],
         now: Timestamp,
     ) -> Result<(Vec<Answer>, Records), SqlError> {
-        let mut group = Group::new(Database { conn: &mut self.conn, now }, now);
+        let heartbeat_at = heartbeat_at(&mut self.conn)?.unwrap_or(now);
+        let cutoff = Uptime::cutoff(heartbeat_at, now);
+        let mut group = Group::new(Database { conn: &mut self.conn }, now, cutoff);
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             let decided =

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod operator;
 pub mod payment;
 pub mod queue;
+mod single_flight;
 pub mod sweeping;
 mod wiring;
 

@@ -1,6 +1,7 @@
 //! A small world for the tests of use cases: one buyer, active in the site-wide room; one operator;
 //! one concert with one show of two seats; cash for one of them.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
@@ -9,7 +10,7 @@ use domain::cash::CashAccount;
 use domain::concert::{Concert, ConcertDetails};
 use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, IdempotentRequest};
-use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, UserId};
+use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, TokenId, UserId};
 use domain::money::Amount;
 use domain::payment::{PayRequest, Receipt, pay};
 use domain::ports::{
@@ -294,6 +295,8 @@ pub(crate) fn store_checked(
 pub(crate) fn clock() -> Arc<MockClock> {
     let mut clock = MockClock::new();
     clock.expect_now().returning(now);
+    clock.expect_cutoff().returning(now);
+    clock.expect_ahead().returning(TimeDelta::zero);
     Arc::new(clock)
 }
 
@@ -332,22 +335,35 @@ pub(crate) fn users(known: Vec<User>) -> Arc<MockUsers> {
 
 /// A gate over these lines.
 pub(crate) fn gate(lines: Arc<MockLines>) -> Gate {
-    Gate::new(lines.clone(), Arc::new(Board::new(lines)), clock())
+    Gate::new(lines.clone(), Arc::new(Board::new(lines, clock())), clock())
 }
 
 /// A desk over these lines.
 pub(crate) fn desk(lines: Arc<MockLines>) -> TicketDesk {
-    let board = Arc::new(Board::new(lines.clone()));
+    let board = Arc::new(Board::new(lines.clone(), clock()));
     let pulses = RoomPulses::new(lines, catalogue(), clock());
     TicketDesk::new(board, Arc::new(pulses), clock())
+}
+
+/// The token that has this number in tests; the one of [`claims`] has 100.
+pub(crate) fn token_id(number: u64) -> TokenId {
+    match number {
+        100 => claims().token_id,
+        number => Uuid::from_u128(0x1_0000_0000 + u128::from(number)).into(),
+    }
+}
+
+/// Who waits with these numbers.
+pub(crate) fn waiting(numbers: RangeInclusive<u64>) -> Vec<(u64, TokenId)> {
+    numbers.map(|number| (number, token_id(number))).collect()
 }
 
 /// A line in which the token that is asked for is `token`, with `ahead` before it.
 pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     let mut lines = MockLines::new();
-    let waiting = token.iter().filter(|token| token.state == TokenState::Waiting);
-    let number = waiting.filter_map(|token| token.number).next();
-    let waiting = number.into_iter().flat_map(|number| number - ahead..=number).collect();
+    let who_waits = token.iter().filter(|token| token.state == TokenState::Waiting);
+    let number = who_waits.filter_map(|token| token.number).next();
+    let waiting = number.into_iter().flat_map(|number| waiting(number - ahead..=number)).collect();
     let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
     lines.expect_token().returning(move |_| Ok(token.clone()));
     lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));

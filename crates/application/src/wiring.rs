@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::cash::CashPolicy;
+use domain::ids::ServerId;
 use domain::money::Currency;
 use domain::payment::RefundPolicy;
 use domain::ports::{
@@ -84,6 +85,7 @@ pub struct Application {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub policies: Policies,
+    pub programme: Arc<Programme>,
     pub seat_maps: Arc<SeatMaps>,
     pub board: Arc<Board>,
 
@@ -146,7 +148,8 @@ impl Application {
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let hearing = Arc::new(Hearing::default());
-        let board = Arc::new(Board::new(ports.lines.clone()));
+        let server_id = ServerId::from(ports.ids.next());
+        let board = Arc::new(Board::new(ports.lines.clone(), ports.clock.clone()));
         let pulses = Arc::new(RoomPulses::new(
             ports.lines.clone(),
             ports.catalogue.clone(),
@@ -223,7 +226,7 @@ impl Application {
             hold_seats: HoldSeats::new(
                 store.clone(),
                 ids.clone(),
-                programme,
+                programme.clone(),
                 seat_maps.clone(),
                 gate.clone(),
                 clock.clone(),
@@ -310,8 +313,9 @@ impl Application {
             ),
             expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
             forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
-            keep_time: KeepTime::new(store.clone(), due_work, lines),
+            keep_time: KeepTime::new(store.clone(), due_work, hearing.clone(), server_id),
             write_heard: WriteHeard::new(store.clone(), hearing, clock.clone()),
+            programme,
             seat_maps,
             board,
             policies,
@@ -323,12 +327,17 @@ impl Application {
     /// Who must hear of every commit of this server.
     #[must_use]
     pub fn commit_observer(&self) -> Arc<dyn CommitObserver> {
-        Arc::new(InMemory { seat_maps: self.seat_maps.clone(), board: self.board.clone() })
+        Arc::new(InMemory {
+            programme: self.programme.clone(),
+            seat_maps: self.seat_maps.clone(),
+            board: self.board.clone(),
+        })
     }
 }
 
 /// All that is kept in memory and follows the commits.
 struct InMemory {
+    programme: Arc<Programme>,
     seat_maps: Arc<SeatMaps>,
     board: Arc<Board>,
 }
@@ -339,8 +348,9 @@ impl CommitObserver for InMemory {
         self.board.committed(changes);
     }
 
-    fn lost_track(&self) {
-        self.seat_maps.lost_track();
-        self.board.lost_track();
+    fn began_anew(&self, history: u64) {
+        self.programme.forget_all();
+        self.seat_maps.began_anew(history);
+        self.board.began_anew(history);
     }
 }

@@ -139,7 +139,7 @@ mod tests {
     fn a_key_is_free_again_after_a_day() {
         let mut records = Records::at(Timestamp::UNIX_EPOCH);
         once(&mut records, Some(&request(1)), |_| Ok(7)).unwrap();
-        records.now += KEPT_FOR;
+        records.go_on_to(records.now + KEPT_FOR);
         assert_eq!(once(&mut records, Some(&request(2)), |_| Ok(8)).unwrap().value, 8);
     }
 }

@@ -49,6 +49,8 @@ id! {
     RoomId,
     /// Names a waiting token.
     TokenId,
+    /// Names a server while it runs.
+    ServerId,
 }
 
 impl RoomId {

@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod cash;
+pub mod clock_discipline;
 pub mod concert;
 pub mod draw;
 pub mod idempotency;
@@ -18,6 +19,7 @@ pub mod payment;
 pub mod ports;
 pub mod provider_charge;
 pub mod records;
+pub mod recovery;
 pub mod refusal;
 pub mod reservation;
 pub mod seat;

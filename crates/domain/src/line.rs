@@ -1,12 +1,9 @@
 //! What happens in a line: people join it, and are let in, lowest number first.
 
-use std::collections::BTreeSet;
-
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::uptime::Outage;
-use crate::waiting_token::{TokenState, WaitingToken};
+use crate::waiting_token::WaitingToken;
 
 /// A place that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +37,56 @@ pub enum IfExists {
 /// [`Refusal::InvalidUser`]; [`Refusal::TokenExists`] for who asked to be told; and
 /// [`Refusal::NotFound`] without such a room.
 pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<WaitingToken, Refusal> {
-    let now = records.now;
+    let (now, cutoff) = (records.now, records.cutoff);
     records.users.get(&ask.user_id).ok_or(Refusal::InvalidUser)?;
     if let Some(existing) = records.live_token_of(ask.user_id, ask.room_id).cloned() {
-        if existing.is_live(now) {
+        if existing.is_live(cutoff) {
             return match ask.if_exists {
                 IfExists::Return => Ok(existing),
                 IfExists::Conflict => Err(Refusal::TokenExists),
             };
         }
         if let Some(run_out) = records.tokens.get_mut(&existing.id) {
-            run_out.run_out(now);
+            run_out.run_out(cutoff);
+            count_one_less(records, ask.room_id);
         }
     }
+    let is_interrupted = records.is_interrupted();
+    let is_counted = records.lines.get(&ask.room_id).is_some_and(|line| !line.anyone_waiting);
+    if is_counted && !is_interrupted {
+        end_run_out(records, ask.room_id);
+    }
     let (room, line) = records.room_and_line_mut(ask.room_id).ok_or(Refusal::NotFound)?;
+    if is_interrupted {
+        line.active_count = None;
+    }
     let token = room.join(line, ask.id, ask.user_id, ask.concert_id, now);
     records.tokens.insert(token.clone());
     Ok(token)
 }
 
-/// Lets in as many of `next` as fit, lowest number first; nobody while an outage is not accounted
-/// for. Nobody who waits with a lower number may be missing among them. Says who was let in. Needs
-/// the room's line, the tokens and the service's heartbeat among the records.
+/// Writes down that the time of those who ran out is over, so that their places are free: whoever acts
+/// on an end writes it down in the same commit.
+fn end_run_out(records: &mut Records, room_id: RoomId) {
+    let cutoff = records.cutoff;
+    let has_run_out = |token: &&WaitingToken| token.room_id == room_id && token.has_run_out(cutoff);
+    let over: Vec<_> = records.tokens.iter().filter(has_run_out).map(|token| token.id).collect();
+    for id in over {
+        if records.tokens.get_mut(&id).is_some_and(|token| token.run_out(cutoff)) {
+            count_one_less(records, room_id);
+        }
+    }
+}
+
+fn count_one_less(records: &mut Records, room_id: RoomId) {
+    if let Some(line) = records.lines.get_mut(&room_id) {
+        line.active_count = line.active_count.map(|count| count.saturating_sub(1));
+    }
+}
+
+/// Lets in as many of `next` as fit, lowest number first; nobody while the service may have been away.
+/// Nobody who waits with a lower number may be missing among them. Says who was let in. Needs the room's
+/// line and the tokens among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room.
@@ -71,9 +96,10 @@ pub fn admit(
     next: &[TokenId],
 ) -> Result<Vec<WaitingToken>, Refusal> {
     let now = records.now;
-    if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
+    if records.is_interrupted() {
         return Ok(Vec::new());
     }
+    end_run_out(records, room_id);
     let mut next: Vec<_> = next.iter().filter_map(|id| records.tokens.get(id).cloned()).collect();
     next.sort_by_key(|token| token.number);
     let mut admitted = Vec::new();
@@ -87,38 +113,6 @@ pub fn admit(
     Ok(admitted)
 }
 
-/// Gives back what an outage took from `inside`, who were active when it began or after: who still
-/// is inside stays as much longer; who ran out meanwhile is inside again, unless others were let in
-/// since and the room is full. Needs the tokens and the lines of their rooms among the records.
-pub fn give_back(records: &mut Records, outage: Outage, inside: &[TokenId]) {
-    let now = records.now;
-    let found = inside.iter().filter_map(|id| records.tokens.get(id));
-    let let_in_since: BTreeSet<RoomId> = found
-        .filter(|token| {
-            matches!(token.state,
-            TokenState::Active { admission, .. } if admission.at > outage.began_at)
-        })
-        .map(|token| token.room_id)
-        .collect();
-    for id in inside {
-        let Some(mut token) = records.tokens.get(id).cloned() else { continue };
-        let TokenState::Active { expires_at, admission } = token.state else { continue };
-        if expires_at <= outage.began_at || admission.at > outage.began_at {
-            continue;
-        }
-        if expires_at <= now {
-            let Some((room, line)) = records.room_and_line_mut(token.room_id) else { continue };
-            let is_full = line.active_count.is_none_or(|count| count >= room.policy.capacity);
-            if is_full && let_in_since.contains(&token.room_id) {
-                continue;
-            }
-            line.count_one_more();
-        }
-        token.prolong(outage.lasted);
-        records.tokens.put(token);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -128,7 +122,7 @@ mod tests {
     use crate::Timestamp;
     use crate::uptime::Uptime;
     use crate::waiting_room::Line;
-    use crate::waiting_token::Admission;
+    use crate::waiting_token::{Admission, TokenState};
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -154,61 +148,54 @@ mod tests {
         }
     }
 
-    /// A room for two, an outage from second 100 to 400, and these tokens.
-    fn after_outage(tokens: &[WaitingToken]) -> (Records, Outage, Vec<TokenId>) {
+    /// A room for two after an outage from second 100 to 400, and these tokens.
+    fn after_outage(tokens: &[WaitingToken]) -> (Records, Vec<TokenId>) {
         let mut records = Records::at(at(400));
+        let mut uptime = Uptime::first(at(100));
+        uptime.beat(Uuid::from_u128(1).into(), None, at(400));
+        records.cutoff = Uptime::cutoff(uptime.heartbeat_at, at(400));
+        records.uptime = Some(uptime);
         let (room, line) = crate::waiting_room::tests::room(2);
-        let is_active = |token: &&WaitingToken| token.is_live(at(400));
-        let active_count = u32::try_from(tokens.iter().filter(is_active).count()).unwrap();
-        records.lines.load(Line { active_count: Some(active_count), ..line });
+        let active = tokens.iter().filter(|token| token.state != TokenState::Waiting).count();
+        records.lines.load(Line { active_count: u32::try_from(active).ok(), ..line });
         records.rooms.load(room);
         tokens.iter().for_each(|token| records.tokens.load(token.clone()));
-        let outage = Outage { began_at: at(100), lasted: TimeDelta::seconds(300) };
-        (records, outage, tokens.iter().map(|token| token.id).collect())
-    }
-
-    fn inside(records: &Records) -> Vec<u64> {
-        let live = records.tokens.iter().filter(|token| token.is_live(records.now));
-        live.filter_map(|token| token.number).collect()
+        (records, tokens.iter().map(|token| token.id).collect())
     }
 
     #[test]
-    fn who_was_inside_when_it_began_is_inside_again() {
-        let tokens = [token(1, 0, 100), token(2, 0, 101), token(3, 0, 500)];
-        let (mut records, outage, ids) = after_outage(&tokens);
-        give_back(&mut records, outage, &ids);
-        assert_eq!(inside(&records), [2, 3], "the first had run out before");
-        let TokenState::Active { expires_at, .. } = records.tokens.get(&id(3)).unwrap().state
-        else {
-            panic!("it was active");
-        };
-        assert_eq!(expires_at, at(800));
-    }
-
-    #[test]
-    fn a_place_that_was_given_away_since_is_not_given_back() {
-        let tokens = [token(1, 0, 200), token(2, 0, 300), token(3, 350, 950)];
-        let (mut records, outage, ids) = after_outage(&tokens);
-        give_back(&mut records, outage, &ids);
-        assert_eq!(inside(&records), [1, 3], "the room is for two");
-    }
-
-    #[test]
-    fn a_lower_capacity_throws_nobody_out_whom_the_outage_did_not() {
-        let tokens = [token(1, 0, 200), token(2, 0, 300)];
-        let (mut records, outage, ids) = after_outage(&tokens);
-        records.rooms.get_mut(&RoomId::SITE).unwrap().policy.capacity = 1;
-        give_back(&mut records, outage, &ids);
-        assert_eq!(inside(&records), [1, 2]);
-    }
-
-    #[test]
-    fn nobody_is_let_in_while_an_outage_is_not_accounted_for() {
-        let waiting = WaitingToken { state: TokenState::Waiting, ..token(1, 0, 0) };
-        let (mut records, _, ids) = after_outage(&[waiting]);
-        records.uptime = Some(Uptime::first(at(100)));
+    fn until_an_outage_is_given_back_nobody_is_let_in_and_nobody_runs_out() {
+        let waiting = WaitingToken { state: TokenState::Waiting, ..token(2, 0, 0) };
+        let (mut records, ids) = after_outage(&[token(1, 0, 103), waiting]);
         assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(vec![]));
-        records.uptime = Some(Uptime::first(at(399)));
-        assert_eq!(admit(&mut records, RoomId::SITE, &ids).unwrap().len(), 1);
+        let ask = |n| JoinRequest {
+            id: id(n),
+            user_id: Uuid::from_u128(n.into()).into(),
+            room_id: RoomId::SITE,
+            concert_id: None,
+            if_exists: IfExists::Return,
+        };
+        for n in [1, 9] {
+            records.users.load(crate::user::tests::user(n));
+        }
+        let again = join(&mut records, &ask(1)).unwrap();
+        assert!(matches!(again.state, TokenState::Active { .. }), "the place is still there");
+        records.lines.get_mut(&RoomId::SITE).unwrap().anyone_waiting = false;
+        assert_eq!(join(&mut records, &ask(9)).unwrap().state, TokenState::Waiting);
+    }
+
+    #[test]
+    fn who_is_let_in_to_a_place_that_ran_out_is_let_in_by_the_commit_that_says_so() {
+        let waiting = WaitingToken { state: TokenState::Waiting, ..token(3, 0, 0) };
+        let (mut records, ids) = after_outage(&[token(1, 0, 400), token(2, 0, 401), waiting]);
+        records.cutoff = records.now;
+        let admitted = admit(&mut records, RoomId::SITE, &ids).unwrap();
+        assert_eq!(admitted.iter().filter_map(|token| token.number).collect::<Vec<_>>(), [3]);
+        let over = TokenState::Expired {
+            admission: Some(Admission { at: at(0), capacity: 2 }),
+            ended_at: at(400),
+        };
+        assert_eq!(records.tokens.get(&id(1)).unwrap().state, over);
+        assert_eq!(records.lines.get(&RoomId::SITE).unwrap().active_count, Some(2));
     }
 }

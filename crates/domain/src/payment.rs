@@ -110,7 +110,7 @@ pub struct PayRequest {
 /// # Errors
 /// What the token refuses; [`Refusal::NotFound`] unless the reservation is the user's own;
 /// [`Refusal::AlreadyPaid`], [`Refusal::PaymentFailed`], [`Refusal::HoldExpired`],
-/// [`Refusal::InsufficientBalance`].
+/// [`Refusal::Interrupted`], [`Refusal::InsufficientBalance`].
 pub fn pay(
     records: &mut Records,
     ask: &PayRequest,
@@ -119,7 +119,7 @@ pub fn pay(
     let now = records.now;
     let owned = records.reservations.get(&ask.reservation_id);
     let Some(mut reservation) = owned.filter(|r| r.user_id == ask.user_id).cloned() else {
-        records.token(ask.token_id, ask.user_id)?.ensure_active(now)?;
+        records.token(ask.token_id, ask.user_id)?.ensure_active(records.cutoff)?;
         return Err(Refusal::NotFound);
     };
     records.gated_show((ask.token_id, ask.user_id), reservation.show_id, Refusal::NotFound)?;
@@ -165,7 +165,9 @@ pub fn pay(
 
 fn ensure_payable(records: &Records, reservation: &Reservation) -> Result<(), Refusal> {
     match reservation.state {
-        ReservationState::Held if records.now < reservation.held_until => Ok(()),
+        ReservationState::Held if records.cutoff < reservation.held_until => {
+            records.ensure_before(reservation.held_until)
+        }
         ReservationState::Held
         | ReservationState::Paying { .. }
         | ReservationState::Expired { .. }
@@ -200,7 +202,7 @@ pub(crate) fn succeed(
         }
     }
     if let Some(mut token) = records.tokens.get(&token_id).cloned()
-        && token.ensure_active(now).is_ok()
+        && token.ensure_active(records.cutoff).is_ok()
     {
         token.finish(now);
         records.tokens.put(token);

@@ -158,6 +158,11 @@ pub enum Refusal {
     #[error("this notice came before")]
     NoticeReplayed,
 
+    /// The service was away a moment ago, and what that means for this is not written down yet. Asked
+    /// again in a second, it is.
+    #[error("the service was away a moment ago; ask again in a second")]
+    Interrupted,
+
     /// The idempotency key came before, with another request.
     #[error("this idempotency key was used for another request")]
     IdempotencyKeyReused,

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{NaiveDate, TimeDelta};
-use serde::{Deserialize, Serialize};
-
 use crate::Timestamp;
 use crate::concert::Concert;
 use crate::ids::{ConcertId, PaymentId, ReservationId, SeatId, ShowId, TokenId, UserId};
@@ -12,6 +9,8 @@ use crate::money::Amount;
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::seat::{LetGo, Place, Seat, SeatStatus};
+use chrono::{NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,7 +289,7 @@ fn ensure_within_limits(
         .iter()
         .filter(|r| (r.user_id, r.concert_id) == (ask.user_id, concert.id))
         .filter(|r| {
-            let status = r.status(records.now);
+            let status = r.status(records.cutoff);
             matches!(status, ReservationStatus::Held | ReservationStatus::Confirmed)
         })
         .map(|r| r.seats.len())
@@ -300,7 +299,7 @@ fn ensure_within_limits(
 
 fn ensure_available(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {
     let seats = ask.seat_ids.iter().filter_map(|id| records.seats.get(id));
-    let taken = seats.filter(|seat| seat.status(records.now) != SeatStatus::Available);
+    let taken = seats.filter(|seat| seat.status(records.cutoff) != SeatStatus::Available);
     let seat_numbers: Vec<_> = taken.map(|seat| seat.place.number.clone()).collect();
     if seat_numbers.is_empty() {
         Ok(())
@@ -329,8 +328,8 @@ fn ensure_not_just_let_go(
 
 /// Whoever held one of these seats too long loses the whole hold, before somebody else gets it.
 fn end_lapsed_holds(records: &mut Records, seat_ids: &[SeatId]) {
-    let now = records.now;
-    let lapsed = |seat: &&Seat| seat.has_lapsed_hold(now);
+    let cutoff = records.cutoff;
+    let lapsed = |seat: &&Seat| seat.has_lapsed_hold(cutoff);
     let seats = seat_ids.iter().filter_map(|id| records.seats.get(id)).filter(lapsed);
     let holders: BTreeSet<_> = seats.filter_map(Seat::reservation_id).collect();
     for holder in holders {
@@ -343,7 +342,7 @@ fn end_lapsed_holds(records: &mut Records, seat_ids: &[SeatId]) {
 pub fn expire(records: &mut Records, id: ReservationId) -> bool {
     let now = records.now;
     let Some(reservation) = records.reservations.get_mut(&id) else { return false };
-    if reservation.state != ReservationState::Held || now < reservation.held_until {
+    if reservation.state != ReservationState::Held || records.cutoff < reservation.held_until {
         return false;
     }
     let seats = reservation.ended_without_payment(ReservationState::Expired { ended_at: now });
@@ -357,7 +356,7 @@ pub fn expire(records: &mut Records, id: ReservationId) -> bool {
 ///
 /// # Errors
 /// [`Refusal::NotFound`] unless it is the user's own, [`Refusal::NotHeld`] unless it is held and no
-/// payment for it is pending.
+/// payment for it is pending, [`Refusal::Interrupted`].
 pub fn cancel(
     records: &mut Records,
     id: ReservationId,
@@ -365,12 +364,14 @@ pub fn cancel(
     policy: BookingPolicy,
 ) -> Result<(), Refusal> {
     let now = records.now;
-    let reservation = records.reservations.get_mut(&id).ok_or(Refusal::NotFound)?;
+    let reservation = records.reservations.get(&id).ok_or(Refusal::NotFound)?;
     reservation.ensure_owned_by(user_id)?;
     let is_pinned = reservation.state != ReservationState::Held;
-    if is_pinned || reservation.status(now) != ReservationStatus::Held {
+    if is_pinned || reservation.status(records.cutoff) != ReservationStatus::Held {
         return Err(Refusal::NotHeld);
     }
+    records.ensure_before(reservation.held_until)?;
+    let reservation = records.reservations.get_mut(&id).ok_or(Refusal::NotFound)?;
     let was_long = now - reservation.created_at > policy.rehold_cooldown();
     let let_go = was_long.then_some(LetGo { by: user_id, at: now });
     let seats = reservation.ended_without_payment(ReservationState::Cancelled { ended_at: now });

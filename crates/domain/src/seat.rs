@@ -124,6 +124,15 @@ impl Seat {
         self.state = SeatState::Held { by, until };
     }
 
+    /// Moves the end of its hold, if it is that reservation's. The version grows: whoever waited for the
+    /// end to come by itself is to look again.
+    pub(crate) fn hold_until(&mut self, by: ReservationId, until: Timestamp) {
+        if matches!(self.state, SeatState::Held { by: holder, .. } if holder == by) {
+            self.version += 1;
+            self.state = SeatState::Held { by, until };
+        }
+    }
+
     /// Makes it nobody's, if it is that reservation's; else leaves it alone. Remembers who let it
     /// go, if somebody did.
     pub(crate) fn release(&mut self, from: ReservationId, let_go: Option<LetGo>) {

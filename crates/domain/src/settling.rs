@@ -127,4 +127,4 @@ fn settle_as(records: &mut Records, id: PaymentId, state: ProviderChargeState) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,55 +1,194 @@
 //! How long the service has been up without a break, so that an outage counts for nobody.
+//!
+//! Every server *beats* twice a second: it writes down that the service is up. An end of a stay or of
+//! a hold counts up to two seconds after the last beat (the [cutoff](Uptime::cutoff)). A longer silence
+//! may be an outage, and then the end is still to be moved. Once a server beats again, a silence of more
+//! than five seconds is an outage: whoever was inside and whatever was held gets its length back, in
+//! batches ([`Recovery`]), and only then do later ends count again.
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Timestamp;
+use crate::ids::ServerId;
 
 /// The service's heartbeat, kept in the store and shared by all servers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uptime {
-    /// When some server last said that it is there.
+    /// The last beat of any server. While an outage is being given back: the last before it.
     pub heartbeat_at: Timestamp,
-    /// Since when at least one server has always been there.
+    /// Silence of people who wait counts from here on only.
     pub up_since: Timestamp,
+    /// The servers that are there.
+    pub servers: Vec<ServerBeat>,
+    /// The outage whose length is being given back.
+    pub recovery: Option<Recovery>,
+    /// An outage that was found just now, to be written down.
+    pub found: Option<Outage>,
+}
+
+/// Up to when a server has written down whom it had heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerBeat {
+    /// Which server.
+    pub server_id: ServerId,
+    /// Up to when.
+    pub at: Timestamp,
 }
 
 /// A time in which no server could do its work: none was up, or the store was away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// When a server was last heard of.
+    /// The last beat before it.
     pub began_at: Timestamp,
-    /// How long nobody was there.
-    pub lasted: TimeDelta,
+    /// The first beat after it.
+    pub ended_at: Timestamp,
+}
+
+/// How far the length of an outage has been given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// When the outage ended.
+    pub ended_at: Timestamp,
+    /// The last beat since then without another silence.
+    pub beat_at: Timestamp,
+    /// To whom it is given just now.
+    pub step: RecoveryStep,
+    /// Up to which id, in their order.
+    pub done_to: Option<Uuid>,
+}
+
+/// To whom the length of an outage is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryStep {
+    /// To who was inside.
+    Tokens,
+    /// To what was held.
+    Holds,
+}
+
+impl Outage {
+    /// How long it lasted.
+    #[must_use]
+    pub fn lasted(&self) -> TimeDelta {
+        self.ended_at - self.began_at
+    }
+
+    /// How much of it somebody lost whose time began at `since`.
+    #[must_use]
+    pub fn lost_since(&self, since: Timestamp) -> TimeDelta {
+        (self.ended_at - self.began_at.max(since)).max(TimeDelta::zero())
+    }
+
+    /// Whether an end lies in it, or after it, and so is moved.
+    #[must_use]
+    pub fn moves(&self, end: Timestamp) -> bool {
+        end > self.began_at + Uptime::GRACE
+    }
 }
 
 impl Uptime {
-    /// Servers beat once a second; a silence longer than this is an outage.
+    /// A longer silence is an outage.
     pub const SILENCE_MAX: TimeDelta = TimeDelta::seconds(5);
+    /// For how long after a beat ends count.
+    pub const GRACE: TimeDelta = TimeDelta::seconds(2);
+    /// For how long a server may go on telling people that they keep their place though it cannot write
+    /// down that it heard of them.
+    pub const VOUCHES_FOR: TimeDelta = TimeDelta::seconds(60);
+    /// After how long a server that is silent is given up. Longer than [`Uptime::VOUCHES_FOR`].
+    const GIVEN_UP_AFTER: TimeDelta = TimeDelta::seconds(75);
 
     /// The very first beat.
     #[must_use]
     pub const fn first(now: Timestamp) -> Self {
-        Self { heartbeat_at: now, up_since: now }
+        let servers = Vec::new();
+        Self { heartbeat_at: now, up_since: now, servers, recovery: None, found: None }
     }
 
-    /// The outage that goes on at `now`, or has just ended and is not accounted for. Until it is,
-    /// nobody is dropped, ended or let in.
+    /// The time as of which ends count at `now`: none that lies after it does. Never goes back as time
+    /// and beats go on.
+    #[must_use]
+    pub fn cutoff(heartbeat_at: Timestamp, now: Timestamp) -> Timestamp {
+        let latest = heartbeat_at.checked_add_signed(Self::GRACE).unwrap_or(heartbeat_at);
+        now.min(latest)
+    }
+
+    /// The outage that goes on at `now`, or has ended and is not given back yet.
     #[must_use]
     pub fn outage(&self, now: Timestamp) -> Option<Outage> {
-        let silence = now - self.heartbeat_at;
-        let outage = Outage { began_at: self.heartbeat_at, lasted: silence };
-        (silence > Self::SILENCE_MAX).then_some(outage)
+        let ended_at = self.recovery.map_or(now, |recovery| recovery.ended_at);
+        let outage = Outage { began_at: self.heartbeat_at, ended_at };
+        let is_one = self.recovery.is_some() || outage.lasted() > Self::SILENCE_MAX;
+        is_one.then_some(outage)
     }
 
-    /// Notes that a server is there, and returns the outage that this ends, if it ends one.
-    pub fn beat(&mut self, now: Timestamp) -> Option<Outage> {
+    /// A server says that the service is up, and up to when it has written down whom it had heard of,
+    /// if it could. Returns the outage that this ends, if it ends one; then its length is to be given
+    /// back.
+    pub fn beat(
+        &mut self,
+        server_id: ServerId,
+        heard_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Outage> {
+        self.note(server_id, heard_until, now);
+        if let Some(recovery) = &mut self.recovery {
+            if now - recovery.beat_at <= Self::SILENCE_MAX {
+                recovery.beat_at = now;
+            }
+            return None;
+        }
         let outage = self.outage(now);
-        self.heartbeat_at = self.heartbeat_at.max(now);
         if outage.is_some() {
             self.up_since = now;
+            let step = RecoveryStep::Tokens;
+            self.recovery = Some(Recovery { ended_at: now, beat_at: now, step, done_to: None });
+            self.found = outage;
+        } else {
+            self.heartbeat_at = self.heartbeat_at.max(now);
         }
         outage
+    }
+
+    /// What was given back up to an id, or to all if there is none, in the step that goes on.
+    pub(crate) fn gave_back(&mut self, up_to: Option<Uuid>) {
+        let Some(recovery) = &mut self.recovery else { return };
+        recovery.done_to = up_to;
+        match (up_to, recovery.step) {
+            (Some(_), _) => {}
+            (None, RecoveryStep::Tokens) => recovery.step = RecoveryStep::Holds,
+            (None, RecoveryStep::Holds) => {
+                // After another silence meanwhile, this makes the next beat find it.
+                self.heartbeat_at = recovery.beat_at;
+                self.recovery = None;
+            }
+        }
+    }
+
+    /// A server stops: nobody need wait for what it heard.
+    pub fn leave(&mut self, server_id: ServerId) {
+        self.servers.retain(|server| server.server_id != server_id);
+    }
+
+    /// Whether some server has not written down for longer than `patience` whom it heard of.
+    #[must_use]
+    pub fn is_any_server_silent(&self, patience: TimeDelta, now: Timestamp) -> bool {
+        self.servers.iter().any(|server| now - server.at > patience)
+    }
+
+    fn note(&mut self, server_id: ServerId, heard_until: Option<Timestamp>, now: Timestamp) {
+        if let Some(at) = heard_until {
+            match self.servers.iter_mut().find(|server| server.server_id == server_id) {
+                Some(known) => known.at = known.at.max(at),
+                None => self.servers.push(ServerBeat { server_id, at }),
+            }
+        }
+        let before = self.servers.len();
+        self.servers.retain(|server| now - server.at <= Self::GIVEN_UP_AFTER);
+        if self.servers.len() < before {
+            // Whoever only it had heard of gets the time to be heard of by another.
+            self.up_since = now;
+        }
     }
 }
 
@@ -57,18 +196,80 @@ impl Uptime {
 mod tests {
     use super::*;
 
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn at(seconds: i64) -> Timestamp {
+        START + TimeDelta::seconds(seconds)
+    }
+
+    fn server(n: u128) -> ServerId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn beat(uptime: &mut Uptime, second: i64) -> Option<Outage> {
+        uptime.beat(server(1), Some(at(second)), at(second))
+    }
+
     #[test]
-    fn a_short_silence_is_no_outage_and_a_long_one_is() {
-        let start = Timestamp::UNIX_EPOCH;
-        let mut uptime = Uptime::first(start);
-        assert_eq!(uptime.beat(start + TimeDelta::seconds(5)), None);
-        assert_eq!(uptime.up_since, start);
-        let back = start + TimeDelta::seconds(65);
-        let outage =
-            Outage { began_at: start + TimeDelta::seconds(5), lasted: TimeDelta::seconds(60) };
-        assert_eq!(uptime.outage(back), Some(outage));
-        assert_eq!(uptime.beat(back), Some(outage));
-        assert_eq!(uptime.outage(back), None);
-        assert_eq!(uptime.up_since, back);
+    fn a_short_silence_is_no_outage_and_a_long_one_is_until_it_was_given_back() {
+        let mut uptime = Uptime::first(START);
+        assert_eq!(beat(&mut uptime, 5), None);
+        assert_eq!(uptime.up_since, START);
+        let outage = Outage { began_at: at(5), ended_at: at(65) };
+        assert_eq!(uptime.outage(at(65)), Some(outage));
+        assert_eq!(beat(&mut uptime, 65), Some(outage));
+        assert_eq!((uptime.up_since, uptime.found), (at(65), Some(outage)));
+        assert_eq!(beat(&mut uptime, 66), None, "it is told once");
+        assert_eq!(uptime.outage(at(66)), Some(outage));
+        uptime.gave_back(Some(Uuid::from_u128(7)));
+        uptime.gave_back(None);
+        assert_eq!(uptime.outage(at(66)), Some(outage), "holds get it back, too");
+        uptime.gave_back(None);
+        assert_eq!((uptime.outage(at(66)), uptime.heartbeat_at), (None, at(66)));
+    }
+
+    #[test]
+    fn a_silence_while_an_outage_is_given_back_is_an_outage_of_its_own() {
+        let mut uptime = Uptime::first(START);
+        beat(&mut uptime, 60);
+        beat(&mut uptime, 61);
+        beat(&mut uptime, 100);
+        uptime.gave_back(None);
+        uptime.gave_back(None);
+        let second = Outage { began_at: at(61), ended_at: at(101) };
+        assert_eq!(beat(&mut uptime, 101), Some(second));
+    }
+
+    #[test]
+    fn ends_count_for_two_seconds_after_a_beat_and_never_count_less_later() {
+        assert_eq!(Uptime::cutoff(at(10), at(11)), at(11));
+        assert_eq!(Uptime::cutoff(at(10), at(12)), at(12));
+        assert_eq!(Uptime::cutoff(at(10), at(600)), at(12));
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_waited_for_and_then_given_up() {
+        let mut uptime = Uptime::first(START);
+        uptime.beat(server(2), Some(at(0)), at(0));
+        for second in (1..=70).step_by(3) {
+            beat(&mut uptime, second);
+            assert_eq!(uptime.is_any_server_silent(TimeDelta::seconds(5), at(second)), second > 5);
+        }
+        beat(&mut uptime, 73);
+        assert_eq!(uptime.up_since, START);
+        beat(&mut uptime, 76);
+        assert!(!uptime.is_any_server_silent(TimeDelta::seconds(5), at(76)));
+        assert_eq!(uptime.up_since, at(76), "who was heard of there alone is silent from now on");
+    }
+
+    #[test]
+    fn a_server_that_cannot_write_down_whom_it_heard_of_is_silent_though_it_beats() {
+        let mut uptime = Uptime::first(START);
+        beat(&mut uptime, 1);
+        uptime.beat(server(1), None, at(4));
+        assert!(uptime.is_any_server_silent(TimeDelta::seconds(2), at(4)));
+        assert_eq!(uptime.heartbeat_at, at(4));
+        uptime.leave(server(1));
+        assert!(!uptime.is_any_server_silent(TimeDelta::seconds(2), at(9)));
     }
 }

@@ -179,8 +179,19 @@ impl std::fmt::Debug for PasswordHash {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn user(n: u64) -> User {
+        User {
+            id: uuid::Uuid::from_u128(n.into()).into(),
+            email: Email::new(&format!("user{n}@example.com")).unwrap(),
+            name: UserName::new("user").unwrap(),
+            role: Role::Buyer,
+            password_hash: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
 
     #[test]
     fn two_spellings_of_an_email_are_one() {
@@ -213,14 +224,7 @@ mod tests {
 
     #[test]
     fn only_an_admin_is_an_operator() {
-        let mut user = User {
-            id: uuid::Uuid::nil().into(),
-            email: Email::new("a@example.com").unwrap(),
-            name: UserName::new("a").unwrap(),
-            role: Role::Buyer,
-            password_hash: None,
-            created_at: Timestamp::UNIX_EPOCH,
-        };
+        let mut user = user(1);
         assert_eq!(user.ensure_operator(), Err(Refusal::Forbidden));
         user.role = Role::Admin;
         assert_eq!(user.ensure_operator(), Ok(()));

@@ -154,16 +154,23 @@ impl WaitingToken {
         }
     }
 
-    /// Ends a live token, because its user gave it up. Says whether there was one to end.
-    pub fn leave(&mut self, now: Timestamp) -> bool {
+    /// Ends a live token, because its user gave it up at `now`; one whose time was over at `cutoff` had
+    /// ended by itself. Says whether there was one to end.
+    pub fn leave(&mut self, now: Timestamp, cutoff: Timestamp) -> bool {
         let admission = match self.state {
             TokenState::Waiting => None,
-            TokenState::Active { admission, expires_at } if now < expires_at => Some(admission),
-            TokenState::Active { .. } => return self.run_out(now),
+            TokenState::Active { admission, expires_at } if cutoff < expires_at => Some(admission),
+            TokenState::Active { .. } => return self.run_out(cutoff),
             TokenState::Done { .. } | TokenState::Expired { .. } => return false,
         };
         self.state = TokenState::Expired { admission, ended_at: now };
         true
+    }
+
+    /// Whether it is written down as active though its time is over at `now`.
+    #[must_use]
+    pub fn has_run_out(&self, now: Timestamp) -> bool {
+        matches!(self.state, TokenState::Active { expires_at, .. } if expires_at <= now)
     }
 
     /// Writes down that an active token ran out, if it did. Says whether it did.
@@ -182,12 +189,15 @@ impl WaitingToken {
     }
 
     /// Drops a waiting token that was not heard of for `idle_ttl_seconds`, of which only time
-    /// counts in which the service was up. While an outage is not accounted for, nobody is
-    /// dropped. Says whether it was.
+    /// counts in which the service was up. While it may be away, or some server has not written down
+    /// for a quarter of that time whom it heard of, nobody is dropped. Says whether it was.
     pub fn drop_idle(&mut self, idle_ttl_seconds: u32, uptime: &Uptime, now: Timestamp) -> bool {
         let patience = TimeDelta::seconds(i64::from(idle_ttl_seconds));
         let silent_since = self.heard_at.max(uptime.up_since);
-        let is_patient = now - silent_since < patience || uptime.outage(now).is_some();
+        let patience_with_servers = (patience / 4).min(Uptime::SILENCE_MAX);
+        let is_patient = now - silent_since < patience
+            || Uptime::cutoff(uptime.heartbeat_at, now) < now
+            || uptime.is_any_server_silent(patience_with_servers, now);
         if self.state != TokenState::Waiting || is_patient {
             return false;
         }
@@ -252,8 +262,8 @@ mod tests {
     #[test]
     fn a_place_can_be_given_up_once() {
         for mut token in [token(TokenState::Waiting), active()] {
-            assert!(token.leave(START));
-            assert!(!token.leave(START));
+            assert!(token.leave(START, START));
+            assert!(!token.leave(START, START));
             assert_eq!(token.standing(START), Standing::Expired);
         }
     }
@@ -270,7 +280,7 @@ mod tests {
     #[test]
     fn who_is_not_heard_of_is_dropped_but_an_outage_counts_for_nobody() {
         let up_since =
-            |second| move |now| Uptime { heartbeat_at: now, up_since: START + seconds(second) };
+            |second| move |now| Uptime { up_since: START + seconds(second), ..Uptime::first(now) };
         let dropped = |token: &WaitingToken, second, uptime: &dyn Fn(Timestamp) -> Uptime| {
             let now = START + seconds(second);
             token.clone().drop_idle(120, &uptime(now), now)
@@ -279,8 +289,14 @@ mod tests {
         assert!(!dropped(&silent, 119, &up_since(-10_000)));
         assert!(dropped(&silent, 120, &up_since(-10_000)));
         assert!(!dropped(&silent, 1_100, &up_since(1_000)));
-        let going_on = |_| Uptime { heartbeat_at: START, up_since: START };
+        let going_on = |_| Uptime::first(START);
         assert!(!dropped(&silent, 1_000, &going_on), "the outage is not accounted for");
+        let with_silent_server = |now| {
+            let mut uptime = up_since(-10_000)(now);
+            uptime.beat(Uuid::from_u128(1).into(), Some(now - seconds(6)), now);
+            uptime
+        };
+        assert!(!dropped(&silent, 1_000, &with_silent_server), "it may have heard of it");
         silent.hear(START + seconds(1_000));
         assert!(!dropped(&silent, 1_119, &up_since(-10_000)));
         assert!(!dropped(&active(), 1_000_000, &up_since(-10_000)));

@@ -188,7 +188,7 @@ impl World {
                 let token: TokenId = id(5, token);
                 let leave = move |records: &mut Records| {
                     let now = records.now;
-                    records.tokens.get_mut(&token).ok_or(Refusal::NotFound)?.leave(now);
+                    records.tokens.get_mut(&token).ok_or(Refusal::NotFound)?.leave(now, now);
                     Ok(())
                 };
                 (scope.token(token), Box::new(leave))

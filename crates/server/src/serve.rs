@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::demo;
 use crate::secret::secret;
 use crate::settings::Settings;
-use crate::sweepers::Sweepers;
+use crate::sweepers::{self, Sweepers};
 use crate::wiring::for_server;
 
 /// How long requests may take after a signal to stop; with the sweepers it is ten seconds at most.
@@ -25,9 +25,9 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     let metrics = Arc::new(Metrics::new()?);
     let app = for_server(settings, &secret, &metrics).await?;
     ensure_currency(&app, settings).await?;
-    if let Some(outage) = app.keep_time.execute().await? {
-        let seconds = outage.lasted.num_seconds();
-        tracing::info!(seconds, "nobody served for a while; who was inside stays as much longer");
+    if let Err(error) = sweepers::beat(&app).await {
+        // Until it is done, by this server or another, ends do not count; it need not wait for that.
+        tracing::warn!(%error, "what an outage took is not given back yet");
     }
     app.open_site_room.execute().await?;
     if with_demo {
@@ -54,6 +54,7 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
     println!("listening on http://{}", http.address());
     http.run(signal_to_stop()?).await?;
     sweepers.stop().await;
+    sweepers::leave(&app).await;
     tracing::info!("stopped");
     Ok(())
 }

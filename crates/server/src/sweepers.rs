@@ -2,9 +2,11 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use application::Application;
+use domain::clock_discipline::TOLD_FROM;
 use domain::ports::UpdateError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,12 +14,55 @@ use tokio::time::{MissedTickBehavior, interval};
 
 const ADMIT_EVERY: Duration = Duration::from_millis(250);
 const FEEL_EVERY: Duration = Duration::from_secs(1);
-const BEAT_EVERY: Duration = Duration::from_secs(1);
-const HEAR_EVERY: Duration = Duration::from_secs(2);
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+const DROP_EVERY: Duration = Duration::from_secs(2);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How long a sweep may take after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
+
+/// Writes down who was heard of, and says that the service is up. The second does not wait for the
+/// first, which one stuck row can keep from its end.
+///
+/// # Errors
+/// None but the store's.
+pub(crate) async fn beat(app: &Application) -> Result<(), UpdateError> {
+    let written = app.write_heard.execute().await;
+    if let Some(outage) = app.keep_time.execute().await? {
+        let seconds = outage.lasted().num_seconds();
+        tracing::warn!(
+            seconds,
+            "the service was away; stays and holds of before last as much longer"
+        );
+    }
+    written
+}
+
+/// Tells the operator once when the store's time comes to differ from the clock that it follows, and
+/// once when it does no more.
+fn tell_of_clock(app: &Application, is_told: &AtomicBool) {
+    let ahead = app.clock.ahead();
+    let differs = ahead.abs() >= TOLD_FROM;
+    if is_told.swap(differs, Ordering::Relaxed) == differs {
+        return;
+    }
+    let seconds = ahead.num_seconds();
+    if differs {
+        tracing::warn!(
+            seconds_ahead = seconds,
+            "the clock that the store follows was set, or the store's time was ahead of it; see \
+             `stagedoor clock`"
+        );
+    } else {
+        tracing::info!("the store's time is that of the clock again");
+    }
+}
+
+/// Says that this server stops.
+pub(crate) async fn leave(app: &Application) {
+    // Without it, the others wait for a while for what it heard.
+    let _ = tokio::time::timeout(STOP_WITHIN, app.keep_time.leave()).await;
+}
 
 /// The sweepers, until told to stop.
 pub(crate) struct Sweepers {
@@ -33,16 +78,18 @@ impl Sweepers {
         sweepers.every(ADMIT_EVERY, app, "drawing", async |app| app.draw_lobbies.execute().await);
         sweepers
             .every(FEEL_EVERY, app, "feeling pulses", async |app| app.feel_pulses.execute().await);
-        sweepers.every(BEAT_EVERY, app, "keeping time", async |app| app.keep_time.execute().await);
+        sweepers.every(BEAT_EVERY, app, "keeping time", async |app| beat(&app).await);
+        let is_told = Arc::new(AtomicBool::new(false));
+        sweepers.every(BEAT_EVERY, app, "watching the clock", move |app| {
+            tell_of_clock(&app, &is_told);
+            async { Ok(()) }
+        });
         sweepers.every(sweep_every, app, "expiring holds", async |app| {
             app.expire_holds.execute().await
         });
         sweepers
             .every(sweep_every, app, "ending tokens", async |app| app.end_run_out.execute().await);
-        // Whoever was heard of is written down right before the silent are dropped, so it need not
-        // be done often.
-        sweepers.every(sweep_every.max(HEAR_EVERY), app, "dropping the silent", async |app| {
-            app.write_heard.execute().await?;
+        sweepers.every(sweep_every.max(DROP_EVERY), app, "dropping the silent", async |app| {
             app.drop_idle.execute().await
         });
         sweepers.every(SETTLE_EVERY, app, "settling payments", async |app| {

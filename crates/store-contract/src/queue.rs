@@ -87,8 +87,8 @@ async fn change(stage: &Stage, change: PolicyChange) {
 
 async fn leave(stage: &Stage, id: TokenId) {
     let decide = move |records: &mut Records| {
-        let now = records.now;
-        records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now);
+        let (now, cutoff) = (records.now, records.cutoff);
+        records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now, cutoff);
         Ok(())
     };
     stage.store.decide(Scope::new().token(id), decide).await.unwrap();
@@ -102,7 +102,7 @@ async fn admit_next(stage: &Stage, limit: u32) -> usize {
 }
 
 async fn somebody_inside(stage: &Stage) -> Option<TokenId> {
-    stage.due_work.active_tokens(None, 1).await.unwrap().into_iter().next()
+    stage.due_work.active_tokens().await.unwrap().into_iter().next()
 }
 
 pub async fn who_is_due_is_found(stage: &Stage) {
@@ -123,7 +123,7 @@ pub async fn who_is_due_is_found(stage: &Stage) {
     let silent = due.silent_tokens(RoomId::SITE, waiting.heard_at, 10).await.unwrap();
     assert_eq!(silent, [waiting.id]);
     let line = stage.lines.waiting_numbers(RoomId::SITE).await.unwrap();
-    assert_eq!((line.last_number, line.waiting), (2, vec![2]));
+    assert_eq!((line.last_number, line.waiting), (2, vec![(2, waiting.id)]));
     let now = stage.clock.now();
     assert!(due.rooms_with_places(now).await.unwrap().is_empty(), "the one place is taken");
     assert_eq!(due.rooms_with_places(long_after).await.unwrap(), [RoomId::SITE]);
@@ -184,7 +184,8 @@ pub async fn a_lobby_is_drawn_in_the_order_of_its_seed_and_read_back(stage: &Sta
     let after = stage.lines.waiting_numbers(RoomId::SITE).await.unwrap();
     assert_eq!((after.last_number, after.drawn_count), (6, 5));
     assert!(after.lobby.iter().all(|(_, number)| number.is_some()));
-    assert!(after.waiting.is_sorted() && after.waiting.ends_with(&[6]));
+    let numbers: Vec<_> = after.waiting.iter().map(|(number, _)| *number).collect();
+    assert!(numbers.is_sorted() && numbers.ends_with(&[6]));
 }
 
 pub async fn what_a_room_has_left_is_counted(stage: &Stage) {

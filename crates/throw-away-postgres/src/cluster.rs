@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -45,57 +46,137 @@ pub struct Cluster {
     pub binaries: Binaries,
 }
 
+/// A folder that its PostgreSQL may write to, and who runs it.
+struct Home {
+    folder: PathBuf,
+    user: Option<(u32, u32)>,
+    binaries: Binaries,
+}
+
+impl Home {
+    fn make() -> Result<Self, String> {
+        let binaries = find()?;
+        let folder = tempfile::Builder::new().prefix("stagedoor-postgres-").tempdir();
+        let folder = folder.map_err(cannot_start)?.keep();
+        let user = unprivileged_user(&folder)?;
+        if let Some((user, group)) = user {
+            chown(&folder, Some(user), Some(group)).map_err(cannot_start)?;
+        }
+        Ok(Self { folder, user, binaries })
+    }
+
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Runs one of PostgreSQL's programs to its end.
+    fn run(&self, program: &str, args: &[&str]) -> Result<(), String> {
+        let mut command = self.command(self.binaries.path(program));
+        let ran = command.args(args).arg(self.data()).output().map_err(cannot_start)?;
+        if ran.status.success() {
+            return Ok(());
+        }
+        let reason = String::from_utf8_lossy(&ran.stderr);
+        let reason = reason.lines().last().unwrap_or_default().to_owned();
+        Err(format!("PostgreSQL cannot be started: {reason}"))
+    }
+}
+
+fn cannot_start(error: std::io::Error) -> String {
+    format!("PostgreSQL cannot be started: {error}")
+}
+
 impl Cluster {
     /// Makes and starts one.
     ///
     /// # Errors
     /// One line that says what is missing or went wrong.
     pub fn start(durability: Durability) -> Result<Self, String> {
-        let binaries = find()?;
-        let said = |error: std::io::Error| format!("PostgreSQL cannot be started: {error}");
-        let folder = tempfile::Builder::new().prefix("stagedoor-postgres-").tempdir();
-        let folder = folder.map_err(said)?.keep();
-        let user = unprivileged_user(&folder)?;
-        let make = |program: PathBuf| {
-            let mut command = Command::new(program);
-            command.current_dir(&folder).stdin(Stdio::null());
-            if let Some((user, group)) = user {
-                command.uid(user).gid(group);
-            }
-            command
-        };
-        if let Some((user, group)) = user {
-            chown(&folder, Some(user), Some(group)).map_err(said)?;
-        }
-        let made = make(binaries.path("initdb"))
-            .args(["--auth=trust", "--username=stagedoor", "--encoding=UTF8", "--locale=C"])
-            .args(["--no-sync", "--pgdata"])
-            .arg(folder.join("data"))
-            .output()
-            .map_err(said)?;
-        if !made.status.success() {
-            let reason = String::from_utf8_lossy(&made.stderr);
-            let reason = reason.lines().last().unwrap_or_default().to_owned();
-            return Err(format!("PostgreSQL cannot be started: {reason}"));
-        }
-        let port = free_port().map_err(said)?;
-        configure(&folder.join("data"), port, durability).map_err(said)?;
-        let mut keeper = make(PathBuf::from("sh"))
+        Self::start_with(durability, &[])
+    }
+
+    /// The same, with variables in its environment, such as those that give it another clock.
+    ///
+    /// # Errors
+    /// One line that says what is missing or went wrong.
+    pub fn start_with(
+        durability: Durability,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        let home = Home::make()?;
+        let args = ["--auth=trust", "--username=stagedoor", "--encoding=UTF8", "--locale=C"];
+        home.run("initdb", &[&args[..], &["--no-sync", "--pgdata"]].concat())?;
+        Self::start_in(home, durability, environment)
+    }
+
+    /// Makes and starts a standby of this one, which follows it as it is told what is written.
+    ///
+    /// # Errors
+    /// One line that says what is missing or went wrong.
+    pub fn standby(&self) -> Result<Self, String> {
+        let (home, port) = (Home::make()?, self.port.to_string());
+        let args = ["--host=127.0.0.1", "--username=stagedoor", "--write-recovery-conf"];
+        let from = ["--port", &port, "--checkpoint=fast", "--no-sync", "--pgdata"];
+        home.run("pg_basebackup", &[&args[..], &from].concat())?;
+        Self::start_in(home, Durability::Default, &[])
+    }
+
+    fn start_in(
+        home: Home,
+        durability: Durability,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        let port = free_port().map_err(cannot_start)?;
+        configure(&home.data(), port, durability).map_err(cannot_start)?;
+        let mut keeper = home
+            .command("sh")
+            .envs(environment.iter().copied())
             .args(["-c", KEEPER, "keeper"])
-            .arg(binaries.path("postgres"))
-            .arg(&folder)
+            .arg(home.binaries.path("postgres"))
+            .arg(&home.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // What a terminal sends to the tests does not reach it.
             .process_group(0)
             .spawn()
-            .map_err(said)?;
+            .map_err(cannot_start)?;
         let orders = Mutex::new(keeper.stdin.take().expect("it is piped"));
+        let Home { folder, binaries, .. } = home;
         let cluster = Self { port, folder, orders, _keeper: keeper, binaries };
         cluster.order("start");
         cluster.wait_until_it_answers()?;
         Ok(cluster)
+    }
+
+    /// From now on this standby is told nothing more.
+    ///
+    /// # Panics
+    /// When it does not take that.
+    pub fn stop_following(&self) {
+        let url = self.url("postgres");
+        execute(&url, "ALTER SYSTEM SET primary_conninfo = ''").expect("it can be set");
+        execute(&url, "SELECT pg_reload_conf()").expect("it can be told");
+        let gone = "DO $$ BEGIN WHILE EXISTS (SELECT 1 FROM pg_stat_wal_receiver) LOOP \
+                        PERFORM pg_sleep(0.05); END LOOP; END $$";
+        execute(&url, gone).expect("it ends");
+    }
+
+    /// Makes this standby the primary.
+    ///
+    /// # Panics
+    /// When it does not become one.
+    pub fn promote(&self) {
+        execute(&self.url("postgres"), "SELECT pg_promote(true, 30)").expect("it is promoted");
     }
 
     /// From the next start on, it takes encrypted connections only, and shows this certificate.

@@ -104,11 +104,11 @@ impl From<&ReservedSeat> for ReservedSeatBody {
 }
 
 impl ReservationBody {
-    /// The reservation as it is at `now`.
-    fn of(reservation: &Reservation, app: &Application, now: Timestamp) -> Self {
+    /// The reservation as of `cutoff`.
+    fn of(reservation: &Reservation, app: &Application, cutoff: Timestamp) -> Self {
         Self {
             reservation_id: reservation.id.into(),
-            status: reservation.status(now),
+            status: reservation.status(cutoff),
             show_id: reservation.show_id.into(),
             date: reservation.date,
             seats: reservation.seats.iter().map(ReservedSeatBody::from).collect(),
@@ -167,7 +167,7 @@ pub(crate) async fn list(
 ) -> Result<impl Responder, Problem> {
     let user_id = bearer.user(&app).await?;
     let page = app.list_reservations.execute(user_id, page.0).await?;
-    let now = app.clock.now();
+    let now = app.clock.cutoff();
     let body = |reservation: &_| ReservationBody::of(reservation, &app, now);
     let reservations = page.items.iter().map(body).collect();
     Ok(HttpResponse::Ok().json(ReservationsBody { reservations, next_cursor: next_cursor(&page) }))
@@ -189,7 +189,7 @@ pub(crate) async fn show(
     let user_id = bearer.user(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let reservation = app.show_reservation.execute(user_id, id).await?;
-    Ok(HttpResponse::Ok().json(ReservationBody::of(&reservation, &app, app.clock.now())))
+    Ok(HttpResponse::Ok().json(ReservationBody::of(&reservation, &app, app.clock.cutoff())))
 }
 
 /// Give a held reservation back.

@@ -2,6 +2,7 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use application::Application;
+use domain::clock_discipline::TOLD_FROM;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -15,7 +16,8 @@ pub(crate) async fn livez() -> impl Responder {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// The store answers and its migrations are in; 503 as soon as the server is about to stop.
+/// A write works and the store's migrations are in; 503 as soon as the server is about to stop. Says, too,
+/// if the store's time differs from the clock that it follows by two seconds or more.
 #[utoipa::path(get, path = "/readyz", tag = "running it", responses(
     (status = 200),
     (status = 503, description = "`unavailable`", body = ProblemBody),
@@ -28,7 +30,13 @@ pub(crate) async fn readyz(
         return Err(Problem::busy("the server is about to stop"));
     }
     app.store.check().await?;
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n"))
+    let mut said = "ok\n".to_owned();
+    let ahead = app.clock.ahead();
+    if ahead.abs() >= TOLD_FROM {
+        let seconds = ahead.as_seconds_f64();
+        said.push_str(&format!("the store's clock is {seconds:.1} s ahead of the wall clock\n"));
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(said))
 }
 
 /// The server's measurements, in Prometheus' text format.
@@ -42,6 +50,7 @@ pub(crate) async fn metrics(app: Data<Application>, shared: Data<Shared>) -> imp
         shared.metrics.people(&room, "waiting", report.head_count.waiting);
         shared.metrics.people(&room, "active", report.head_count.active);
     }
+    shared.metrics.clock_ahead(app.clock.ahead().as_seconds_f64());
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body(shared.metrics.text())

@@ -7,7 +7,7 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
-use application::catalogue::{SeatsOfShow, ShowChoice};
+use application::catalogue::{SeatMap, SeatsOfShow, ShowChoice};
 use chrono::NaiveDate;
 use domain::ids::ShowId;
 use domain::refusal::Refusal;
@@ -125,12 +125,13 @@ fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The tag of what is shown: which show, and as of which change. Weak, since a seat map is sent plain or
-/// compressed.
+/// The tag of what is shown: which show, in which history of the store, and as of which change. Weak,
+/// since a seat map is sent plain or compressed.
 fn etag(seats: &SeatsOfShow) -> String {
     let (show, mut text) = (Uuid::from(seats.performance.show.id), Uuid::encode_buffer());
     let show: &str = show.hyphenated().encode_lower(&mut text);
-    ["W/\"", show, "-", &seats.map.version.to_string(), "\""].concat()
+    let SeatMap { history, version, .. } = &*seats.map;
+    ["W/\"", show, "-", &history.to_string(), "-", &version.to_string(), "\""].concat()
 }
 
 /// Whether an `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2).

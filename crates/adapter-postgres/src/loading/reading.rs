@@ -6,23 +6,22 @@ use std::sync::LazyLock;
 
 use diesel::QueryResult;
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::methods::LoadQuery;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use domain::Timestamp;
 use domain::records::Scope;
 use futures_util::try_join;
 use uuid::Uuid;
 
 use super::reservations_found;
 use super::waiting::{self, LineRow};
-use crate::marking::{CommitMark, mark, marking};
+use crate::marking::{CommitMark, Moment, MomentRow, MomentSql, mark, marking};
 use crate::rows::{ReservationRow, Row, SeatRow, columns};
 use crate::statement::{Parameter, Statement, composed, ids};
 
 /// What is read once all is locked.
 pub(super) struct ReadLast {
-    pub(super) time: Timestamp,
+    pub(super) moment: Moment,
     pub(super) lines: Vec<LineRow>,
     pub(super) reserved: Vec<ReservedRow>,
     pub(super) reserved_seats: Vec<ReservedSeatRow>,
@@ -47,9 +46,9 @@ pub(super) async fn read_last(
     };
     let (reserved, reserved_seats, lines, marked) =
         try_join!(reserved, reserved_seats, lines, marked)?;
-    let time = [reserved.0, reserved_seats.0, lines.0, marked].into_iter().flatten().next();
-    let time = time.ok_or(Error::NotFound)?;
-    Ok(ReadLast { time, lines: lines.1, reserved: reserved.1, reserved_seats: reserved_seats.1 })
+    let moment = [reserved.0, reserved_seats.0, lines.0, marked].into_iter().flatten().next();
+    let moment = moment.ok_or(Error::NotFound)?;
+    Ok(ReadLast { moment, lines: lines.1, reserved: reserved.1, reserved_seats: reserved_seats.1 })
 }
 
 type ReservedRow = (ReservationRow, SeatRow, i64);
@@ -123,30 +122,30 @@ impl<Sql: 'static> Reading<Sql> {
         mut conn: &'a AsyncPgConnection,
         mark: CommitMark,
         scope: &Scope,
-    ) -> QueryResult<(Timestamp, Vec<T>)>
+    ) -> QueryResult<(Moment, Vec<T>)>
     where
         T: Send,
-        Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (Timestamp, Option<T>)>,
+        Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (MomentRow, Option<T>)>,
     {
         let (marking, mut parameters) = marking(mark, scope);
         parameters.extend(self.parameters);
         let parts = [
-            "WITH mark (time) AS (",
+            "WITH mark (now, heartbeat_at) AS (",
             marking,
-            ") SELECT mark.time, found.* FROM mark LEFT JOIN (",
+            ") SELECT mark.now, mark.heartbeat_at, found.* FROM mark LEFT JOIN (",
             self.text,
             ") AS found ON true",
         ];
         let text = composed(&parts, || parts.concat());
         let rows = Marking::<Sql>::new(text, parameters).load(&mut conn).await?;
-        let rows: Vec<(Timestamp, Option<T>)> = rows;
-        let (time, _) = rows.as_slice().first().ok_or(Error::NotFound)?;
-        Ok((*time, rows.into_iter().filter_map(|(_, row)| row).collect()))
+        let rows: Vec<(MomentRow, Option<T>)> = rows;
+        let (moment, _) = rows.as_slice().first().ok_or(Error::NotFound)?;
+        Ok(((*moment).into(), rows.into_iter().filter_map(|(_, row)| row).collect()))
     }
 }
 
 /// Rows of `Sql`, or none, each with the time.
-type Marking<Sql> = Statement<(Timestamptz, Nullable<Sql>)>;
+type Marking<Sql> = Statement<(MomentSql, Nullable<Sql>)>;
 
 /// Reads, and marks if that is still to do; where there is nothing to read, nothing is asked.
 fn read<'a, Sql, T>(
@@ -154,12 +153,12 @@ fn read<'a, Sql, T>(
     reading: Option<Reading<Sql>>,
     unmarked: &mut Option<CommitMark>,
     scope: &'a Scope,
-) -> impl Future<Output = QueryResult<(Option<Timestamp>, Vec<T>)>> + Send + 'a
+) -> impl Future<Output = QueryResult<(Option<Moment>, Vec<T>)>> + Send + 'a
 where
     T: Send + 'a,
     Sql: Send + 'static,
     Statement<Sql>: LoadQuery<'static, &'a AsyncPgConnection, T>,
-    Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (Timestamp, Option<T>)>,
+    Marking<Sql>: LoadQuery<'static, &'a AsyncPgConnection, (MomentRow, Option<T>)>,
 {
     let mark = if reading.is_some() { unmarked.take() } else { None };
     async move {
@@ -167,8 +166,8 @@ where
             (None, _) => (None, Vec::new()),
             (Some(reading), None) => (None, reading.load(conn).await?),
             (Some(reading), Some(mark)) => {
-                let (time, rows) = reading.load_and_mark(conn, mark, scope).await?;
-                (Some(time), rows)
+                let (moment, rows) = reading.load_and_mark(conn, mark, scope).await?;
+                (Some(moment), rows)
             }
         })
     }
@@ -184,6 +183,7 @@ mod tests {
     use crate::connect::{Database, Session};
     use crate::migrate::migrate;
     use crate::schema::commits;
+    use crate::writers::register;
 
     /// Reads what two queries find, and how often the transaction was marked.
     async fn found(queries: [Option<&'static str>; 2]) -> ([Vec<i32>; 2], usize, i64) {
@@ -191,9 +191,10 @@ mod tests {
         let database: Database = throw_away.url.parse().unwrap();
         migrate(&database).await.unwrap();
         let mut conn = database.connect(Session::Writes).await.unwrap();
+        register(&conn, Uuid::max(), Uuid::nil()).await.unwrap();
         conn.batch_execute("BEGIN").await.unwrap();
         let (mut unmarked, scope) =
-            (Some(CommitMark { id: Uuid::max(), server_id: Uuid::nil() }), Scope::new());
+            (Some(CommitMark { writer_id: Uuid::max(), number: 1 }), Scope::new());
         let [first, second] =
             queries.map(|query| query.map(|text| Reading::<(Integer,)>::new(text, vec![])));
         let first = read(&conn, first, &mut unmarked, &scope);

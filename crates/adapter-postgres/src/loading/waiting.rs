@@ -23,13 +23,15 @@ macro_rules! somebody_waits {
     };
 }
 
-/// Those inside rooms whose time is over.
+/// Some of those inside rooms whose time is over: more than one group lets in.
 macro_rules! run_out {
     () => {
         "SELECT over.id FROM unnest(?) AS line (room_id), \
          LATERAL (SELECT o.id FROM waiting_tokens AS o \
              WHERE o.room_id = line.room_id AND o.state = 'active' \
-             AND o.ends_at <= transaction_timestamp() OFFSET 0) AS over"
+             AND o.ends_at <= (SELECT transaction_timestamp() \
+                 + s.clock_offset * interval '1 microsecond' FROM service AS s WHERE s.id = 1) \
+             LIMIT 256) AS over"
     };
 }
 
@@ -111,8 +113,8 @@ async fn at_the_doors_of(
 pub(super) type LineRow = (Uuid, Option<i64>, bool);
 type LineSql = (SqlUuid, Nullable<BigInt>, Bool);
 
-/// Counts who is inside as of the beginning of the transaction: whoever ran out since then is
-/// counted still, so that nobody is let in to a place that somebody may yet keep.
+/// Counts who is written down as inside. Whoever ran out counts until that is written down, which whoever
+/// gives the place away does.
 pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
     if scope.lines.is_empty() && scope.ends_of_lines.is_empty() {
         return None;
@@ -120,7 +122,7 @@ pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
     let text = concat!(
         "SELECT line.room_id, CASE WHEN line.in_any_case OR NOT line.anyone_waits THEN \
              (SELECT count(*) FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
-              AND t.state = 'active' AND t.ends_at > transaction_timestamp()) END, \
+              AND t.state = 'active') END, \
              line.anyone_waits \
          FROM (SELECT line.room_id, line.in_any_case, ",
         somebody_waits!(),

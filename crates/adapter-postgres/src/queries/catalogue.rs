@@ -177,7 +177,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read_behind(|mut conn| async move {
             let text = "SELECT count(*), \
                      count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
                          OR s.state = 'held' AND s.held_until <= behind.moment)), \

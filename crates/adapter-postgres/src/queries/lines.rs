@@ -17,7 +17,6 @@ use uuid::Uuid;
 use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
-use crate::connect::Session;
 use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{waiting_rooms, waiting_tokens};
 use crate::statement::{Statement, one};
@@ -34,11 +33,11 @@ impl Lines for PostgresStore {
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
-        self.read_at_length(|conn| async move { waiting_numbers(&conn, id).await }).await
+        self.read_much(|conn| async move { waiting_numbers(&conn, id).await }).await
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read_behind(|mut conn| async move {
             let all = waiting_rooms::table.order(waiting_rooms::id);
             decode_all(all.select(RoomRow::as_select()).load(&mut conn).await?)
         })
@@ -54,7 +53,7 @@ impl Lines for PostgresStore {
     }
 
     async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read_behind(|mut conn| async move {
             Ok(Admitted {
                 last_minute: admitted_within(&mut conn, id, 60, now).await?,
                 last_five_minutes: admitted_within(&mut conn, id, 300, now).await?,
@@ -84,7 +83,7 @@ impl Lines for PostgresStore {
     }
 
     async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_at_length(|mut conn| async move {
+        self.read_much(|mut conn| async move {
             let in_room = waiting_tokens::table
                 .inner_join(waiting_rooms::table.on(waiting_rooms::id.eq(waiting_tokens::room_id)))
                 .filter(waiting_rooms::id.eq(Uuid::from(id)));
@@ -119,24 +118,6 @@ impl Lines for PostgresStore {
     }
 }
 
-impl PostgresStore {
-    /// A line of a million takes its time, which a reader of the pool has not.
-    async fn read_at_length<T, Fut>(
-        &self,
-        read: impl FnOnce(AsyncPgConnection) -> Fut,
-    ) -> Result<T, Unavailable>
-    where
-        Fut: Future<Output = Result<T, SqlError>>,
-    {
-        let conn = self.database.connect(Session::ReadsAll).await.map_err(|error| {
-            Unavailable::from_source(format!("the database is away: {error}"), error)
-        })?;
-        read(conn).await.map_err(|error| {
-            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
-        })
-    }
-}
-
 /// The room first, as a row without a token; then who waits. All of one statement's snapshot.
 async fn waiting_numbers(
     mut conn: &AsyncPgConnection,
@@ -145,10 +126,9 @@ async fn waiting_numbers(
     let text = "SELECT r.last_number, r.lobby_count, r.drawn_count, NULL::uuid AS id, \
              NULL::bigint AS number \
          FROM waiting_rooms AS r WHERE r.id = ? \
-         UNION ALL SELECT NULL, NULL, NULL, \
-             CASE WHEN t.number > r.lobby_count THEN NULL ELSE t.id END, t.number \
-         FROM waiting_tokens AS t JOIN waiting_rooms AS r ON r.id = t.room_id \
-         WHERE t.room_id = ? AND t.state = 'waiting' ORDER BY number NULLS FIRST";
+         UNION ALL SELECT NULL, NULL, NULL, t.id, t.number \
+         FROM waiting_tokens AS t WHERE t.room_id = ? AND t.state = 'waiting' \
+         ORDER BY last_number NULLS LAST, number NULLS FIRST";
     type NumbersSql =
         (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Nullable<SqlUuid>, Nullable<BigInt>);
     type NumbersRow = (Option<i64>, Option<i64>, Option<i64>, Option<Uuid>, Option<i64>);
@@ -164,8 +144,11 @@ async fn waiting_numbers(
             continue;
         }
         let number = number.map(|number| read(number, "number")).transpose()?;
-        line.waiting.extend(number);
-        line.lobby.extend(id.map(|id| (id.into(), number)));
+        let Some(id) = id.map(TokenId::from) else { continue };
+        line.waiting.extend(number.map(|number| (number, id)));
+        if number.is_none_or(|number| number <= line.lobby_count) {
+            line.lobby.push((id, number));
+        }
     }
     Ok(line)
 }

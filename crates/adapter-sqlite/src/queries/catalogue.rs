@@ -155,7 +155,7 @@ impl Catalogue for SqliteStore {
     }
 
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let text = "SELECT count(*) AS total, \
                      count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
                          OR s.state = 'held' AND s.held_until <= behind.moment)) AS available, \

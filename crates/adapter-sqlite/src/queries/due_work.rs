@@ -25,7 +25,7 @@ impl DueWork for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let lapsed = reservations::table
                 .filter(reservations::state.eq("held"))
                 .filter(reservations::held_until.le(micros(now)))
@@ -41,7 +41,7 @@ impl DueWork for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let run_out = waiting_tokens::table
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.le(micros(now)))
@@ -52,22 +52,18 @@ impl DueWork for SqliteStore {
         .await
     }
 
-    async fn active_tokens(
-        &self,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read(move |conn| {
-            let mut active = waiting_tokens::table
-                .filter(waiting_tokens::state.eq("active"))
-                .order(waiting_tokens::id)
-                .limit(limit.into())
-                .select(waiting_tokens::id)
-                .into_boxed();
-            if let Some(after) = after {
-                active = active.filter(waiting_tokens::id.gt(key(after)));
-            }
-            Ok(ids(active.load(conn)?))
+    async fn active_tokens(&self) -> Result<Vec<TokenId>, Unavailable> {
+        self.read_behind(move |conn| {
+            let active = waiting_tokens::table.filter(waiting_tokens::state.eq("active"));
+            Ok(ids(active.order(waiting_tokens::id).select(waiting_tokens::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn held_reservations(&self) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read_behind(move |conn| {
+            let held = reservations::table.filter(reservations::state.eq("held"));
+            Ok(ids(held.order(reservations::id).select(reservations::id).load(conn)?))
         })
         .await
     }
@@ -78,7 +74,7 @@ impl DueWork for SqliteStore {
         heard_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let silent = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(key(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -91,7 +87,7 @@ impl DueWork for SqliteStore {
     }
 
     async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let in_room =
                 || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
             let in_line = in_room()
@@ -116,7 +112,7 @@ impl DueWork for SqliteStore {
     }
 
     async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let rooms = waiting_rooms::table
                 .filter(waiting_rooms::opens_at.le(micros(now)))
                 .filter(waiting_rooms::drawn_at.is_null());
@@ -126,7 +122,7 @@ impl DueWork for SqliteStore {
     }
 
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let next = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(key(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -143,7 +139,7 @@ impl DueWork for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentId>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let due = payments::table
                 .filter(payments::provider_ask_at.le(micros(now)))
                 .order(payments::provider_ask_at)
@@ -154,7 +150,7 @@ impl DueWork for SqliteStore {
     }
 
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let of_state = |state: &'static str| {
                 count(payments::id)
                     .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
@@ -180,7 +176,7 @@ impl DueWork for SqliteStore {
         kept_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<IdempotencyKey>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let old: Vec<(Key, String, String)> = kept_answers::table
                 .filter(kept_answers::created_at.le(micros(kept_before)))
                 .order(kept_answers::created_at)

@@ -21,7 +21,7 @@ use crate::store::SqliteStore;
 #[async_trait]
 impl Lines for SqliteStore {
     async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
-        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.token(id))).await
+        self.read(move |conn| own(Database { conn }.token(id))).await
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
@@ -29,7 +29,7 @@ impl Lines for SqliteStore {
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             let all = waiting_rooms::table.order(waiting_rooms::id);
             decode_all(all.select(RoomRow::as_select()).load(conn)?)
         })
@@ -37,11 +37,11 @@ impl Lines for SqliteStore {
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable> {
-        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.room(id))).await
+        self.read(move |conn| own(Database { conn }.room(id))).await
     }
 
     async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {
-        self.read(move |conn| {
+        self.read_behind(move |conn| {
             Ok(Admitted {
                 last_minute: admitted_within(conn, id, 60, now)?,
                 last_five_minutes: admitted_within(conn, id, 300, now)?,
@@ -110,7 +110,7 @@ impl Lines for SqliteStore {
 
 /// All of one snapshot.
 fn waiting_numbers(conn: &mut SqliteConnection, id: RoomId) -> Result<WaitingNumbers, SqlError> {
-    let Some(room) = Database { conn: &mut *conn, now: Timestamp::MIN_UTC }.room(id)? else {
+    let Some(room) = Database { conn: &mut *conn }.room(id)? else {
         return Ok(WaitingNumbers::default());
     };
     let in_line = || {
@@ -119,9 +119,9 @@ fn waiting_numbers(conn: &mut SqliteConnection, id: RoomId) -> Result<WaitingNum
             .filter(waiting_tokens::state.eq("waiting"))
     };
     let numbered = in_line().filter(waiting_tokens::number.is_not_null());
-    let waiting: Vec<i64> = numbered
+    let waiting: Vec<(i64, Key)> = numbered
         .order(waiting_tokens::number)
-        .select(waiting_tokens::number.assume_not_null())
+        .select((waiting_tokens::number.assume_not_null(), waiting_tokens::id))
         .load(conn)?;
     let is_of_lobby = waiting_tokens::number
         .is_null()
@@ -135,7 +135,10 @@ fn waiting_numbers(conn: &mut SqliteConnection, id: RoomId) -> Result<WaitingNum
         |(id, number): (Key, Option<i64>)| Ok((id.id(), number.map(read).transpose()?));
     Ok(WaitingNumbers {
         last_number: room.last_number,
-        waiting: waiting.into_iter().map(read).collect::<Result<_, _>>()?,
+        waiting: waiting
+            .into_iter()
+            .map(|(number, id)| Ok((read(number)?, id.id())))
+            .collect::<Result<_, SqlError>>()?,
         lobby_count: room.lobby.count,
         drawn_count: room.lobby.drawn_count,
         lobby: lobby.into_iter().map(with_number).collect::<Result<_, SqlError>>()?,

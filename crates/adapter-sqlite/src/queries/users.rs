@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use domain::Timestamp;
 use domain::ids::UserId;
 use domain::ports::{Unavailable, Users};
 use domain::records::Source;
@@ -11,11 +10,10 @@ use crate::store::SqliteStore;
 #[async_trait]
 impl Users for SqliteStore {
     async fn user(&self, id: UserId) -> Result<Option<User>, Unavailable> {
-        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.user(id))).await
+        self.read(move |conn| own(Database { conn }.user(id))).await
     }
 
     async fn user_of_email(&self, email: Email) -> Result<Option<User>, Unavailable> {
-        self.read(move |conn| own(Database { conn, now: Timestamp::MIN_UTC }.user_of_email(&email)))
-            .await
+        self.read(move |conn| own(Database { conn }.user_of_email(&email))).await
     }
 }

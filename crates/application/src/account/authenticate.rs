@@ -51,7 +51,7 @@ impl Authenticate {
             return Ok(self.by_access_token(token)?);
         };
         let place = self.lines.token(claims.token_id).await?;
-        match place.map(|token| token.standing(self.clock.now())) {
+        match place.map(|token| token.standing(self.clock.cutoff())) {
             Some(Standing::Waiting | Standing::Active { .. } | Standing::Done) => {
                 Ok(claims.user_id)
             }

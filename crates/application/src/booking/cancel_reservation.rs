@@ -55,7 +55,7 @@ mod tests {
     #[tokio::test]
     async fn a_hold_that_is_over_cannot_be_given_back() {
         let (mut records, held) = world_with_hold();
-        records.now = held.held_until;
+        records.go_on_to(held.held_until);
         let over = CancelReservation::new(store_with(records), BOOKING);
         assert_refused(over.execute(buyer_id(), reservation_id()).await, &Refusal::NotHeld);
     }

@@ -120,7 +120,7 @@ impl HoldSeats {
 
     /// The seats of these numbers. A seat's number never changes.
     async fn numbered(&self, show: ShowId, numbers: &[String]) -> Result<Vec<SeatId>, UpdateError> {
-        let map = self.seat_maps.of_show(show, self.clock.now()).await?;
+        let map = self.seat_maps.of_show(show, self.clock.cutoff()).await?;
         let asked: HashSet<_> = numbers.iter().collect();
         let wanted: HashMap<_, _> = map
             .seats
@@ -224,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn a_seat_whose_hold_is_over_is_held_by_the_next_and_the_old_hold_ends() {
         let (mut records, old) = world_with_hold();
-        records.now = old.held_until + seconds(60);
+        records.go_on_to(old.held_until + seconds(60));
         if let Some(token) = records.tokens.get_mut(&claims().token_id) {
             token.keep_until(old.held_until + seconds(600));
         }
@@ -243,7 +243,7 @@ mod tests {
         meanwhile: impl Fn(&mut Records),
     ) -> Result<Answered<Reservation>, UpdateError> {
         let (mut records, _) = world_with_hold();
-        records.now = now() + seconds(later);
+        records.go_on_to(now() + seconds(later));
         meanwhile(&mut records);
         if let Some(token) = records.tokens.get_mut(&claims().token_id) {
             token.keep_until(now() + seconds(3_600));

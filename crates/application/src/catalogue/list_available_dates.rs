@@ -58,7 +58,8 @@ impl ListAvailableDates {
         self.gate.admit(claims, &rooms).await?;
 
         let now = self.clock.now();
-        let counts = self.catalogue.available_seat_counts(concert.id, now).await?;
+        let cutoff = self.clock.cutoff();
+        let counts = self.catalogue.available_seat_counts(concert.id, cutoff).await?;
         let counts: HashMap<_, _> = counts.into_iter().collect();
         let on_sale = shows.into_iter().filter(|show| show.is_on_sale(&concert, now));
         let with_seats = on_sale.filter_map(|show| {

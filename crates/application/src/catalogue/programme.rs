@@ -8,12 +8,15 @@ use domain::ports::{Catalogue, Unavailable};
 use domain::show::Show;
 use lru::LruCache;
 
+use crate::single_flight::SingleFlight;
+
 /// Concerts and shows, of which those that people ask for most are kept in memory. Once entered,
 /// neither ever changes; one that could would have to be dropped here by the commit that changes
 /// it, as [`SeatMaps`](super::SeatMaps) does.
 pub struct Programme {
     catalogue: Arc<dyn Catalogue>,
-    shows: Mutex<LruCache<ShowId, Arc<Performance>>>,
+    shows: Arc<Mutex<LruCache<ShowId, Arc<Performance>>>>,
+    flights: SingleFlight<ShowId, Option<Arc<Performance>>>,
 }
 
 /// A show and the concert that it is a performance of.
@@ -40,7 +43,8 @@ impl Programme {
     /// Over this port.
     #[must_use]
     pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
-        Self { catalogue, shows: Mutex::new(LruCache::new(SHOWS_MAX)) }
+        let shows = Arc::new(Mutex::new(LruCache::new(SHOWS_MAX)));
+        Self { catalogue, shows, flights: SingleFlight::default() }
     }
 
     /// The show of that id, with its concert.
@@ -52,12 +56,22 @@ impl Programme {
         if kept.is_some() {
             return Ok(kept);
         }
-        let found = self.catalogue.show(id).await?;
-        let found = found.map(|(show, concert)| Arc::new(Performance { show, concert }));
-        if let Some(found) = found.clone() {
-            self.shows.lock().unwrap_or_else(PoisonError::into_inner).put(id, found);
-        }
-        Ok(found)
+        let (catalogue, shows) = (self.catalogue.clone(), self.shows.clone());
+        let ask = || async move {
+            let found = catalogue.show(id).await?;
+            let found = found.map(|(show, concert)| Arc::new(Performance { show, concert }));
+            if let Some(found) = found.clone() {
+                shows.lock().unwrap_or_else(PoisonError::into_inner).put(id, found);
+            }
+            Ok(found)
+        };
+        self.flights.run(id, ask).await
+    }
+
+    /// The store may have another history now, in which what is kept never was.
+    pub fn forget_all(&self) {
+        self.flights.forget_all();
+        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The concert of that id.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::Timestamp;
 use domain::ids::{SeatId, ShowId};
@@ -10,12 +10,21 @@ use domain::records::Records;
 use domain::seat::{Seat, SeatState};
 use lru::LruCache;
 
+use crate::single_flight::SingleFlight;
+
 /// The seats of the shows that people look at, kept in memory and brought up to date by every
 /// commit before anyone is answered.
 pub struct SeatMaps {
     catalogue: Arc<dyn Catalogue>,
-    shows: Mutex<LruCache<ShowId, Entry>>,
+    shows: Arc<Shows>,
+    flights: SingleFlight<(ShowId, u64), Arc<SeatMap>>,
+}
+
+/// What is in memory.
+struct Shows {
+    entries: Mutex<LruCache<ShowId, Entry>>,
     last_entry: AtomicU64,
+    history: AtomicU64,
 }
 
 /// How many shows are kept in memory.
@@ -26,6 +35,8 @@ const MEANWHILE_MAX: usize = 100_000;
 /// A show's seats and when what anyone sees of them changes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatMap {
+    /// The store's history that it is of. Versions of another one say nothing.
+    pub history: u64,
     /// Every seat, in the order of the plan.
     pub seats: Vec<Seat>,
     /// Grows with every change that anyone could see: the sum of the seats' versions.
@@ -68,12 +79,13 @@ impl Loaded {
         }
     }
 
-    fn map(&self, now: Timestamp) -> SeatMap {
+    fn map(&self, history: u64, now: Timestamp) -> SeatMap {
         let ends = self.seats.iter().filter_map(|seat| match seat.state {
             SeatState::Held { until, .. } if now < until => Some(until),
             _ => None,
         });
         SeatMap {
+            history,
             version: self.seats.iter().map(|seat| seat.version_at(now)).sum(),
             as_of: now,
             changes_at: ends.min(),
@@ -86,57 +98,92 @@ impl SeatMaps {
     /// Over this port.
     #[must_use]
     pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
-        let shows = Mutex::new(LruCache::new(SHOWS_MAX));
-        Self { catalogue, shows, last_entry: AtomicU64::new(0) }
+        let shows = Shows {
+            entries: Mutex::new(LruCache::new(SHOWS_MAX)),
+            last_entry: AtomicU64::new(0),
+            history: AtomicU64::new(0),
+        };
+        Self { catalogue, shows: Arc::new(shows), flights: SingleFlight::default() }
     }
 
-    /// The seats of a show as they are at `now`; none of a show that there is not.
+    /// The seats of a show as of `cutoff`; none of a show that there is not. However many look at a show
+    /// that is not in memory, its seats are read once.
     ///
     /// # Errors
     /// [`Unavailable`] when the seats are not in memory and the store does not answer.
-    pub async fn of_show(&self, id: ShowId, now: Timestamp) -> Result<Arc<SeatMap>, Unavailable> {
-        let number = match self.in_memory(id, now) {
+    pub async fn of_show(
+        &self,
+        id: ShowId,
+        cutoff: Timestamp,
+    ) -> Result<Arc<SeatMap>, Unavailable> {
+        let number = match self.shows.in_memory(id, cutoff) {
             Found::Map(map) => return Ok(map),
             Found::Loading { number } => number,
         };
-        let seats = self.catalogue.seats(id).await;
-        let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
+        let (catalogue, shows) = (self.catalogue.clone(), self.shows.clone());
+        let ask = || async move {
+            let seats = catalogue.seats(id).await;
+            shows.take(id, number, seats, cutoff)
+        };
+        self.flights.run((id, number), ask).await
+    }
+}
+
+impl Shows {
+    fn lock(&self) -> MutexGuard<'_, LruCache<ShowId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn history(&self) -> u64 {
+        self.history.load(Ordering::SeqCst)
+    }
+
+    /// Takes over the seats that were read for an entry.
+    fn take(
+        &self,
+        id: ShowId,
+        number: u64,
+        seats: Result<Vec<Seat>, Unavailable>,
+        cutoff: Timestamp,
+    ) -> Result<Arc<SeatMap>, Unavailable> {
+        let mut entries = self.lock();
+        let history = self.history();
         // Only the entry that has noted every commit since before the seats were read may keep
         // them; one that took its place in the meantime may have missed some.
-        let entry = shows.get_mut(&id).filter(|entry| entry.number == number);
+        let entry = entries.get_mut(&id).filter(|entry| entry.number == number);
         match (seats, entry) {
             (Ok(seats), Some(entry)) if !seats.is_empty() => {
                 let loaded = entry.seats.get_or_insert_with(|| Loaded::new(seats));
                 entry.meanwhile.drain(..).for_each(|seat| loaded.take(&seat));
-                let map = Arc::new(loaded.map(now));
+                let map = Arc::new(loaded.map(history, cutoff));
                 entry.map = Some(Arc::clone(&map));
                 Ok(map)
             }
             (seats, entry) => {
                 if entry.is_some() {
-                    shows.pop(&id);
+                    entries.pop(&id);
                 }
-                Ok(Arc::new(Loaded::new(seats?).map(now)))
+                Ok(Arc::new(Loaded::new(seats?).map(history, cutoff)))
             }
         }
     }
 
     /// The map that is in memory; where there is none, notes that it is about to be loaded, so
     /// that no commit is missed from here on.
-    fn in_memory(&self, id: ShowId, now: Timestamp) -> Found {
-        let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = shows.get_or_insert_mut(id, || Entry {
+    fn in_memory(&self, id: ShowId, cutoff: Timestamp) -> Found {
+        let mut entries = self.lock();
+        let entry = entries.get_or_insert_mut(id, || Entry {
             number: self.last_entry.fetch_add(1, Ordering::Relaxed),
             seats: None,
             meanwhile: Vec::new(),
             map: None,
         });
-        let still_holds = |map: &&Arc<SeatMap>| map.changes_at.is_none_or(|at| now < at);
+        let still_holds = |map: &&Arc<SeatMap>| map.changes_at.is_none_or(|at| cutoff < at);
         if let Some(map) = entry.map.as_ref().filter(still_holds) {
             return Found::Map(Arc::clone(map));
         }
         let Some(loaded) = &entry.seats else { return Found::Loading { number: entry.number } };
-        let map = Arc::new(loaded.map(now));
+        let map = Arc::new(loaded.map(self.history(), cutoff));
         entry.map = Some(Arc::clone(&map));
         Found::Map(map)
     }
@@ -152,20 +199,23 @@ enum Found {
 }
 
 impl CommitObserver for SeatMaps {
-    fn lost_track(&self) {
-        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn began_anew(&self, history: u64) {
+        let mut entries = self.shows.lock();
+        self.shows.history.store(history, Ordering::SeqCst);
+        self.flights.forget_all();
+        entries.clear();
     }
 
     fn committed(&self, changes: &Records) {
-        let mut shows = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.shows.lock();
         for (seat, _) in changes.seats.changes() {
-            let Some(entry) = shows.peek_mut(&seat.show_id) else { continue };
+            let Some(entry) = entries.peek_mut(&seat.show_id) else { continue };
             entry.map = None;
             match &mut entry.seats {
                 Some(loaded) => loaded.take(seat),
                 // Whoever was loading it has long gone away.
                 None if entry.meanwhile.len() == MEANWHILE_MAX => {
-                    shows.pop(&seat.show_id);
+                    entries.pop(&seat.show_id);
                 }
                 None => entry.meanwhile.push(seat.clone()),
             }
@@ -213,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_committed_while_the_seats_are_being_loaded_is_not_missed() {
         let maps = Arc::new(SeatMaps::new(catalogue()));
-        assert!(matches!(maps.in_memory(show().id, now()), Found::Loading { .. }));
+        assert!(matches!(maps.shows.in_memory(show().id, now()), Found::Loading { .. }));
         maps.committed(&world_with_hold().0);
         let loaded_before_the_commit = maps.of_show(show().id, now()).await.unwrap();
         assert_eq!(loaded_before_the_commit.version, 1);
@@ -228,14 +278,14 @@ mod tests {
             // While the store is read, the entry gives way and another one begins; what was
             // committed in between, neither has noted.
             let maps = seen.get().unwrap();
-            maps.shows.lock().unwrap().pop(&reading);
-            maps.in_memory(reading, now());
+            maps.shows.lock().pop(&reading);
+            maps.shows.in_memory(reading, now());
             Ok(vec![seat(1), seat(2)])
         });
         let maps = maps.get_or_init(|| SeatMaps::new(Arc::new(catalogue)));
         for _ in 0..2 {
             assert_eq!(maps.of_show(reading, now()).await.unwrap().seats.len(), 2);
-            assert!(maps.shows.lock().unwrap().peek(&reading).unwrap().seats.is_none());
+            assert!(maps.shows.lock().peek(&reading).unwrap().seats.is_none());
         }
     }
 
@@ -243,6 +293,32 @@ mod tests {
     async fn an_unknown_show_has_no_seats_and_is_not_kept() {
         let maps = SeatMaps::new(catalogue());
         assert_eq!(maps.of_show(unknown(), now()).await.unwrap().seats, []);
-        assert_eq!(maps.shows.lock().unwrap().len(), 0);
+        assert_eq!(maps.shows.lock().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_thousand_first_looks_at_a_map_read_its_seats_once() {
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_seats().times(1).returning(|_| Ok(vec![seat(1), seat(2)]));
+        let maps = Arc::new(SeatMaps::new(Arc::new(catalogue)));
+        let mut looks = tokio::task::JoinSet::new();
+        for _ in 0..1_000 {
+            let maps = Arc::clone(&maps);
+            looks.spawn(async move { maps.of_show(show().id, now()).await.unwrap().seats.len() });
+        }
+        assert!(looks.join_all().await.into_iter().all(|count| count == 2));
+    }
+
+    #[tokio::test]
+    async fn after_a_new_beginning_a_map_is_read_anew_and_of_another_history() {
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_seats().times(2).returning(|_| Ok(vec![seat(1), seat(2)]));
+        let maps = SeatMaps::new(Arc::new(catalogue));
+        let before = maps.of_show(show().id, now()).await.unwrap();
+        maps.committed(&world_with_hold().0);
+        maps.began_anew(7);
+        let after = maps.of_show(show().id, now()).await.unwrap();
+        assert_eq!((before.version, after.version), (0, 0), "the hold was lost");
+        assert_eq!((before.history, after.history), (0, 7));
     }
 }

@@ -69,7 +69,7 @@ impl ShowSeatMap {
             found => found?,
         };
         self.gate.admit(claims, &[performance.room()]).await?;
-        let map = self.seat_maps.of_show(performance.show.id, self.clock.now()).await?;
+        let map = self.seat_maps.of_show(performance.show.id, self.clock.cutoff()).await?;
         Ok(SeatsOfShow { performance, map })
     }
 }

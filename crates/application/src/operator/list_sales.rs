@@ -34,7 +34,7 @@ impl ListSales {
     ) -> Result<Vec<ShowSales>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         self.catalogue.concert(id).await?.ok_or(Refusal::InvalidConcert)?;
-        Ok(self.catalogue.sales(id, self.clock.now()).await?)
+        Ok(self.catalogue.sales(id, self.clock.cutoff()).await?)
     }
 }
 

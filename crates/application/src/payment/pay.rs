@@ -155,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_hold_that_is_over_cannot_be_paid_for() {
         let (mut records, held) = world_with_hold();
-        records.now = held.held_until;
+        records.go_on_to(held.held_until);
         refused(records, &Refusal::HoldExpired).await;
     }
 

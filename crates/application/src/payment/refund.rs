@@ -103,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn a_day_before_the_show_it_is_too_late() {
         let mut records = paid();
-        records.now = show().starts_at - TimeDelta::hours(24);
+        records.go_on_to(show().starts_at - TimeDelta::hours(24));
         assert_refused(ask(buyer_id(), payment_id(), records).await, &Refusal::NotRefundable);
     }
 

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{CommitObserver, Lines, QueueClaims, Unavailable};
+use domain::ports::{Clock, CommitObserver, Lines, QueueClaims, Unavailable};
 use domain::records::Records;
 use domain::waiting_token::{Standing, TokenState, WaitingToken};
 use lru::LruCache;
 
 use super::room_line::RoomLine;
+use crate::single_flight::SingleFlight;
 
 /// Who is inside and who waits, as far as this server has heard: of its own commits at once, of other
 /// servers' soon after. A poll is answered from it, and whoever is inside is let through by it,
@@ -17,6 +18,13 @@ use super::room_line::RoomLine;
 /// is asked for there.
 pub struct Board {
     lines: Arc<dyn Lines>,
+    clock: Arc<dyn Clock>,
+    known: Arc<Known>,
+    flights: SingleFlight<RoomId, Arc<Room>>,
+}
+
+/// What is on it.
+struct Known {
     inside: Mutex<LruCache<TokenId, Seen>>,
     rooms: RwLock<HashMap<RoomId, Arc<Room>>>,
 }
@@ -33,11 +41,10 @@ enum Seen {
     Out,
 }
 
-/// A room's line, which one caller at a time reads from the store.
+/// A room's line.
 #[derive(Default)]
 struct Room {
     line: Mutex<RoomLine>,
-    reading: tokio::sync::Mutex<()>,
 }
 
 /// Where a token stands, and how many wait before it.
@@ -52,70 +59,49 @@ pub struct PlaceInLine {
 }
 
 impl Board {
-    /// Over this port.
+    /// Over these ports.
     #[must_use]
-    pub fn new(lines: Arc<dyn Lines>) -> Self {
+    pub fn new(lines: Arc<dyn Lines>, clock: Arc<dyn Clock>) -> Self {
         let inside = Mutex::new(LruCache::new(INSIDE_MAX));
-        Self { lines, inside, rooms: RwLock::default() }
+        let known = Arc::new(Known { inside, rooms: RwLock::default() });
+        Self { lines, clock, known, flights: SingleFlight::default() }
     }
 
-    /// Whether the token is known to be inside at `now`. If not, it may be even so.
+    /// Whether the token is known to be inside as of `cutoff`. If not, it may be even so.
     #[must_use]
-    pub fn is_inside(&self, id: TokenId, now: Timestamp) -> bool {
-        matches!(self.seen(id), Some(Seen::Inside(until, _)) if now < until)
+    pub fn is_inside(&self, id: TokenId, cutoff: Timestamp) -> bool {
+        matches!(self.known.seen(id), Some(Seen::Inside(until, _)) if cutoff < until)
     }
 
-    fn seen(&self, id: TokenId) -> Option<Seen> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
-    }
-
-    /// Where the token stands at `now`, as far as the board knows it by itself.
+    /// Where the token stands as of `cutoff`, as far as the board knows it by itself.
     #[must_use]
-    pub fn known_place(&self, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {
-        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
-        self.place_in(rooms.get(&claims.room_id)?, claims, now)
+    pub fn known_place(&self, claims: &QueueClaims, cutoff: Timestamp) -> Option<PlaceInLine> {
+        let rooms = self.known.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        self.known.place_in(rooms.get(&claims.room_id)?, claims, cutoff)
     }
 
-    fn place_in(&self, room: &Room, claims: &QueueClaims, now: Timestamp) -> Option<PlaceInLine> {
-        let waiting = {
-            let line = room.line();
-            // What happened while it is being read is not the whole line.
-            if line.is_read { line.place(claims.token_id, claims.number) } else { None }
-        };
-        if let Some((number, ahead)) = waiting {
-            return Some(PlaceInLine { standing: Standing::Waiting, number, ahead });
-        }
-        match self.seen(claims.token_id) {
-            Some(Seen::Inside(expires_at, number)) if now < expires_at => {
-                let standing = Standing::Active { expires_at };
-                Some(PlaceInLine { standing, number, ahead: None })
-            }
-            _ => None,
-        }
-    }
-
-    /// Where the token stands at `now`; none where its record is gone.
+    /// Where the token stands as of `cutoff`; none where its record is gone.
     ///
     /// # Errors
     /// [`Unavailable`] when that is not on the board and the store does not answer.
     pub async fn place(
         &self,
         claims: &QueueClaims,
-        now: Timestamp,
+        cutoff: Timestamp,
     ) -> Result<Option<PlaceInLine>, Unavailable> {
         let room = self.room(claims.room_id).await?;
-        if let Some(place) = self.place_in(&room, claims, now) {
+        if let Some(place) = self.known.place_in(&room, claims, cutoff) {
             return Ok(Some(place));
         }
         let Some(token) = self.lines.token(claims.token_id).await? else { return Ok(None) };
         self.note(&token);
-        let standing = token.standing(now);
+        let standing = token.standing(cutoff);
         let number = token.number;
         if standing == Standing::Waiting {
             if let (None, Some(number)) = (claims.number, number) {
                 room.line().wait_since_before_draw(token.id, number);
             }
-            let ahead = room.line().place(token.id, number).and_then(|(_, ahead)| ahead);
+            let ahead = room.line().ahead_of(number);
             return Ok(Some(PlaceInLine { standing, number, ahead }));
         }
         Ok(Some(PlaceInLine { standing, number, ahead: None }))
@@ -123,6 +109,51 @@ impl Board {
 
     /// Takes note of a token as it was read or written.
     pub fn note(&self, token: &WaitingToken) {
+        self.known.note(token);
+    }
+
+    /// The line of a room, read from the store where it is not here yet. However many want it at
+    /// once, it is read once.
+    async fn room(&self, id: RoomId) -> Result<Arc<Room>, Unavailable> {
+        let room = self.known.room_to_read(id);
+        if room.line().is_read() {
+            return Ok(room);
+        }
+        let (lines, known, now) = (self.lines.clone(), self.known.clone(), self.clock.now());
+        let ask = || async move {
+            // Whatever happens from now on is noted here, too.
+            let read = lines.waiting_numbers(id).await?;
+            room.line().begin_with(read, now, |id| known.seen(id).is_some());
+            Ok(room)
+        };
+        self.flights.run(id, ask).await
+    }
+}
+
+impl Known {
+    fn seen(&self, id: TokenId) -> Option<Seen> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    fn place_in(
+        &self,
+        room: &Room,
+        claims: &QueueClaims,
+        cutoff: Timestamp,
+    ) -> Option<PlaceInLine> {
+        if let Some((number, ahead)) = room.line().place(claims) {
+            return Some(PlaceInLine { standing: Standing::Waiting, number, ahead });
+        }
+        match self.seen(claims.token_id) {
+            Some(Seen::Inside(expires_at, number)) if cutoff < expires_at => {
+                let standing = Standing::Active { expires_at };
+                Some(PlaceInLine { standing, number, ahead: None })
+            }
+            _ => None,
+        }
+    }
+
+    fn note(&self, token: &WaitingToken) {
         let seen = match token.state {
             TokenState::Waiting => None,
             TokenState::Active { expires_at, .. } => Some(Seen::Inside(expires_at, token.number)),
@@ -133,7 +164,7 @@ impl Board {
             let known = inside.get_or_insert_mut(token.id, || seen);
             *known = seen.max(*known);
         }
-        let Some(room) = self.known_room(token.room_id) else { return };
+        let Some(room) = self.room(token.room_id) else { return };
         match seen {
             Some(_) => room.line().leave(token.id, token.number),
             None if self.seen(token.id).is_none() => room.line().wait(token.id, token.number),
@@ -142,28 +173,16 @@ impl Board {
         }
     }
 
-    fn known_room(&self, id: RoomId) -> Option<Arc<Room>> {
+    fn room(&self, id: RoomId) -> Option<Arc<Room>> {
         self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// The line of a room, read from the store where it is not here yet. However many want it at
-    /// once, one of them reads it.
-    async fn room(&self, id: RoomId) -> Result<Arc<Room>, Unavailable> {
-        let room = self.known_room(id).unwrap_or_else(|| {
+    /// The room, which notes what happens in it from now on.
+    fn room_to_read(&self, id: RoomId) -> Arc<Room> {
+        self.room(id).unwrap_or_else(|| {
             let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(rooms.entry(id).or_default())
-        });
-        if room.line().is_read {
-            return Ok(room);
-        }
-        let reading = room.reading.lock().await;
-        if !room.line().is_read {
-            // Whatever happens from now on is noted here, too.
-            let read = self.lines.waiting_numbers(id).await?;
-            room.line().begin_with(read, |id| self.seen(id).is_some());
-        }
-        drop(reading);
-        Ok(room)
+        })
     }
 }
 
@@ -178,9 +197,10 @@ impl CommitObserver for Board {
         changes.tokens.changes().for_each(|(token, _)| self.note(token));
     }
 
-    fn lost_track(&self) {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.rooms.write().unwrap_or_else(PoisonError::into_inner).clear();
+    fn began_anew(&self, _: u64) {
+        self.known.inside.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known.rooms.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.flights.forget_all();
     }
 }
 
@@ -193,7 +213,7 @@ mod tests {
 
     /// A board over a store that must not be asked.
     fn board() -> Board {
-        Board::new(Arc::new(MockLines::new()))
+        Board::new(Arc::new(MockLines::new()), clock())
     }
 
     fn is_inside(board: &Board) -> bool {
@@ -236,34 +256,35 @@ mod tests {
         records.tokens.insert(active_token());
         board.committed(&records);
         assert!(is_inside(&board));
-        board.lost_track();
+        board.began_anew(1);
         assert!(!is_inside(&board));
     }
 
     /// A store in which numbers 1 to 5 were given out, and 2 to 5 wait.
     fn four_wait() -> MockLines {
         let mut lines = MockLines::new();
-        let line =
-            WaitingNumbers { last_number: 5, waiting: vec![2, 3, 4, 5], ..Default::default() };
+        let line = WaitingNumbers { last_number: 5, waiting: waiting(2..=5), ..Default::default() };
         lines.expect_waiting_numbers().times(1).returning(move |_| Ok(line.clone()));
         lines
     }
 
+    /// Who has that number.
+    fn claims_of(number: u64) -> QueueClaims {
+        QueueClaims { number: Some(number), token_id: token_id(number), ..claims() }
+    }
+
     async fn ahead(board: &Board, number: u64) -> Option<u64> {
-        let claims = QueueClaims { number: Some(number), ..claims() };
-        board.place(&claims, now()).await.unwrap().unwrap().ahead
+        board.place(&claims_of(number), now()).await.unwrap().unwrap().ahead
     }
 
     #[tokio::test]
     async fn a_line_is_read_once_and_then_follows_the_commits() {
-        let board = Board::new(Arc::new(four_wait()));
+        let board = Board::new(Arc::new(four_wait()), clock());
         assert_eq!(ahead(&board, 5).await, Some(3));
-        board.note(&WaitingToken { number: Some(3), ..active_token() });
-        let joined = TokenId::from(uuid::Uuid::from_u128(77));
-        board.note(&WaitingToken { number: Some(6), id: joined, ..waiting_token() });
-        assert!(is_inside(&board));
-        let sixth = QueueClaims { number: Some(6), token_id: joined, ..claims() };
-        let place = board.place(&sixth, now()).await.unwrap().unwrap();
+        board.note(&WaitingToken { number: Some(3), id: token_id(3), ..active_token() });
+        board.note(&WaitingToken { number: Some(6), id: token_id(6), ..waiting_token() });
+        assert!(board.is_inside(token_id(3), now()));
+        let place = board.place(&claims_of(6), now()).await.unwrap().unwrap();
         assert_eq!(
             place,
             PlaceInLine { standing: Standing::Waiting, number: Some(6), ahead: Some(3) }
@@ -273,9 +294,9 @@ mod tests {
     #[tokio::test]
     async fn a_number_that_the_board_has_not_heard_of_is_asked_for_in_the_store() {
         let mut lines = four_wait();
-        let newest = WaitingToken { number: Some(7), ..waiting_token() };
+        let newest = WaitingToken { number: Some(7), id: token_id(7), ..waiting_token() };
         lines.expect_token().times(1).returning(move |_| Ok(Some(newest.clone())));
-        let board = Board::new(Arc::new(lines));
+        let board = Board::new(Arc::new(lines), clock());
         for _ in 0..2 {
             // The sixth, of whom nothing was heard yet either, is before it.
             assert_eq!(ahead(&board, 7).await, Some(5));
@@ -286,9 +307,8 @@ mod tests {
     async fn who_left_is_asked_for_in_the_store_and_may_be_gone() {
         let mut lines = four_wait();
         lines.expect_token().returning(|_| Ok(None));
-        let board = Board::new(Arc::new(lines));
-        let first = QueueClaims { number: Some(1), ..claims() };
-        assert_eq!(board.place(&first, now()).await.unwrap(), None);
+        let board = Board::new(Arc::new(lines), clock());
+        assert_eq!(board.place(&claims_of(1), now()).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -297,11 +317,32 @@ mod tests {
         let mut lines = MockLines::new();
         let meanwhile = Arc::clone(&board);
         lines.expect_waiting_numbers().returning(move |_| {
-            let gone = WaitingToken { number: Some(2), ..done_token() };
+            let gone = WaitingToken { number: Some(2), id: token_id(2), ..done_token() };
             meanwhile.get().unwrap().note(&gone);
-            Ok(WaitingNumbers { last_number: 3, waiting: vec![1, 2, 3], ..Default::default() })
+            Ok(WaitingNumbers { last_number: 3, waiting: waiting(1..=3), ..Default::default() })
         });
-        let board = board.get_or_init(|| Board::new(Arc::new(lines)));
+        let board = board.get_or_init(|| Board::new(Arc::new(lines), clock()));
         assert_eq!(ahead(board, 3).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_number_that_somebody_else_has_is_not_taken_for_ones_own() {
+        let mut lines = four_wait();
+        lines.expect_token().times(1).returning(|_| Ok(None));
+        let board = Board::new(Arc::new(lines), clock());
+        let lost = QueueClaims { token_id: unknown(), ..claims_of(4) };
+        assert_eq!(board.place(&lost, now()).await.unwrap(), None, "its record was rolled back");
+        assert_eq!(ahead(&board, 4).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_thousand_first_polls_read_the_line_once() {
+        let board = Arc::new(Board::new(Arc::new(four_wait()), clock()));
+        let mut polls = tokio::task::JoinSet::new();
+        for _ in 0..1_000 {
+            let board = Arc::clone(&board);
+            polls.spawn(async move { ahead(&board, 5).await });
+        }
+        assert!(polls.join_all().await.into_iter().all(|ahead| ahead == Some(3)));
     }
 }

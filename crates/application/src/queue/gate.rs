@@ -29,7 +29,7 @@ impl Gate {
     /// with the position, [`Refusal::TokenExpired`].
     pub async fn admit(&self, claims: &QueueClaims, rooms: &[RoomId]) -> Result<(), UpdateError> {
         let is_asked_for = rooms.is_empty() || rooms.contains(&claims.room_id);
-        if is_asked_for && self.board.is_inside(claims.token_id, self.clock.now()) {
+        if is_asked_for && self.board.is_inside(claims.token_id, self.clock.cutoff()) {
             return Ok(());
         }
         let token = self.token(claims).await?;
@@ -40,8 +40,8 @@ impl Gate {
             rooms.first().copied()
         };
         let admitted = match room {
-            Some(room) => token.ensure_admits(room, self.clock.now()),
-            None => token.ensure_active(self.clock.now()),
+            Some(room) => token.ensure_admits(room, self.clock.cutoff()),
+            None => token.ensure_active(self.clock.cutoff()),
         };
         self.with_position(claims, admitted.map_err(UpdateError::Refused)).await
     }
@@ -65,7 +65,7 @@ impl Gate {
         result: Result<T, UpdateError>,
     ) -> Result<T, UpdateError> {
         let Err(UpdateError::Refused(Refusal::NotAdmitted { .. })) = result else { return result };
-        let place = self.board.place(claims, self.clock.now()).await?;
+        let place = self.board.place(claims, self.clock.cutoff()).await?;
         let position = place.and_then(|place| place.ahead).map(|ahead| ahead + 1);
         Err(Refusal::NotAdmitted { position }.into())
     }

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::TokenId;
+use domain::uptime::Uptime;
 
 /// Who was heard of since it was last written down: a poll and an open stream are signs of life.
 /// Kept in memory, since a write a poll would cost more than the poll.
@@ -13,6 +14,10 @@ pub struct Hearing {
     shards: Vec<Mutex<HashMap<TokenId, Heard>>>,
     begun_at: OnceLock<Timestamp>,
     next_shard: AtomicUsize,
+    /// Up to when all that was due was written down, in microseconds since 1970; 0: it never was.
+    written_until: AtomicI64,
+    /// When the other servers last heard of that.
+    vouched_at: AtomicI64,
 }
 
 /// So that a million signs of life are gone through without anybody waiting for it.
@@ -34,7 +39,13 @@ const GATHERED_SECONDS_MAX: u32 = 30;
 impl Default for Hearing {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, begun_at: OnceLock::new(), next_shard: AtomicUsize::new(0) }
+        Self {
+            shards,
+            begun_at: OnceLock::new(),
+            next_shard: AtomicUsize::new(0),
+            written_until: AtomicI64::new(0),
+            vouched_at: AtomicI64::new(0),
+        }
     }
 }
 
@@ -80,6 +91,32 @@ impl Hearing {
             }
         }
         taken.into_iter().map(|(id, last)| (id, self.time(last))).collect()
+    }
+
+    /// All that was due at `at` is written down.
+    pub fn wrote_all_until(&self, at: Timestamp) {
+        self.written_until.store(at.timestamp_micros(), Ordering::Relaxed);
+    }
+
+    /// Up to when all that was due is written down; none if it never was.
+    #[must_use]
+    pub fn written_until(&self) -> Option<Timestamp> {
+        Timestamp::from_timestamp_micros(self.written_until.load(Ordering::Relaxed))
+            .filter(|at| at.timestamp_micros() != 0)
+    }
+
+    /// At `at`, the other servers could see up to when this one has written down whom it heard of.
+    pub fn can_vouch_at(&self, at: Timestamp) {
+        self.vouched_at.store(at.timestamp_micros(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody who is heard of here at `now` keeps the place. After too long a time without a
+    /// word of this server the others wait no longer for what it heard.
+    #[must_use]
+    pub fn can_vouch(&self, now: Timestamp) -> bool {
+        let vouched_at = self.vouched_at.load(Ordering::Relaxed);
+        let since = TimeDelta::microseconds(now.timestamp_micros().saturating_sub(vouched_at));
+        vouched_at == 0 || since <= Uptime::VOUCHES_FOR
     }
 
     fn tenths(&self, at: Timestamp) -> Tenths {
@@ -128,6 +165,15 @@ mod tests {
         assert_eq!(hearing.take_due(now() + seconds(10), 10), heard);
         assert_eq!(hearing.take_due(now() + seconds(29), 10), []);
         assert_eq!(hearing.take_due(now() + seconds(30), 10), [(id(2), now())]);
+    }
+
+    #[test]
+    fn a_server_of_which_nobody_has_heard_for_long_vouches_for_nobody() {
+        let hearing = Hearing::default();
+        assert!(hearing.can_vouch(now()));
+        hearing.can_vouch_at(now());
+        assert!(hearing.can_vouch(now() + Uptime::VOUCHES_FOR));
+        assert!(!hearing.can_vouch(now() + Uptime::VOUCHES_FOR + seconds(1)));
     }
 
     #[test]

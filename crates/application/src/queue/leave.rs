@@ -24,8 +24,8 @@ impl Leave {
     pub async fn execute(&self, claims: &QueueClaims) -> Result<(), UpdateError> {
         let id = claims.token_id;
         let leave = move |records: &mut domain::records::Records| {
-            let now = records.now;
-            Ok(records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now))
+            let (now, cutoff) = (records.now, records.cutoff);
+            Ok(records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now, cutoff))
         };
         if self.store.decide(Scope::new().token(id), leave).await? {
             self.watch.left(claims.room_id);
@@ -48,7 +48,7 @@ mod tests {
         let leave = Leave::new(store, watch());
         leave.execute(&claims()).await.unwrap();
         let mut left = world();
-        left.tokens.get_mut(&claims().token_id).unwrap().leave(now());
+        left.tokens.get_mut(&claims().token_id).unwrap().leave(now(), now());
         Leave::new(store_with(left), watch()).execute(&claims()).await.unwrap();
     }
 

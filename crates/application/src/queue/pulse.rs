@@ -7,6 +7,9 @@ use domain::Timestamp;
 use domain::ids::RoomId;
 use domain::ports::{Admitted, Catalogue, Clock, Lines, Stock, Unavailable};
 use domain::waiting_room::WaitingRoom;
+use futures_util::stream::{self, StreamExt};
+
+use crate::single_flight::SingleFlight;
 
 /// What is the same for everybody in a room, as of a moment ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,17 @@ impl Pulse {
     }
 }
 
+/// What came of feeling the pulses of many rooms.
+#[derive(Debug, Default)]
+pub struct FeltPulses {
+    /// What was found.
+    pub pulses: Vec<Arc<Pulse>>,
+    /// Why some could not be felt.
+    pub failed: Option<Unavailable>,
+}
+
+/// How many pulses are felt side by side.
+const SIDE_BY_SIDE: usize = 4;
 /// After how long without a question a room's pulse is not felt any more.
 const FELT_FOR: TimeDelta = TimeDelta::seconds(60);
 
@@ -38,10 +52,17 @@ const COUNT_KEPT_MAX: TimeDelta = TimeDelta::seconds(3);
 /// The pulse of every room that somebody asks about. The first question is answered from the store,
 /// all others from memory; [`RoomPulses::feel`] keeps it fresh.
 pub struct RoomPulses {
+    sources: Arc<Sources>,
+    clock: Arc<dyn Clock>,
+    flights: SingleFlight<RoomId, Option<Arc<Pulse>>>,
+    rooms: RwLock<HashMap<RoomId, Arc<Felt>>>,
+}
+
+/// Where a pulse is read.
+struct Sources {
     lines: Arc<dyn Lines>,
     catalogue: Arc<dyn Catalogue>,
     clock: Arc<dyn Clock>,
-    rooms: RwLock<HashMap<RoomId, Arc<Felt>>>,
 }
 
 #[derive(Default)]
@@ -50,7 +71,6 @@ struct Felt {
     asked_at_micros: AtomicI64,
     /// Until when the count of its seats will do.
     counted_until_micros: AtomicI64,
-    reading: tokio::sync::Mutex<()>,
 }
 
 impl Felt {
@@ -76,7 +96,8 @@ impl RoomPulses {
         catalogue: Arc<dyn Catalogue>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { lines, catalogue, clock, rooms: RwLock::default() }
+        let sources = Arc::new(Sources { lines, catalogue, clock: clock.clone() });
+        Self { sources, clock, flights: SingleFlight::default(), rooms: RwLock::default() }
     }
 
     /// What `look` sees in the room's pulse, if it was felt before.
@@ -106,36 +127,44 @@ impl RoomPulses {
             Arc::clone(rooms.entry(id).or_default())
         };
         felt.note_question(now);
-        let reading = felt.reading.lock().await;
-        if felt.last().is_none() {
-            let read = self.read(id, &felt).await?.map(Arc::new);
-            *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
-        }
-        drop(reading);
-        Ok(felt.last())
+        let sources = self.sources.clone();
+        let ask = || async move {
+            if felt.last().is_none() {
+                let read = sources.read(id, &felt).await?.map(Arc::new);
+                *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
+            }
+            Ok(felt.last())
+        };
+        self.flights.run(id, ask).await
     }
 
-    /// Feels the pulse of every room that was asked about lately, and forgets the others. Returns
-    /// what it found.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the store does not answer; then what was found before stays.
-    pub async fn feel(&self) -> Result<Vec<Arc<Pulse>>, Unavailable> {
+    /// Feels the pulse of every room that was asked about lately, and forgets the others. Where the
+    /// store does not answer, what was found before stays.
+    pub async fn feel(&self) -> FeltPulses {
         let asked_since = (self.clock.now() - FELT_FOR).timestamp_micros();
         let rooms: Vec<_> = {
             let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
             rooms.retain(|_, felt| felt.asked_at_micros.load(Ordering::Relaxed) >= asked_since);
             rooms.iter().map(|(id, felt)| (*id, Arc::clone(felt))).collect()
         };
-        let mut found = Vec::new();
-        for (id, felt) in rooms {
-            let read = self.read(id, &felt).await?.map(Arc::new);
-            found.extend(read.clone());
-            *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
+        let feel = |(id, felt): (RoomId, Arc<Felt>)| async move {
+            let read = self.sources.read(id, &felt).await?.map(Arc::new);
+            felt.last.write().unwrap_or_else(PoisonError::into_inner).clone_from(&read);
+            Ok(read)
+        };
+        let mut felt = stream::iter(rooms.into_iter().map(feel)).buffer_unordered(SIDE_BY_SIDE);
+        let mut found = FeltPulses::default();
+        while let Some(pulse) = felt.next().await {
+            match pulse {
+                Ok(pulse) => found.pulses.extend(pulse),
+                Err(fault) => found.failed = Some(fault),
+            }
         }
-        Ok(found)
+        found
     }
+}
 
+impl Sources {
     async fn read(&self, id: RoomId, felt: &Felt) -> Result<Option<Pulse>, Unavailable> {
         let now = self.clock.now();
         let Some(room) = self.lines.room(id).await? else { return Ok(None) };
@@ -152,7 +181,7 @@ impl RoomPulses {
         if let Some(kept) = felt.last().and_then(|pulse| pulse.stock).filter(|_| is_kept) {
             return Ok(kept);
         }
-        let stock = self.catalogue.stock(id, now).await?;
+        let stock = self.catalogue.stock(id, self.clock.cutoff()).await?;
         let took = self.clock.now() - now;
         let until = now + (took * COUNT_KEPT_FOR).min(COUNT_KEPT_MAX);
         felt.counted_until_micros.store(until.timestamp_micros(), Ordering::Relaxed);
@@ -192,7 +221,7 @@ mod tests {
         for _ in 0..3 {
             assert!(pulses.pulse(other_room()).await.unwrap().is_some());
         }
-        assert_eq!(pulses.feel().await.unwrap().len(), 1);
+        assert_eq!(pulses.feel().await.pulses.len(), 1);
     }
 
     #[tokio::test]
@@ -200,6 +229,7 @@ mod tests {
         let millis = Arc::new(AtomicI64::new(0));
         let mut clock = MockClock::new();
         let time = Arc::clone(&millis);
+        clock.expect_cutoff().returning(now);
         clock
             .expect_now()
             .returning(move || now() + TimeDelta::milliseconds(time.load(Ordering::Relaxed)));
@@ -215,7 +245,7 @@ mod tests {
         let mut told = Vec::new();
         for _ in 0..3 {
             millis.fetch_add(1_000, Ordering::Relaxed);
-            let felt = pulses.feel().await.unwrap();
+            let felt = pulses.feel().await.pulses;
             told.extend(felt.iter().filter_map(|pulse| Some(pulse.stock?.available)));
         }
         assert_eq!(told, [1, 1, 2]);
@@ -228,7 +258,7 @@ mod tests {
         let felt = Arc::clone(pulses.rooms.read().unwrap().get(&RoomId::SITE).unwrap());
         let long_ago = now() - FELT_FOR - seconds(1);
         felt.asked_at_micros.store(long_ago.timestamp_micros(), Ordering::Relaxed);
-        assert!(pulses.feel().await.unwrap().is_empty());
+        assert!(pulses.feel().await.pulses.is_empty());
         assert!(known(&pulses, RoomId::SITE).is_none());
     }
 
@@ -244,7 +274,7 @@ mod tests {
         lines.expect_admitted().returning(|_, _| Ok(Admitted::default()));
         let pulses = pulses(lines);
         pulses.pulse(RoomId::SITE).await.unwrap();
-        assert!(pulses.feel().await.is_err());
+        assert!(pulses.feel().await.failed.is_some());
         assert!(known(&pulses, RoomId::SITE).is_some());
     }
 }

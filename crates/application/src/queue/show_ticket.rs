@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::ports::{Clock, QueueClaims, UpdateError};
+use domain::ports::{Clock, QueueClaims, Unavailable, UpdateError};
 use domain::refusal::Refusal;
 use domain::waiting_token::Standing;
 
@@ -29,24 +29,35 @@ impl ShowTicket {
         }
         // Boxed, so that those who need not ask carry nothing of it.
         let ticket = Box::pin(self.desk.ticket(claims)).await?.ok_or(Refusal::NotFound)?;
-        self.hear(claims, &ticket, self.clock.now());
+        let now = self.clock.now();
+        if !self.hear(claims, &ticket, now) {
+            return Err(Unavailable::because("that somebody waits cannot be written down").into());
+        }
         Ok(ticket)
     }
 
-    /// The ticket, where nobody has to be asked for it. A follower of the ticket is there all the
-    /// time, which is a sign of life as well.
+    /// The ticket, where nobody has to be asked for it and the place is sure to be kept. A follower of the
+    /// ticket is there all the time, which is a sign of life as well.
     #[must_use]
     pub fn at_a_glance(&self, claims: &QueueClaims) -> Option<Ticket> {
         let now = self.clock.now();
         let ticket = self.desk.known_ticket(claims, now)?;
-        self.hear(claims, &ticket, now);
-        Some(ticket)
+        self.hear(claims, &ticket, now).then_some(ticket)
     }
 
-    fn hear(&self, claims: &QueueClaims, ticket: &Ticket, now: Timestamp) {
-        if ticket.standing == Standing::Waiting {
-            self.hearing.note(claims.token_id, now, ticket.idle_ttl_seconds);
+    /// Says whether the place is sure to be kept.
+    fn hear(&self, claims: &QueueClaims, ticket: &Ticket, now: Timestamp) -> bool {
+        if ticket.standing != Standing::Waiting {
+            return true;
         }
+        self.hearing.note(claims.token_id, now, ticket.idle_ttl_seconds);
+        self.hearing.can_vouch(now)
+    }
+
+    /// Whether who waits and is heard of here is sure to keep the place.
+    #[must_use]
+    pub fn can_vouch(&self) -> bool {
+        self.hearing.can_vouch(self.clock.now())
     }
 }
 
@@ -68,6 +79,15 @@ mod tests {
         let (show, hearing) = show(Some(waiting_token()));
         assert_eq!(show.execute(&claims()).await.unwrap().position, Some(1));
         assert_eq!(hearing.take_due(now() + seconds(30), 10), [(claims().token_id, now())]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_nothing_by_a_server_of_which_nobody_hears() {
+        let (show, hearing) = show(Some(waiting_token()));
+        show.execute(&claims()).await.unwrap();
+        hearing.can_vouch_at(now() - seconds(61));
+        assert!(matches!(show.execute(&claims()).await, Err(UpdateError::Unavailable(_))));
+        assert_eq!(show.at_a_glance(&claims()), None);
     }
 
     #[tokio::test]

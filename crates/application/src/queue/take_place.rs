@@ -152,8 +152,8 @@ mod tests {
             .expect_sign()
             .returning(|claims| format!("signed {}", claims.number.unwrap_or(0)));
         let mut lines = MockLines::new();
-        let line =
-            WaitingNumbers { last_number: 101, waiting: vec![100, 101], ..Default::default() };
+        let waiting = vec![(100, claims().token_id), (101, uuid::Uuid::from_u128(0x1_0001).into())];
+        let line = WaitingNumbers { last_number: 101, waiting, ..Default::default() };
         lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
         lines.expect_room().returning(|_| Ok(Some(room())));
         lines.expect_admitted().returning(|_, _| Ok(Default::default()));

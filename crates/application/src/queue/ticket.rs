@@ -49,7 +49,7 @@ impl TicketDesk {
     /// The ticket of a token at `now`, if nobody has to be asked for it.
     #[must_use]
     pub fn known_ticket(&self, claims: &QueueClaims, now: Timestamp) -> Option<Ticket> {
-        let place = self.board.known_place(claims, now)?;
+        let place = self.board.known_place(claims, self.clock.cutoff())?;
         self.pulses.with_known(claims.room_id, now, |pulse| write(claims, place, pulse, now))
     }
 
@@ -59,7 +59,9 @@ impl TicketDesk {
     /// [`Unavailable`] when the store does not answer.
     pub async fn ticket(&self, claims: &QueueClaims) -> Result<Option<Ticket>, Unavailable> {
         let now = self.clock.now();
-        let Some(place) = self.board.place(claims, now).await? else { return Ok(None) };
+        let Some(place) = self.board.place(claims, self.clock.cutoff()).await? else {
+            return Ok(None);
+        };
         let pulse = self.pulses.pulse(claims.room_id).await?;
         Ok(pulse.map(|pulse| write(claims, place, &pulse, now)))
     }
@@ -91,7 +93,7 @@ mod tests {
 
     fn desk(token: WaitingToken) -> TicketDesk {
         let mut lines = MockLines::new();
-        let waiting = (71..=100).collect();
+        let waiting = waiting(71..=100);
         let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
         let line = if token.state == TokenState::Waiting { line } else { Default::default() };
         lines.expect_waiting_numbers().times(1).returning(move |_| Ok(line.clone()));
@@ -102,7 +104,7 @@ mod tests {
         let mut catalogue = MockCatalogue::new();
         catalogue.expect_stock().returning(|_, _| Ok(Stock { total: 10, available: 7, held: 1 }));
         let lines = Arc::new(lines);
-        let board = Arc::new(Board::new(lines.clone()));
+        let board = Arc::new(Board::new(lines.clone(), clock()));
         let pulses = RoomPulses::new(lines, Arc::new(catalogue), clock());
         TicketDesk::new(board, Arc::new(pulses), clock())
     }

@@ -5,7 +5,7 @@ use domain::line::admit;
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
-use super::{BATCH, was_full};
+use super::{BATCH, side_by_side, was_full};
 
 /// Lets the next in, lowest number first, in every room in which a place is free.
 pub struct AdmitNext {
@@ -27,30 +27,32 @@ impl AdmitNext {
         Self { store, due_work, clock, watch }
     }
 
-    /// Returns how many were let in.
+    /// Returns how many were let in. A room that fails does not keep the others waiting.
     ///
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
+        let rooms = self.due_work.rooms_with_places(self.clock.cutoff()).await?;
+        side_by_side(rooms, |room_id| self.admit_to(room_id)).await
+    }
+
+    async fn admit_to(&self, room_id: RoomId) -> Result<usize, UpdateError> {
         let mut admitted = 0;
-        for room_id in self.due_work.rooms_with_places(self.clock.now()).await? {
-            loop {
-                let next = self.due_work.next_in_line(room_id, BATCH).await?;
-                if next.is_empty() {
-                    break;
-                }
-                let let_in = self.admit(room_id, next).await?;
-                admitted += let_in;
-                if !was_full(let_in) {
-                    break;
-                }
+        loop {
+            let next = self.due_work.next_in_line(room_id, BATCH).await?;
+            if next.is_empty() {
+                return Ok(admitted);
+            }
+            let let_in = self.admit(room_id, next).await?;
+            admitted += let_in;
+            if !was_full(let_in) {
+                return Ok(admitted);
             }
         }
-        Ok(admitted)
     }
 
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
-        let scope = Scope::new().line(room_id).tokens(next.iter().copied()).uptime();
+        let scope = Scope::new().line(room_id).tokens(next.iter().copied());
         let admit = move |records: &mut Records| {
             let admitted = admit(records, room_id, &next)?;
             let waited = admitted.iter().map(|token| records.now - token.joined_at);
@@ -85,7 +87,7 @@ mod tests {
             let id = id(n.into());
             let mut token = WaitingToken { id, number: Some(n.into()), ..waiting_token() };
             if n == 1 {
-                token.leave(now());
+                token.leave(now(), now());
             }
             records.tokens.load(token);
         }

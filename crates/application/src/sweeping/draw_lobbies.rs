@@ -5,6 +5,8 @@ use domain::ids::{RoomId, TokenId};
 use domain::ports::{Clock, DueWork, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 
+use super::side_by_side;
+
 /// Opens rooms whose time has come, and gives everybody in their lobbies a number by lot.
 ///
 /// In batches, lowest numbers first, so that the first are let in while the last are still drawn.
@@ -37,11 +39,8 @@ impl DrawLobbies {
     /// # Errors
     /// None but the store's; what was drawn until then stays.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
-        let mut drawn = 0;
-        for room_id in self.due_work.rooms_to_draw(self.clock.now()).await? {
-            drawn += self.draw(room_id).await?;
-        }
-        Ok(drawn)
+        let rooms = self.due_work.rooms_to_draw(self.clock.now()).await?;
+        side_by_side(rooms, |room_id| self.draw(room_id)).await
     }
 
     async fn draw(&self, room_id: RoomId) -> Result<usize, UpdateError> {

@@ -8,7 +8,7 @@ use domain::ports::{Clock, DueWork, LineWatch, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::waiting_room::WaitingRoom;
 
-use super::{BATCH, was_full};
+use super::{BATCH, side_by_side, was_full};
 use crate::queue::Hearing;
 
 /// Drops who waits and was not heard of for too long.
@@ -41,36 +41,34 @@ impl DropIdle {
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
+        let due = self.lines.rooms().await?.into_iter().filter(|room| self.is_due(room));
+        side_by_side(due.collect(), |room| self.drop_in(room)).await
+    }
+
+    async fn drop_in(&self, room: WaitingRoom) -> Result<usize, UpdateError> {
         let mut dropped = 0;
-        for room in self.lines.rooms().await? {
-            let patience = TimeDelta::seconds(i64::from(room.policy.idle_ttl_seconds));
-            if !self.is_due(room.id, patience) {
-                continue;
+        loop {
+            let heard_before = self.clock.now() - patience(&room);
+            let mut silent = self.due_work.silent_tokens(room.id, heard_before, BATCH).await?;
+            let full = was_full(silent.len());
+            // Who was heard of here is not silent, though that is not written down yet.
+            silent.retain(|id| !self.hearing.is_pending(*id));
+            let count = self.drop(&room, silent).await?;
+            dropped += count;
+            if count > 0 {
+                self.watch.dropped(room.id, count);
             }
-            loop {
-                let heard_before = self.clock.now() - patience;
-                let mut silent = self.due_work.silent_tokens(room.id, heard_before, BATCH).await?;
-                let full = was_full(silent.len());
-                // Who was heard of here is not silent, though that is not written down yet.
-                silent.retain(|id| !self.hearing.is_pending(*id));
-                let count = self.drop(&room, silent).await?;
-                dropped += count;
-                if count > 0 {
-                    self.watch.dropped(room.id, count);
-                }
-                // Those who are forgiven an outage are silent still, and would be found again.
-                if !full || count == 0 {
-                    break;
-                }
+            // Those who are forgiven an outage are silent still, and would be found again.
+            if !full || count == 0 {
+                return Ok(dropped);
             }
         }
-        Ok(dropped)
     }
 
     /// To find the silent in a long line, all of it is looked at. So that is done eight times
     /// within a room's patience, and not each time this is called.
-    fn is_due(&self, id: RoomId, patience: TimeDelta) -> bool {
-        let now = self.clock.now();
+    fn is_due(&self, room: &WaitingRoom) -> bool {
+        let (id, patience, now) = (room.id, patience(room), self.clock.now());
         let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = looked_at.get(&id).is_none_or(|last| now - *last >= patience / 8);
         if is_due {
@@ -89,13 +87,21 @@ impl DropIdle {
             let now = records.now;
             let Some(uptime) = records.uptime.clone() else { return Ok(0) };
             let dropped = |id: &TokenId| {
-                let token = records.tokens.get_mut(id);
-                token.is_some_and(|token| token.drop_idle(idle_ttl_seconds, &uptime, now))
+                let Some(mut token) = records.tokens.get(id).cloned() else { return false };
+                let is_dropped = token.drop_idle(idle_ttl_seconds, &uptime, now);
+                if is_dropped {
+                    records.tokens.put(token);
+                }
+                is_dropped
             };
             Ok(silent.iter().map(dropped).filter(|dropped| *dropped).count())
         };
         self.store.decide(scope, decide).await
     }
+}
+
+fn patience(room: &WaitingRoom) -> TimeDelta {
+    TimeDelta::seconds(i64::from(room.policy.idle_ttl_seconds))
 }
 
 #[cfg(test)]
@@ -112,10 +118,10 @@ mod tests {
 
     async fn sweep_with(up_since_seconds: i64, hearing: Hearing) -> usize {
         let mut records = empty();
-        records.now = now() + seconds(120);
+        records.go_on_to(now() + seconds(120));
         records.tokens.load(waiting_token());
         let up_since = now() - seconds(up_since_seconds);
-        records.uptime = Some(Uptime { heartbeat_at: records.now, up_since });
+        records.uptime = Some(Uptime { up_since, ..Uptime::first(records.now) });
         let mut due_work = MockDueWork::new();
         due_work.expect_silent_tokens().returning(|_, _, _| Ok(vec![claims().token_id]));
         let store = store_with(records);

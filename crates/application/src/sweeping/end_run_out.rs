@@ -32,20 +32,17 @@ impl EndRunOut {
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let mut ended = 0;
         loop {
-            let ids = self.due_work.run_out_tokens(self.clock.now(), BATCH).await?;
+            let ids = self.due_work.run_out_tokens(self.clock.cutoff(), BATCH).await?;
             let (full, mut count) = (was_full(ids.len()), 0);
-            let scope = Scope::new().tokens(ids.iter().copied()).uptime();
+            let scope = Scope::new().tokens(ids.iter().copied());
             let end = move |records: &mut Records| {
-                let now = records.now;
-                // Who ran out during an outage may be inside again once it is accounted for.
-                if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
-                    return Ok(Vec::new());
-                }
+                let cutoff = records.cutoff;
                 let ran_out = |id: &_| {
+                    records.tokens.get(id).filter(|token| token.has_run_out(cutoff))?;
                     let token = records.tokens.get_mut(id)?;
-                    token.run_out(now).then_some(token.room_id)
+                    token.run_out(cutoff).then_some(token.room_id)
                 };
-                Ok(ids.iter().filter_map(ran_out).collect())
+                Ok(ids.iter().filter_map(ran_out).collect::<Vec<_>>())
             };
             if !scope.tokens.is_empty() {
                 let rooms = self.store.decide(scope, end).await?;

@@ -28,7 +28,7 @@ impl ExpireHolds {
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let mut expired = 0;
         loop {
-            let lapsed = self.due_work.lapsed_holds(self.clock.now(), BATCH).await?;
+            let lapsed = self.due_work.lapsed_holds(self.clock.cutoff(), BATCH).await?;
             let full = was_full(lapsed.len());
             if !lapsed.is_empty() {
                 expired += self.expire(lapsed).await?;
@@ -66,7 +66,7 @@ mod tests {
     #[tokio::test]
     async fn a_hold_that_is_over_ends_and_its_seats_are_free() {
         let (mut records, held) = world_with_hold();
-        records.now = held.held_until;
+        records.go_on_to(held.held_until);
         let swept = sweep(records, |records| {
             assert_eq!(records.seats.get(&seat_id(1)).unwrap().state, SeatState::Available);
         });
@@ -84,7 +84,7 @@ mod tests {
             reservation_id: reservation_id(),
         };
         domain::payment::pay(&mut records, &ask, None).unwrap();
-        records.now = held.held_until;
+        records.go_on_to(held.held_until);
         assert_eq!(sweep(records, |_| ()).await, 0);
     }
 }

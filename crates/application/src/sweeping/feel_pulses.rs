@@ -4,6 +4,7 @@ use domain::ids::RoomId;
 use domain::ports::{Store, UpdateError};
 use domain::records::{Records, Scope};
 
+use super::side_by_side;
 use crate::queue::RoomPulses;
 
 /// Keeps what everybody in a room is told fresh, and shuts rooms that have nothing left to sell
@@ -23,17 +24,16 @@ impl FeelPulses {
     /// Returns how many rooms were shut or opened again.
     ///
     /// # Errors
-    /// None but the store's.
+    /// None but the store's; what can be done is done even so.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
-        let mut turned = 0;
-        for pulse in self.pulses.feel().await? {
-            let is_sold_out = pulse.is_sold_out();
-            if pulse.room.sold_out != is_sold_out {
-                self.turn(pulse.room.id, is_sold_out).await?;
-                turned += 1;
-            }
-        }
-        Ok(turned)
+        let felt = self.pulses.feel().await;
+        let turned =
+            felt.pulses.into_iter().filter(|felt| felt.room.sold_out != felt.is_sold_out());
+        let turned = side_by_side(turned.collect(), |pulse| async move {
+            self.turn(pulse.room.id, pulse.is_sold_out()).await.map(|()| 1)
+        });
+        let turned = turned.await?;
+        felt.failed.map_or(Ok(turned), |fault| Err(fault.into()))
     }
 
     async fn turn(&self, room_id: RoomId, is_sold_out: bool) -> Result<(), UpdateError> {

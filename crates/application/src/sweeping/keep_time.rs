@@ -1,70 +1,122 @@
 use std::sync::Arc;
 
-use domain::ids::TokenId;
-use domain::line::give_back;
-use domain::ports::{DueWork, Lines, Store, UpdateError};
+use domain::ids::ServerId;
+use domain::ports::{DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::uptime::{Outage, Uptime};
+use domain::recovery::{give_back_to_holds, give_back_to_tokens};
+use domain::uptime::{Outage, Recovery, RecoveryStep, Uptime};
+use uuid::Uuid;
 
-use super::{BATCH, was_full};
+use crate::queue::Hearing;
 
-/// Says once a second that the service is there. When it was not, because no server was up or the
-/// store was away, what the outage took is given back: whoever was inside when it began stays as
-/// much longer.
+/// Says twice a second that the service is up. When it was not, because no server was up or the store
+/// was away, what the outage took is given back: whoever was inside stays as much longer, and what was
+/// held is held as much longer.
 pub struct KeepTime {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
-    lines: Arc<dyn Lines>,
+    hearing: Arc<Hearing>,
+    server_id: ServerId,
 }
 
+/// How many stays or holds one commit prolongs.
+const BATCH: usize = 1_000;
+
 impl KeepTime {
-    /// Over these ports.
+    /// For the server that calls itself `server_id`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, due_work: Arc<dyn DueWork>, lines: Arc<dyn Lines>) -> Self {
-        Self { store, due_work, lines }
+    pub fn new(
+        store: Arc<dyn Store>,
+        due_work: Arc<dyn DueWork>,
+        hearing: Arc<Hearing>,
+        server_id: ServerId,
+    ) -> Self {
+        Self { store, due_work, hearing, server_id }
     }
 
-    /// Returns the outage that this ends, if it ends one. Then what it took is given back in the
-    /// same commit.
+    /// Returns the outage that this ends, if it ends one. Then its length is given back, in batches;
+    /// what is not done by the end of this is done by the next.
     ///
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<Option<Outage>, UpdateError> {
-        let beat_unless_outage = |records: &mut Records| {
-            let mut uptime = records.uptime.clone().unwrap_or_else(|| Uptime::first(records.now));
-            let is_outage = uptime.beat(records.now).is_some();
-            if !is_outage {
-                records.uptime = Some(uptime);
-            }
-            Ok(is_outage)
-        };
-        if !self.store.decide(Scope::new().uptime(), beat_unless_outage).await? {
-            return Ok(None);
+        let (outage, recovery) = self.beat().await?;
+        if let Some(recovery) = recovery {
+            self.give_back(recovery).await?;
         }
-        let inside = self.everybody_inside().await?;
-        let rooms = self.lines.rooms().await?;
-        let scope = Scope::new().uptime().tokens(inside.iter().copied());
-        let scope = rooms.iter().fold(scope, |scope, room| scope.line(room.id));
-        let beat = move |records: &mut Records| {
-            let now = records.now;
-            let Some(uptime) = &mut records.uptime else { return Ok(None) };
-            let Some(outage) = uptime.beat(now) else { return Ok(None) };
-            give_back(records, outage, &inside);
-            Ok(Some(outage))
-        };
-        self.store.decide(scope, beat).await
+        Ok(outage)
     }
 
-    async fn everybody_inside(&self) -> Result<Vec<TokenId>, UpdateError> {
-        let mut inside = Vec::new();
-        loop {
-            let ids = self.due_work.active_tokens(inside.last().copied(), BATCH).await?;
-            let full = was_full(ids.len());
-            inside.extend(ids);
-            if !full {
-                return Ok(inside);
+    /// Says that this server stops, so that nobody waits for what it heard.
+    ///
+    /// # Errors
+    /// None but the store's.
+    pub async fn leave(&self) -> Result<(), UpdateError> {
+        let server_id = self.server_id;
+        let leave = move |records: &mut Records| {
+            if let Some(uptime) = &mut records.uptime {
+                uptime.leave(server_id);
             }
+            Ok(())
+        };
+        self.store.decide(Scope::new().uptime(), leave).await
+    }
+
+    async fn beat(&self) -> Result<(Option<Outage>, Option<Recovery>), UpdateError> {
+        let (server_id, heard_until) = (self.server_id, self.hearing.written_until());
+        let beat = move |records: &mut Records| {
+            let now = records.now;
+            let uptime = records.uptime.get_or_insert_with(|| Uptime::first(now));
+            let outage = uptime.beat(server_id, heard_until, now);
+            Ok((outage, uptime.recovery, now))
+        };
+        let (outage, recovery, now) = self.store.decide(Scope::new().uptime(), beat).await?;
+        if heard_until.is_some() {
+            self.hearing.can_vouch_at(now);
         }
+        Ok((outage, recovery))
+    }
+
+    /// Goes on with it from where it stands, until all is done or another server was quicker.
+    async fn give_back(&self, recovery: Recovery) -> Result<(), UpdateError> {
+        let is_done = |id: Uuid, recovery: &Recovery| recovery.done_to.is_some_and(|to| id <= to);
+        let mut holds_from = None;
+        if recovery.step == RecoveryStep::Tokens {
+            let mut inside = self.due_work.active_tokens().await?;
+            inside.retain(|id| !is_done((*id).into(), &recovery));
+            let scope = |ids: &[_]| Scope::new().uptime().tokens(ids.iter().copied());
+            if !self.in_batches(&inside, recovery.done_to, scope, give_back_to_tokens).await? {
+                return Ok(());
+            }
+        } else {
+            holds_from = recovery.done_to;
+        }
+        let mut held = self.due_work.held_reservations().await?;
+        held.retain(|id| holds_from.is_none_or(|from| Uuid::from(*id) > from));
+        let scope =
+            |ids: &[_]| ids.iter().fold(Scope::new().uptime(), |scope, id| scope.reservation(*id));
+        self.in_batches(&held, holds_from, scope, give_back_to_holds).await.map(drop)
+    }
+
+    /// Gives it back to `ids`, and says at the end that nobody is left. Says whether it was its turn all
+    /// the time.
+    async fn in_batches<Id: Copy + Into<Uuid> + Send + Sync + 'static>(
+        &self,
+        ids: &[Id],
+        mut done_to: Option<Uuid>,
+        scope: impl Fn(&[Id]) -> Scope,
+        give_back: fn(&mut Records, Option<Uuid>, &[Id]) -> bool,
+    ) -> Result<bool, UpdateError> {
+        let none: &[Id] = &[];
+        for batch in ids.chunks(BATCH).chain([none]) {
+            let (from, batch_of_ids) = (done_to, batch.to_vec());
+            let decide = move |records: &mut Records| Ok(give_back(records, from, &batch_of_ids));
+            if !self.store.decide(scope(batch), decide).await? {
+                return Ok(false);
+            }
+            done_to = batch.last().copied().map(Into::into);
+        }
+        Ok(true)
     }
 }
 
@@ -76,36 +128,52 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// The outage that a beat ends after a silence. A token that had 600 seconds left when it began
-    /// has 600 seconds left again.
-    async fn after_silence(silence: i64) -> Option<Outage> {
-        let mut records = world();
-        records.tokens = Default::default();
-        records.tokens.load(active_token());
+    /// The outage that a beat ends after a silence, and what is left to a token and a hold that had 600
+    /// and 300 seconds left when it began.
+    async fn after_silence(silence: i64) -> (Option<Outage>, i64, i64) {
+        let (mut records, held) = world_with_hold();
         records.now = now() + seconds(silence);
+        records.cutoff = Uptime::cutoff(now(), records.now);
         records.uptime = Some(Uptime::first(now()));
+        let at = records.now;
+        let (store, kept) = store_that_keeps(records);
         let mut due_work = MockDueWork::new();
-        due_work.expect_active_tokens().returning(|_, _| Ok(vec![claims().token_id]));
-        let store = store_checked(records, move |records| {
-            let uptime = records.uptime.as_ref().unwrap();
-            if uptime.up_since > now() {
-                let token = records.tokens.get(&claims().token_id).unwrap();
-                let standing = token.standing(records.now);
-                assert_eq!(standing, Standing::Active { expires_at: records.now + seconds(600) });
-            }
-        });
-        let keep_time = KeepTime::new(store, Arc::new(due_work), lines(None, 0));
-        keep_time.execute().await.unwrap()
+        due_work.expect_active_tokens().returning(|| Ok(vec![claims().token_id]));
+        due_work.expect_held_reservations().returning(|| Ok(vec![reservation_id()]));
+        let hearing = Arc::new(Hearing::default());
+        let keep_time = KeepTime::new(store, Arc::new(due_work), hearing, unknown());
+        let outage = keep_time.execute().await.unwrap();
+        assert_eq!(keep_time.execute().await.unwrap(), None, "it is told once");
+        let records = kept.lock().unwrap();
+        assert_eq!(records.uptime.as_ref().unwrap().outage(at), None, "all is given back");
+        let token = records.tokens.get(&claims().token_id).unwrap();
+        let Standing::Active { expires_at } = token.standing(at) else { panic!("it is inside") };
+        let held_until = records.reservations.get(&held.id).unwrap().held_until;
+        (outage, (expires_at - at).num_seconds(), (held_until - at).num_seconds())
     }
 
     #[tokio::test]
     async fn a_heartbeat_in_time_gives_nothing_back() {
-        assert_eq!(after_silence(1).await, None);
+        assert_eq!(after_silence(1).await, (None, 599, 299));
     }
 
     #[tokio::test]
-    async fn an_outage_is_given_back_to_who_was_inside_when_it_began() {
-        let outage = Outage { began_at: now(), lasted: seconds(3_600) };
-        assert_eq!(after_silence(3_600).await, Some(outage));
+    async fn an_outage_is_given_back_to_who_was_inside_and_to_what_was_held() {
+        let outage = Outage { began_at: now(), ended_at: now() + seconds(3_600) };
+        assert_eq!(after_silence(3_600).await, (Some(outage), 600, 300));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_is_waited_for_by_nobody() {
+        let mut records = empty();
+        records.uptime = Some(Uptime::first(now()));
+        let (store, kept) = store_that_keeps(records);
+        let hearing = Arc::new(Hearing::default());
+        hearing.wrote_all_until(now());
+        let keep_time = KeepTime::new(store, Arc::new(MockDueWork::new()), hearing, unknown());
+        keep_time.execute().await.unwrap();
+        assert_eq!(kept.lock().unwrap().uptime.as_ref().unwrap().servers.len(), 1);
+        keep_time.leave().await.unwrap();
+        assert_eq!(kept.lock().unwrap().uptime.as_ref().unwrap().servers, []);
     }
 }

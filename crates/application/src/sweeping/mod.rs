@@ -23,6 +23,28 @@ pub use keep_time::*;
 pub use settle_payments::*;
 pub use write_heard::*;
 
+use domain::ports::UpdateError;
+use futures_util::stream::{self, StreamExt};
+
+/// How many things of one kind are worked on side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Works on each of `items`, several at a time, and goes on past those that fail: one thing that is stuck
+/// does not stop the rest. Returns how much was done in all.
+async fn side_by_side<T, F: Future<Output = Result<usize, UpdateError>>>(
+    items: Vec<T>,
+    work: impl Fn(T) -> F,
+) -> Result<usize, UpdateError> {
+    let results = stream::iter(items.into_iter().map(work)).buffer_unordered(SIDE_BY_SIDE);
+    let add = |sum: Result<usize, UpdateError>, next: Result<usize, UpdateError>| async move {
+        match (sum, next) {
+            (Ok(sum), Ok(next)) => Ok(sum + next),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    };
+    results.fold(Ok(0), add).await
+}
+
 /// How many things one decision of a sweeper looks at.
 const BATCH: u32 = 256;
 

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use domain::Timestamp;
+use domain::ids::TokenId;
 use domain::ports::{Clock, Store, UpdateError};
 use domain::records::{Records, Scope};
 
@@ -14,6 +16,9 @@ pub struct WriteHeard {
 
 /// How many signs of life one decision writes down.
 const BATCH: usize = 1_000;
+/// How many at a time once that failed, and after how many failures the rest is left for the next time.
+const PART: usize = 16;
+const FAILED_MAX: usize = 3;
 
 impl WriteHeard {
     /// Over these.
@@ -25,26 +30,46 @@ impl WriteHeard {
     /// # Errors
     /// None but the store's; what could not be written down is kept for the next time.
     pub async fn execute(&self) -> Result<(), UpdateError> {
+        let began_at = self.clock.now();
         loop {
-            let heard = self.hearing.take_due(self.clock.now(), BATCH);
+            let heard = self.hearing.take_due(began_at, BATCH);
             if heard.is_empty() {
+                self.hearing.wrote_all_until(began_at);
                 return Ok(());
             }
-            let kept = heard.clone();
-            let scope = Scope::new().tokens(heard.iter().map(|(id, _)| *id));
-            let write = move |records: &mut Records| {
-                for (id, at) in &heard {
-                    if let Some(token) = records.tokens.get_mut(id) {
-                        token.hear(*at);
-                    }
-                }
-                Ok(())
-            };
-            if let Err(error) = self.store.decide(scope, write).await {
-                kept.into_iter().for_each(|(id, at)| self.hearing.note(id, at, 0));
+            if let Err(error) = self.write(&heard).await {
+                self.write_in_parts(&heard).await;
                 return Err(error);
             }
         }
+    }
+
+    /// One of them may be stuck; the others are not to wait for it.
+    async fn write_in_parts(&self, heard: &[(TokenId, Timestamp)]) {
+        let mut failed = 0;
+        for part in heard.chunks(PART) {
+            if failed < FAILED_MAX && self.write(part).await.is_ok() {
+                continue;
+            }
+            failed += 1;
+            part.iter().for_each(|(id, at)| self.hearing.note(*id, *at, 0));
+        }
+    }
+
+    async fn write(&self, heard: &[(TokenId, Timestamp)]) -> Result<(), UpdateError> {
+        let heard = heard.to_vec();
+        let scope = Scope::new().tokens(heard.iter().map(|(id, _)| *id));
+        let write = move |records: &mut Records| {
+            for (id, at) in &heard {
+                if records.tokens.get(id).is_some_and(|token| token.heard_at < *at)
+                    && let Some(token) = records.tokens.get_mut(id)
+                {
+                    token.hear(*at);
+                }
+            }
+            Ok(())
+        };
+        self.store.decide(scope, write).await
     }
 }
 

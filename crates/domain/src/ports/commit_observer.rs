@@ -7,6 +7,7 @@ pub trait CommitObserver: Send + Sync {
     /// `changes` are in the store for good. Must be quick: everyone in the group waits for it.
     fn committed(&self, changes: &Records);
 
-    /// Commits of other servers may have been missed: what is remembered may be long out of date.
-    fn lost_track(&self);
+    /// What is remembered may be out of date, or may never have been: commits may have been missed, or
+    /// the store gone back to an earlier time. From here on it has the history that `history` names.
+    fn began_anew(&self, history: u64);
 }

@@ -6,8 +6,8 @@ use crate::idempotency::IdempotencyKey;
 use crate::ids::{PaymentId, ReservationId, RoomId, TokenId};
 
 /// Finds what a sweeper should look at. What it finds may have changed before the sweeper comes
-/// to it, so every decision looks again. Each method returns at most `limit` ids, those longest due
-/// first, and fails with [`Unavailable`] when the store does not answer.
+/// to it, so every decision looks again. A method with a `limit` returns at most so many ids, those
+/// longest due first; each fails with [`Unavailable`] when the store does not answer.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait DueWork: Send + Sync {
@@ -22,12 +22,11 @@ pub trait DueWork: Send + Sync {
     async fn run_out_tokens(&self, now: Timestamp, limit: u32)
     -> Result<Vec<TokenId>, Unavailable>;
 
-    /// Tokens written down as active, in order of their ids, after one of them.
-    async fn active_tokens(
-        &self,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Vec<TokenId>, Unavailable>;
+    /// All tokens written down as active, in order of their ids. May take its time.
+    async fn active_tokens(&self) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// All reservations written down as held, in order of their ids. May take its time.
+    async fn held_reservations(&self) -> Result<Vec<ReservationId>, Unavailable>;
 
     /// Waiting tokens of a room last heard of before `heard_before`.
     async fn silent_tokens(

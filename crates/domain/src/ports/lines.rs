@@ -46,8 +46,8 @@ pub trait Lines: Send + Sync {
 pub struct WaitingNumbers {
     /// The highest number that was given out.
     pub last_number: u64,
-    /// The numbers that wait, in ascending order.
-    pub waiting: Vec<u64>,
+    /// The numbers that wait, in ascending order, and who has them.
+    pub waiting: Vec<(u64, TokenId)>,
     /// How many came before the room opened.
     pub lobby_count: u64,
     /// How many of them have got their number.

@@ -41,6 +41,13 @@ pub trait Source {
     fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Self::Error>;
     fn room(&mut self, id: RoomId) -> Result<Option<Arc<WaitingRoom>>, Self::Error>;
     fn line(&mut self, id: RoomId) -> Result<Line, Self::Error>;
+    /// Some of those who are written down as inside the room though their time was over by `cutoff`:
+    /// those whose places may be given to others.
+    fn run_out(
+        &mut self,
+        id: RoomId,
+        cutoff: crate::Timestamp,
+    ) -> Result<Vec<Arc<WaitingToken>>, Self::Error>;
     /// The same, but who is inside need not be counted where somebody waits.
     fn end_of_line(&mut self, id: RoomId) -> Result<Line, Self::Error> {
         self.line(id)
@@ -81,11 +88,12 @@ macro_rules! fetch {
 }
 
 impl<S: Source> Group<S> {
-    /// A group that loads from `source` and decides at `now`.
-    pub fn new(source: S, now: crate::Timestamp) -> Self {
+    /// A group that loads from `source` and decides at `now`, where ends count that are not after
+    /// `cutoff`.
+    pub fn new(source: S, now: crate::Timestamp, cutoff: crate::Timestamp) -> Self {
         Self {
             source,
-            all: Records::at(now),
+            all: Records { cutoff: cutoff.min(now), ..Records::at(now) },
             reserved_by: BTreeMap::new(),
             tokens_of: BTreeMap::new(),
         }
@@ -115,7 +123,7 @@ impl<S: Source> Group<S> {
     }
 
     fn slice(&mut self, scope: &Scope) -> Result<Records, S::Error> {
-        let mut slice = Records::at(self.all.now);
+        let mut slice = Records { cutoff: self.all.cutoff, ..Records::at(self.all.now) };
         for id in &scope.users {
             let user = fetch!(self, users, *id, self.source.user(*id)?);
             user.into_iter().for_each(|user| slice.users.load(user));
@@ -132,7 +140,7 @@ impl<S: Source> Group<S> {
         for id in &scope.seats {
             let seat = fetch!(self, seats, *id, self.source.seat(*id)?);
             let Some(seat) = seat else { continue };
-            let lapsed = seat.has_lapsed_hold(self.all.now);
+            let lapsed = seat.has_lapsed_hold(self.all.cutoff);
             let lapsed_holder = seat.reservation_id().filter(|_| lapsed);
             slice.seats.load(seat);
             if let Some(holder) = lapsed_holder {
@@ -161,10 +169,12 @@ impl<S: Source> Group<S> {
         }
         for id in &scope.lines {
             let line = fetch!(self, lines, *id, Some(self.source.line(*id)?));
+            self.bring_run_out(&mut slice, *id, line.as_deref())?;
             line.into_iter().for_each(|line| slice.lines.load(line));
         }
         for id in &scope.ends_of_lines {
             let line = fetch!(self, lines, *id, Some(self.source.end_of_line(*id)?));
+            self.bring_run_out(&mut slice, *id, line.as_deref())?;
             line.into_iter().for_each(|line| slice.lines.load(line));
         }
         for id in &scope.tokens {
@@ -271,6 +281,27 @@ impl<S: Source> Group<S> {
         Ok(())
     }
 
+    /// Where those inside were counted, somebody may be let in.
+    fn bring_run_out(
+        &mut self,
+        slice: &mut Records,
+        room_id: RoomId,
+        line: Option<&Line>,
+    ) -> Result<(), S::Error> {
+        if line.is_none_or(|line| line.active_count.is_none()) {
+            return Ok(());
+        }
+        for token in self.source.run_out(room_id, self.all.cutoff)? {
+            let id = token.id;
+            self.index_token(&token);
+            // Not taken where the token is here already: the group may have ended it.
+            self.all.tokens.load(token);
+            let token = self.all.tokens.share(&id).filter(|token| token.is_written_live());
+            token.into_iter().for_each(|token| slice.tokens.load(token));
+        }
+        Ok(())
+    }
+
     fn live_token_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
         let theirs = self.tokens_of.get(&(user_id, room_id)).into_iter().flatten();
         theirs.filter_map(|id| self.all.tokens.get(id)).find(|token| token.is_written_live())
@@ -288,6 +319,7 @@ impl<S: Source> Group<S> {
     fn merge(&mut self, accepted: &Records) {
         let Records {
             now: _,
+            cutoff: _,
             users,
             concerts,
             shows,

@@ -60,6 +60,9 @@ entity! {
 pub struct Records {
     /// The store's time, read after all of this was shut against other writers.
     pub now: Timestamp,
+    /// The time as of which ends of stays and of holds count: `now`, unless the service may have been
+    /// away (see [`Uptime::cutoff`]).
+    pub cutoff: Timestamp,
     pub users: Table<User>,
     pub concerts: Table<Concert>,
     pub shows: Table<Show>,
@@ -79,11 +82,12 @@ pub struct Records {
 }
 
 impl Records {
-    /// No records, at `now`.
+    /// No records, at `now`, while the service is up.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self {
             now,
+            cutoff: now,
             users: Table::default(),
             concerts: Table::default(),
             shows: Table::default(),
@@ -100,12 +104,18 @@ impl Records {
         }
     }
 
+    /// Lets time go on to `now`, with the service up.
+    pub fn go_on_to(&mut self, now: Timestamp) {
+        (self.now, self.cutoff) = (now, now);
+    }
+
     /// Whether there is nothing to save: no row was added, changed or taken out, and the heartbeat is
     /// as it was loaded.
     #[must_use]
     pub fn is_unchanged_since(&self, uptime_loaded: Option<&Uptime>) -> bool {
         let Self {
             now: _,
+            cutoff: _,
             users,
             concerts,
             shows,
@@ -132,6 +142,19 @@ impl Records {
             && tokens.is_unchanged()
             && kept_answers.is_unchanged()
             && uptime.as_ref() == uptime_loaded
+    }
+
+    /// Whether the service may have been away just now: then nobody is let in, and nobody dropped.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.cutoff < self.now
+    }
+
+    /// # Errors
+    /// [`Refusal::Interrupted`] from `end` on: that it did not count yet, since the service may have been
+    /// away, is for the next beat to say.
+    pub fn ensure_before(&self, end: Timestamp) -> Result<(), Refusal> {
+        if self.now < end { Ok(()) } else { Err(Refusal::Interrupted) }
     }
 
     /// A token of the user's.
@@ -187,10 +210,10 @@ impl Records {
         let show = self.shows.get(&show_id);
         let concert = show.and_then(|show| self.concerts.get(&show.concert_id));
         let (Some(show), Some(concert)) = (show, concert) else {
-            token.ensure_active(self.now)?;
+            token.ensure_active(self.cutoff)?;
             return Err(missing);
         };
-        token.ensure_admits(show.room(concert), self.now)?;
+        token.ensure_admits(show.room(concert), self.cutoff)?;
         Ok((show.clone(), concert.clone()))
     }
 }

@@ -33,6 +33,8 @@ pub struct Scope {
     pub live_tokens: Keys<(UserId, RoomId)>,
     pub kept_answers: Keys<IdempotencyKey>,
     pub uptime: bool,
+    /// That very many rows may change: nobody else should have to wait for it.
+    pub many_rows: bool,
 }
 
 macro_rules! name {
@@ -122,6 +124,7 @@ impl Scope {
             live_tokens,
             kept_answers,
             uptime,
+            many_rows,
         } = other;
         self.users.extend(users);
         self.emails.extend(emails.iter().cloned());
@@ -139,12 +142,20 @@ impl Scope {
         self.live_tokens.extend(live_tokens);
         self.kept_answers.extend(kept_answers.iter().cloned());
         self.uptime |= uptime;
+        self.many_rows |= many_rows;
     }
 
     /// Whether it names nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Says that very many rows may change.
+    #[must_use]
+    pub const fn many_rows(mut self) -> Self {
+        self.many_rows = true;
+        self
     }
 
     /// Adds the service's heartbeat.

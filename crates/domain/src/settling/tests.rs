@@ -32,7 +32,7 @@ fn pending() -> Records {
 }
 
 /// The same, before paying, for a seat of that price.
-fn held_for(price: i64) -> Records {
+pub(crate) fn held_for(price: i64) -> Records {
     let mut records = Records::at(START);
     let concert = concert(1);
     let show = show(2, &concert);
@@ -110,7 +110,7 @@ fn now(records: &Records) -> (&'static str, &'static str, i64, SeatStatus) {
 #[test]
 fn a_pending_payment_pins_the_hold_whatever_its_end() {
     let mut records = pending();
-    records.now = START + TimeDelta::seconds(100_000);
+    records.go_on_to(START + TimeDelta::seconds(100_000));
     assert_eq!(now(&records), ("pending", "asked", 40, SeatStatus::Held));
     let reservation = records.reservations.get(&id::<ReservationId>(20)).unwrap();
     assert_eq!(reservation.status(records.now), ReservationStatus::Held);
@@ -153,7 +153,7 @@ fn a_no_gives_everything_back_and_the_token_may_try_again() {
 #[test]
 fn a_yes_long_after_the_token_ran_out_leaves_the_token_alone() {
     let mut records = pending();
-    records.now = START + TimeDelta::seconds(600);
+    records.go_on_to(START + TimeDelta::seconds(600));
     told(&mut records, &Verdict::Charged);
     assert_eq!(now(&records).0, "succeeded");
     assert_eq!(records.tokens.get(&id(5)).unwrap().standing(records.now), Standing::Expired);
@@ -245,9 +245,9 @@ fn questions_are_asked_once_each_with_growing_pauses_and_an_end_to_patience() {
     for _ in 0..12 {
         let due = question(&records).ask_at;
         pauses.push((due - records.now).num_seconds() - 5);
-        records.now = due - TimeDelta::microseconds(1);
+        records.go_on_to(due - TimeDelta::microseconds(1));
         assert!(take_on(&mut records, &[id(PAYMENT)], POLICY).is_empty(), "not yet");
-        records.now = due;
+        records.go_on_to(due);
         assert_eq!(take_on(&mut records, &[id(PAYMENT)], POLICY).len(), 1);
         assert!(take_on(&mut records, &[id(PAYMENT)], POLICY).is_empty(), "somebody has it");
     }

@@ -122,7 +122,7 @@ impl Memory {
     /// Runs one decision at `now`. Says whether it was accepted.
     pub(crate) fn run(&mut self, now: Timestamp, scope: &Scope, decide: &Decide) -> bool {
         self.now = now;
-        let mut group = Group::new(&mut *self, now);
+        let mut group = Group::new(&mut *self, now, now);
         let Ok(accepted) = group.run(scope, decide);
         let accepted = accepted.is_ok();
         let changes = group.into_changes();
@@ -207,9 +207,19 @@ impl Source for &mut Memory {
 
     fn line(&mut self, id: RoomId) -> Result<Line, Infallible> {
         let in_room = || self.tokens.values().filter(|token| token.room_id == id);
-        let active = in_room().filter(|token| token.ensure_active(self.now).is_ok()).count();
+        let is_active = |token: &&WaitingToken| matches!(token.state, TokenState::Active { .. });
+        let active = in_room().filter(is_active).count();
         let anyone_waiting = in_room().any(|token| token.state == TokenState::Waiting);
         Ok(Line { room_id: id, active_count: Some(u32::try_from(active).unwrap()), anyone_waiting })
+    }
+
+    fn run_out(
+        &mut self,
+        id: RoomId,
+        cutoff: Timestamp,
+    ) -> Result<Vec<Arc<WaitingToken>>, Infallible> {
+        let over = self.tokens.values().filter(|t| t.room_id == id && t.has_run_out(cutoff));
+        Ok(over.cloned().map(Arc::new).collect())
     }
 
     fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Infallible> {

@@ -1,0 +1,64 @@
+//! The service's heartbeat.
+
+use diesel::QueryResult;
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use domain::Timestamp;
+use domain::uptime::{Recovery, RecoveryStep, ServerBeat, Uptime};
+use uuid::Uuid;
+
+use crate::statement::Statement;
+
+type Sql = (
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Array<SqlUuid>,
+    Array<Timestamptz>,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Nullable<Text>,
+    Nullable<SqlUuid>,
+);
+type Row = (
+    Option<Timestamp>,
+    Option<Timestamp>,
+    Vec<Uuid>,
+    Vec<Timestamp>,
+    Option<Timestamp>,
+    Option<Timestamp>,
+    Option<String>,
+    Option<Uuid>,
+);
+
+/// What each step of giving an outage back is called.
+pub(crate) const STEPS: [(&str, RecoveryStep); 2] =
+    [("tokens", RecoveryStep::Tokens), ("holds", RecoveryStep::Holds)];
+
+/// Locks and loads it, if it is `wanted`; none before the first beat.
+pub(super) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let text = "SELECT heartbeat_at, up_since, server_ids, server_beats, outage_ended_at, \
+             outage_beat_at, outage_step, outage_done_to \
+         FROM service WHERE id = 1 FOR NO KEY UPDATE";
+    let row: Row = Statement::<Sql>::new(text, vec![]).get_result(&mut &*conn).await?;
+    let (heartbeat_at, up_since, ids, beats, ended_at, beat_at, step, done_to) = row;
+    let beat = |(id, at): (Uuid, Timestamp)| ServerBeat { server_id: id.into(), at };
+    let servers = ids.into_iter().zip(beats).map(beat).collect();
+    let step = STEPS.iter().find(|(name, _)| Some(*name) == step.as_deref()).map(|(_, step)| *step);
+    let recovery = ended_at.zip(beat_at).zip(step).map(|((ended_at, beat_at), step)| Recovery {
+        ended_at,
+        beat_at,
+        step,
+        done_to,
+    });
+    let since = heartbeat_at.zip(up_since);
+    Ok(since.map(|(heartbeat_at, up_since)| Uptime {
+        heartbeat_at,
+        up_since,
+        servers,
+        recovery,
+        found: None,
+    }))
+}
