@@ -53,7 +53,8 @@ async fn an_outage_tells_nobody_inside_that_it_is_over_and_a_hold_lasts_as_much_
     proxy.set(Network::Whole);
     // From the first answer on: active, whoever asks and however.
     let mut answers = 0;
-    for _ in 0..40 {
+    // Their time goes on once it is back.
+    while answers < 6 {
         for (user, place) in &inside {
             let told = place.get("/api/queue_tokens/current").await;
             assert!(told.status == 503 || told.body["state"] == "active", "{told:?}");
@@ -67,7 +68,6 @@ async fn an_outage_tells_nobody_inside_that_it_is_over_and_a_hold_lasts_as_much_
         assert_eq!(ticket(&waiting).await["state"], "waiting");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(answers > 0, "it does not come back: {}", installation.log());
     inside[0].1.pay(&text(&held, "reservation_id")).await.expect(201);
     operator.at(&server).get("/api/admin/rooms").await.expect(200);
     installation.assert_sound();

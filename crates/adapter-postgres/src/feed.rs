@@ -30,6 +30,10 @@ use crate::writers::keep_up;
 const ASK_EVERY: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
+/// How many commits of a writer are heard at a time.
+const HEARD_AT_ONCE: i64 = 2_000;
+/// With more of one writer to hear than this, it is quicker to forget what is remembered.
+const BEHIND_MAX: i64 = 20_000;
 /// How long a writer is known to be retired before its row goes: every server that is there hears of it
 /// meanwhile.
 const GONE_AFTER: Duration = Duration::from_secs(600);
@@ -127,7 +131,7 @@ impl Feed {
                 .await
                 .map_err(|error| SqlError::Away(error.to_string()))?,
         };
-        self.hear(&conn).await?;
+        while self.hear(&conn).await? {}
         if self.kept_up.elapsed() > KEEP_UP_EVERY {
             let is_gone =
                 |heard: &Heard| heard.retired.is_some_and(|since| since.elapsed() > GONE_AFTER);
@@ -153,7 +157,8 @@ impl Feed {
         Ok(())
     }
 
-    async fn hear(&mut self, conn: &AsyncPgConnection) -> Result<(), SqlError> {
+    /// Says whether there is more to hear.
+    async fn hear(&mut self, conn: &AsyncPgConnection) -> Result<bool, SqlError> {
         let live = self.desk.writers.all();
         for (id, committed) in &live {
             self.heard.insert(*id, Heard { number: *committed, retired: None });
@@ -161,7 +166,8 @@ impl Feed {
         let news = self.question(conn, Some(&live)).await?;
         if let Some(why) = self.why_lost(&news, &live) {
             tracing::warn!(why, "beginning anew with what is in the database");
-            return self.begin_anew(conn).await;
+            self.begin_anew(conn).await?;
+            return Ok(false);
         }
         self.desk.keep_discipline(conn, &news.look).await?;
         let (mut seats, mut tokens) = (Vec::new(), Vec::new());
@@ -175,14 +181,20 @@ impl Feed {
         }
         // Not before they were told of.
         self.note_heard(&news);
-        Ok(())
+        let heard = |id| self.heard.get(id).map_or(0, |heard| heard.number);
+        Ok(news.writers.iter().any(|(id, writer)| heard(id) < writer.last))
     }
 
     fn note_heard(&mut self, news: &News) {
         let heard = |(id, news): (&Uuid, &NewsOfWriter)| {
             let since = self.heard.get(id).and_then(|heard| heard.retired);
             let retired = news.retired.then(|| since.unwrap_or_else(Instant::now));
-            (*id, Heard { number: news.last, retired })
+            // Of this server's own writers, and at a beginning, all counts as heard.
+            let number = match news.commits.last() {
+                Some((number, ..)) => *number,
+                None => news.last,
+            };
+            (*id, Heard { number, retired })
         };
         self.heard = news.writers.iter().map(heard).collect();
     }
@@ -200,9 +212,13 @@ impl Feed {
         news.writers.iter().find_map(|(id, writer)| {
             let heard = self.heard.get(id).map_or(0, |heard| heard.number);
             let numbers = writer.commits.iter().map(|(number, ..)| *number);
-            let goes_on = numbers.eq(heard.saturating_add(1)..=writer.last);
+            let next = heard.saturating_add(1);
+            let goes_on = numbers.eq(next..=writer.last.min(heard.saturating_add(HEARD_AT_ONCE)));
             match live.contains_key(id) {
                 _ if writer.last < heard => Some("a writer has fewer commits than before"),
+                false if writer.last.saturating_sub(heard) > BEHIND_MAX => {
+                    Some("there is more to hear than to read anew")
+                }
                 false if !goes_on => Some("commits are forgotten that were not heard of"),
                 _ => None,
             }
@@ -231,6 +247,7 @@ impl Feed {
              LEFT JOIN LATERAL (\
                  SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
                  WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
+                 ORDER BY n.number LIMIT ? \
              ) AS c ON true \
              WHERE s.id = 1 ORDER BY w.id, c.number"
         );
@@ -239,6 +256,7 @@ impl Feed {
             array(self.heard.values().map(|heard| heard.number).collect()),
             array(but.into_iter().flatten().map(|(id, _)| *id).collect()),
             one(but.is_some()),
+            one(HEARD_AT_ONCE),
         ];
         let rows: Vec<WriterRow> =
             Statement::<WriterSql>::new(text, parameters).load(&mut conn).await?;

@@ -43,8 +43,9 @@ const READERS_OF_MUCH: usize = 2;
 /// How long a step of a group may take, and a step of a change of very many rows.
 const STEP_WITHIN: Duration = Duration::from_millis(1_500);
 const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
-/// For how long it is known that a write works.
+/// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
+const FAILED_FOR: Duration = Duration::from_millis(100);
 /// How long a write may take that looks whether one works.
 const PROBE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -325,7 +326,7 @@ impl Store for PostgresStore {
         // However many ask, one looks.
         let mut checked = self.checked.lock().await;
         if let Some((at, result)) = &*checked
-            && at.elapsed() < CHECKED_FOR
+            && at.elapsed() < if result.is_ok() { CHECKED_FOR } else { FAILED_FOR }
         {
             return result.clone();
         }

@@ -65,8 +65,9 @@ type Readers = Pool<ConnectionManager<SqliteConnection>>;
 
 /// How many connections read for the sweepers.
 const READERS_BEHIND: u32 = 2;
-/// For how long it is known that a write works.
+/// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
+const FAILED_FOR: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 struct ReadOnly;
@@ -208,7 +209,7 @@ impl Store for SqliteStore {
         // However many ask, one looks.
         let mut checked = self.checked.lock().await;
         if let Some((at, result)) = &*checked
-            && at.elapsed() < CHECKED_FOR
+            && at.elapsed() < if result.is_ok() { CHECKED_FOR } else { FAILED_FOR }
         {
             return result.clone();
         }
