@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,11 +46,14 @@ impl StoreOptions {
     }
 }
 
-/// The embedded store. Ends when dropped, after everything that was taken in is answered.
+type Readers = Pool<ConnectionManager<SqliteConnection>>;
+
+/// The embedded store. Ends when closed or dropped, after everything that was taken in is answered.
 pub struct SqliteStore {
-    callers: Option<Callers<Command, Answer>>,
+    callers: Callers<Command, Answer>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Pool<ConnectionManager<SqliteConnection>>,
+    /// Nothing once the store is closed.
+    readers: RwLock<Option<Readers>>,
     clock: StoreClock,
     observer: Observer,
     _lock: Option<File>,
@@ -97,15 +100,16 @@ impl SqliteStore {
             clock: clock.clone(),
             observer: Arc::clone(&observer),
             last_now: last_commit_at,
+            exclusive: options.exclusive,
         };
         let writer = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || writer.run(committer))
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Self {
-            callers: Some(callers),
+            callers,
             writer: Mutex::new(Some(writer)),
-            readers,
+            readers: RwLock::new(Some(readers)),
             clock,
             observer,
             _lock: lock,
@@ -128,7 +132,8 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let readers = self.readers.clone();
+        let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let readers = readers.ok_or_else(closed)?;
         let result = tokio::task::spawn_blocking(move || {
             let mut conn = readers.get().map_err(|error| {
                 Unavailable::from_source("the database has no reader free", error)
@@ -140,17 +145,27 @@ impl SqliteStore {
         let result = result.await;
         result.map_err(|error| Unavailable::from_source("a query did not end", error))?
     }
+
+    /// Takes nothing more. The writer, should it still run, ends when it has answered what was taken
+    /// in. Readers go first: SQLite takes away what lies beside a file with its last connection.
+    fn end(&self) -> Option<JoinHandle<()>> {
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.callers.close();
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 fn last_commit_at(conn: &mut SqliteConnection) -> Result<Timestamp, SqlError> {
     Ok(time(service::table.select(service::last_commit_at).first(conn)?)?)
 }
 
+fn closed() -> Unavailable {
+    Unavailable::because("the database is closed")
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.callers = None;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
+        if let Some(writer) = self.end() {
             let _ = writer.join();
         }
     }
@@ -159,9 +174,7 @@ impl Drop for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn update(&self, scope: Scope, decide: Decide) -> Result<Records, UpdateError> {
-        let closed = || Unavailable::because("the database is closed");
-        let callers = self.callers.as_ref().ok_or_else(closed)?;
-        match callers.call(Command { scope, decide }).await {
+        match self.callers.call(Command { scope, decide }).await {
             Ok(answer) => answer,
             Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
             Err(NoAnswer::Closed) => Err(closed().into()),
@@ -171,5 +184,13 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<(), Unavailable> {
         self.read(|conn| last_commit_at(conn).map(drop)).await
+    }
+
+    /// Leaves one file that has everything, though others still hold the store: what they hold
+    /// (requests cut short, an observer whose caches hold the store) may never go.
+    async fn close(&self) {
+        if let Some(writer) = self.end() {
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
     }
 }

@@ -28,7 +28,9 @@ pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: R
     };
     // Making a user signs nothing, so any secret will do.
     let app = for_command(settings, &Secret::random()).await?;
-    let user = app.sign_up.execute(new_user).await?;
+    let user = app.sign_up.execute(new_user).await;
+    app.store.close().await;
+    let user = user?;
     println!("{} {} {}", user.id, user.email.as_str(), user.role.name());
     Ok(())
 }
