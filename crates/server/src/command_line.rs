@@ -1,16 +1,15 @@
 //! The command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use domain::user::Role;
-use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Settings, flags};
-use crate::{audit, serve, users, verify_draw};
+use crate::{audit, log, serve, users, verify_draw};
 
 fn command() -> Command {
     let text = |name: &'static str, about: &'static str| {
@@ -58,7 +57,11 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(flags())
-        .subcommand(Command::new("serve").about("Answer requests").arg(demo))
+        .subcommand(
+            Command::new("serve")
+                .about("Answer requests until a signal to stop; a second one stops at once")
+                .arg(demo),
+        )
         .subcommand(Command::new("migrate").about("Bring the store's schema up to date"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(verify_draw)
@@ -82,10 +85,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Some(("serve", matches)) => {
             let settings = Settings::read(matches)?;
-            log(&settings)?;
+            let log = log::begin(&settings)?;
+            let dropped = log.lines_dropped();
             // The event loops live on threads of actix' own; this runtime is for all the rest.
-            actix_web::rt::System::with_tokio_rt(runtime)
-                .block_on(serve::serve(&settings, matches.get_flag("demo")))?;
+            actix_web::rt::System::with_tokio_rt(runtime).block_on(serve::serve(
+                &settings,
+                matches.get_flag("demo"),
+                dropped,
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("migrate", matches)) => {
@@ -132,15 +139,4 @@ async fn user(matches: &ArgMatches) -> Result<()> {
 fn runtime() -> tokio::runtime::Runtime {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().build().expect("the system gives threads")
-}
-
-/// Logs go to standard error, so that standard output stays the program's own.
-fn log(settings: &Settings) -> Result<()> {
-    let filter: EnvFilter = settings.log.parse()?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let begun = if settings.log_as_json { log.json().try_init() } else { log.try_init() };
-    begun.map_err(|error| anyhow::anyhow!("cannot log: {error}"))
 }

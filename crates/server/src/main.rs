@@ -4,6 +4,7 @@ mod audit;
 mod command_line;
 mod database;
 mod demo;
+mod log;
 mod secret;
 mod serve;
 mod settings;
