@@ -8,6 +8,7 @@
     reason = "these are tests: they fail by panicking, and are clients with a clock of their own"
 )]
 
+mod backup;
 mod contract;
 mod crashes;
 mod file;
@@ -17,6 +18,7 @@ mod line;
 mod lobby;
 mod log;
 mod notices;
+mod one_file;
 mod paying;
 mod plans;
 mod privacy;

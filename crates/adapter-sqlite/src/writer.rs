@@ -66,7 +66,9 @@ impl Writer {
         // Where it does not work nothing is lost: what is in the log is read at the next start.
         match empty_log(&mut self.conn) {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("somebody reads: the write-ahead log stays beside the file"),
+            Ok(false) => {
+                tracing::warn!("somebody reads: the write-ahead log stays beside the file")
+            }
             Err(error) => tracing::warn!(%error, "the write-ahead log stays beside the file"),
         }
     }

@@ -16,7 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 #[must_use]
 pub fn line<C, A>(waiting_max: usize, group_max: usize) -> (Callers<C, A>, Committer<C, A>) {
     let (sender, receiver) = mpsc::channel(waiting_max.max(1));
-    (Callers { sender: RwLock::new(Some(sender)) }, Committer { receiver, group_max: group_max.max(1) })
+    (
+        Callers { sender: RwLock::new(Some(sender)) },
+        Committer { receiver, group_max: group_max.max(1) },
+    )
 }
 
 /// Where callers put their commands.

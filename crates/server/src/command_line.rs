@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -9,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use domain::user::Role;
 
 use crate::settings::{Settings, flags};
-use crate::{audit, log, serve, users, verify_draw};
+use crate::{audit, backup, log, serve, users, verify_draw};
 
 fn command() -> Command {
     let text = |name: &'static str, about: &'static str| {
@@ -65,6 +66,17 @@ fn command() -> Command {
         .subcommand(Command::new("migrate").about("Bring the store's schema up to date"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(verify_draw)
+        .subcommand(
+            Command::new("backup")
+                .about("Copy an embedded store into a new file, beside a server that goes on")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_parser(value_parser!(PathBuf))
+                        .help("The copy; one that is there stays as it is"),
+                ),
+        )
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
@@ -105,6 +117,11 @@ pub(crate) fn run() -> Result<ExitCode> {
             let file = matches.get_one::<String>("file").context("FILE is missing")?;
             let noted = matches.get_one::<String>("seed-sha256").map(String::as_str);
             verify_draw::verify_draw(file, noted)
+        }
+        Some(("backup", matches)) => {
+            let file = matches.get_one::<PathBuf>("file").context("FILE is missing")?;
+            backup::backup(&Settings::read(matches)?, file)?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),
         Some(("user", matches)) => {

@@ -1,6 +1,7 @@
 //! `stagedoor`: concert ticketing for sales where far more people come than there are seats.
 
 mod audit;
+mod backup;
 mod command_line;
 mod database;
 mod demo;
@@ -11,6 +12,7 @@ mod settings;
 mod sweepers;
 mod users;
 mod verify_draw;
+mod whole_file;
 mod wiring;
 
 use std::process::ExitCode;
