@@ -14,6 +14,7 @@ mod guarding;
 mod harness;
 mod line;
 mod lobby;
+mod log;
 mod notices;
 mod paying;
 mod plans;
@@ -23,6 +24,7 @@ mod provider;
 mod races;
 mod running;
 mod seeds;
+mod stopping;
 mod streams;
 
 const ON_POSTGRES: bool = true;

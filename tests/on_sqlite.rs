@@ -8,6 +8,7 @@
     reason = "these are tests: they fail by panicking, and are clients with a clock of their own"
 )]
 
+mod backup;
 mod contract;
 mod crashes;
 mod file;
@@ -15,7 +16,9 @@ mod guarding;
 mod harness;
 mod line;
 mod lobby;
+mod log;
 mod notices;
+mod one_file;
 mod paying;
 mod plans;
 mod privacy;
@@ -23,6 +26,7 @@ mod provider;
 mod races;
 mod running;
 mod seeds;
+mod stopping;
 mod streams;
 
 const ON_POSTGRES: bool = false;

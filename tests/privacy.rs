@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Theatre, text};
+use crate::harness::{Installation, Theatre, text};
 
 #[tokio::test]
 async fn anothers_things_answer_exactly_as_nobodys() {
@@ -43,8 +43,9 @@ async fn anothers_things_answer_exactly_as_nobodys() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_the_log() {
-    let theatre = Theatre::open(5, 1).await;
+async fn no_secret_is_in_the_log_however_much_is_logged() {
+    let installation = Installation::new().with("LOG", "trace");
+    let theatre = Theatre::open_in(installation, 5, 1).await;
     let buyer = theatre.buyer(1).await;
     let wrong = json!({ "email": "op@example.com", "password": "a wrong password" });
     theatre.server.anyone().post("/api/sessions", wrong).await.refused(401, "invalid_credentials");

@@ -124,6 +124,8 @@ async fn users_for_load_tests_are_made_many_at_once_and_sign_in_with_their_token
     let wrong = json!({ "email": "load-1@load.invalid", "password": "12345678" });
     server.anyone().post("/api/sessions", wrong).await.refused(401, "invalid_credentials");
     assert!(!installation.run(&args, "").status.success(), "they exist already");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept.lines().count(), 2_500, "the tokens that are good are there still");
 }
 
 #[test]
@@ -143,6 +145,18 @@ fn commands_that_go_wrong_say_so_in_one_line() {
         assert_eq!(errors.lines().count(), 1, "{args:?}: {errors}");
     }
     assert!(!installation.path().join("nowhere").exists());
+}
+
+#[test]
+fn postgresql_is_backed_up_by_its_own_means() {
+    if crate::ON_POSTGRES {
+        let installation = Installation::new();
+        let output = installation.run(&["backup", "copy.db"], "");
+        let (_, errors) = said(&output);
+        assert!(!output.status.success());
+        assert!(errors.lines().count() == 1 && errors.contains("pg_dump"), "{errors}");
+        assert!(!installation.path().join("copy.db").exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,6 +77,8 @@ impl Installation {
             .env("STAGEDOOR_DATABASE_URL", self.database_url())
             .env("STAGEDOOR_LISTEN", "127.0.0.1:0")
             .envs(NO_LIMITS.map(|name| (format!("STAGEDOOR_{name}"), "0")))
+            // Nobody sends requests elsewhere meanwhile.
+            .env("STAGEDOOR_DRAIN_SECONDS", "0")
             .current_dir(self.folder.path());
         if self.database.is_some() {
             command.env("STAGEDOOR_SECRET", SECRET);
@@ -120,6 +122,11 @@ impl Installation {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
+        self.start_with(&mut command, log.into())
+    }
+
+    /// The same, with its log somewhere else.
+    pub(crate) fn start_with(&self, command: &mut Command, log: Stdio) -> Server {
         let process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut server = Server { process, address: String::new(), told: String::new() };
         let mut said = BufReader::new(server.process.stdout.take().unwrap());

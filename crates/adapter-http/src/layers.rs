@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use crate::language::Language;
+use crate::listening::Connection;
 use crate::request_id::{self, X_REQUEST_ID};
 use crate::route::{Route, method_label};
 use crate::shared::Shared;
@@ -27,6 +28,9 @@ pub(crate) async fn around(
     let Some(shared) = request.app_data::<web::Data<Shared>>().cloned() else {
         return next.call(request).await;
     };
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.speaks();
+    }
     let name = shared.request_names.name(&request);
     let language = Language::wanted_by(request.headers());
     let mut answer = request_id::within(name.clone(), language, next.call(request)).await?;
@@ -36,10 +40,18 @@ pub(crate) async fn around(
         let is_docs = answer.request().path().starts_with("/docs/");
         set_headers(answer.headers_mut(), is_docs);
     }
+    if shared.is_stopping() {
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let (method, path) = (answer.request().method(), answer.request().path());
     let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
     let request_id = name.to_str().unwrap_or_default();
-    tracing::info!(request_id, %method, path, status, ms = seconds * 1_000.0, "answered");
+    let ms = seconds * 1_000.0;
+    if is_worth_telling(answer.status()) || seconds >= SLOW_SECONDS {
+        tracing::info!(request_id, %method, path, status, ms, "answered");
+    } else {
+        tracing::debug!(request_id, %method, path, status, ms, "answered");
+    }
     // Asking actix for the pattern would match the path once more.
     match answer.request().app_data::<Route>() {
         Some(route) => route.answered(&shared.metrics, method, status, seconds),
@@ -47,6 +59,16 @@ pub(crate) async fn around(
     }
     answer.headers_mut().insert(X_REQUEST_ID, name);
     Ok(answer)
+}
+
+/// From when on an answer is slow.
+const SLOW_SECONDS: f64 = 1.0;
+
+/// Whether an operator should know of an answer of this status, though there may be thousands like
+/// it: that the server failed, or turned somebody away who came too often. Other refusals are what
+/// clients do wrong, and everyday.
+fn is_worth_telling(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 fn set_headers(headers: &mut HeaderMap, is_docs: bool) {

@@ -7,6 +7,7 @@ mod idempotency;
 mod language;
 mod layers;
 mod limits;
+mod listening;
 mod metrics;
 mod openapi;
 mod pages;

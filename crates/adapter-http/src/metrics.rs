@@ -1,5 +1,6 @@
 //! What `/metrics` tells.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -18,6 +19,13 @@ pub struct Metrics {
     lines: LineMetrics,
     payments: PaymentMetrics,
     clock_ahead: Gauge,
+    log: LogMetrics,
+}
+
+/// How much of the log was lost.
+struct LogMetrics {
+    dropped: IntCounter,
+    dropped_so_far: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
 
 /// What becomes of people in waiting rooms.
@@ -109,6 +117,26 @@ impl PaymentMetrics {
     }
 }
 
+impl LogMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let dropped = IntCounter::new(
+            "stagedoor_log_lines_dropped_total",
+            "Lines of the log that were not written because it could not be written fast enough.",
+        )?;
+        registry.register(Box::new(dropped.clone()))?;
+        Ok(Self { dropped, dropped_so_far: OnceLock::new() })
+    }
+
+    /// Asks how many were dropped so far. Two who ask at once may count some twice; the next one
+    /// does not.
+    fn look(&self) {
+        if let Some(so_far) = self.dropped_so_far.get() {
+            self.dropped.reset();
+            self.dropped.inc_by(so_far());
+        }
+    }
+}
+
 impl Metrics {
     /// With everything at zero.
     ///
@@ -132,7 +160,13 @@ impl Metrics {
             "How far the store's time is ahead of the wall clock that it follows.",
         )?;
         registry.register(Box::new(clock_ahead.clone()))?;
-        Ok(Self { registry, requests, seconds, lines, payments, clock_ahead })
+        let log = LogMetrics::new(&registry)?;
+        Ok(Self { registry, requests, seconds, lines, payments, clock_ahead, log })
+    }
+
+    /// Names who knows how many lines of the log were dropped so far. The first one named stays.
+    pub fn watch_log(&self, dropped_so_far: impl Fn() -> u64 + Send + Sync + 'static) {
+        let _ = self.log.dropped_so_far.set(Box::new(dropped_so_far));
     }
 
     /// Where requests of one kind are noted that are answered alike.
@@ -161,6 +195,7 @@ impl Metrics {
 
     /// All of it in Prometheus' text format.
     pub(crate) fn text(&self) -> String {
+        self.log.look();
         let mut text = Vec::new();
         // Writing to memory does not fail; a metric that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::dev::ServerHandle;
 use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
@@ -15,9 +15,11 @@ use actix_web::{App, web};
 use application::Application;
 use domain::ports::Ids;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::layers;
 use crate::limits::{LimitOptions, Limits};
+use crate::listening::{Connections, Listening};
 use crate::metrics::Metrics;
 use crate::pages::{self, PageFile};
 use crate::request_id::RequestNames;
@@ -40,7 +42,9 @@ pub struct HttpOptions {
     pub streams_max: usize,
     /// Which pages of other origins may call; none by default.
     pub cors_origins: Vec<String>,
-    /// How long what is under way may take when the server is stopped.
+    /// For how long a server that is to stop says that it is not ready, and answers on.
+    pub drain: Duration,
+    /// How long what is under way may take when the server has taken its last connection.
     pub stop_within: Duration,
     /// How often somebody may ask for what is dear.
     pub limits: LimitOptions,
@@ -55,10 +59,6 @@ pub struct HttpOptions {
     pub ids: Arc<dyn Ids>,
 }
 
-/// How many connections may wait to be taken. A rush that finds this full is turned away by the
-/// system, and comes back a second later.
-const BACKLOG: u32 = 4_096;
-
 /// A server that listens.
 pub struct HttpServer {
     server: actix_web::dev::Server,
@@ -66,6 +66,8 @@ pub struct HttpServer {
     stopping: watch::Sender<bool>,
     streams: Arc<Streams>,
     app: Arc<Application>,
+    listening: Listening,
+    drain: Duration,
     address: SocketAddr,
 }
 
@@ -87,11 +89,15 @@ impl HttpServer {
             seat_maps: SeatMapBodies::default(),
             stopping: is_stopping,
         });
+        let connections = Arc::new(Connections::default());
+        let (listening, accepting) = Listening::at(options.listen, Arc::clone(&connections))?;
         let data = web::Data::from(Arc::clone(&app));
         let origins = options.cors_origins.clone();
         let pages: Vec<_> =
             options.pages.iter().map(|file| Arc::new(pages::Written::from(file))).collect();
+        let workers = Arc::clone(&connections);
         let factory = move || {
+            workers.taken_here();
             let shortcut = Rc::new(Shortcut::new(data.clone(), shared.clone()));
             App::new()
                 .app_data(data.clone())
@@ -108,12 +114,22 @@ impl HttpServer {
             .keep_alive(Duration::from_secs(75))
             .shutdown_timeout(options.stop_within.as_secs().max(1))
             .disable_signals()
-            .backlog(BACKLOG)
-            .on_connect(give_up_on_the_silent)
-            .bind(options.listen)?;
-        let address = server.addrs().first().copied().unwrap_or(options.listen);
-        let server = server.run();
-        Ok(Self { handle: server.handle(), server, stopping, streams, app, address })
+            .on_connect(move |connection, data| {
+                data.insert(connections.taken());
+                give_up_on_the_silent(connection);
+            })
+            .listen(accepting)?
+            .run();
+        Ok(Self {
+            handle: server.handle(),
+            server,
+            stopping,
+            streams,
+            app,
+            address: listening.address()?,
+            listening,
+            drain: options.drain,
+        })
     }
 
     /// Where the server listens.
@@ -122,27 +138,45 @@ impl HttpServer {
         self.address
     }
 
-    /// Answers requests until `stop` comes true; then says that it is not ready any more, ends
-    /// the event streams, takes no more connections, and finishes what is under way.
+    /// Answers requests until `stop` comes true. Then it says that it is not ready any more, ends the
+    /// event streams, and goes on as long as it drains: whoever sends requests here has that time to
+    /// send them elsewhere, and every answer closes its connection. After that it lets nobody else
+    /// connect, answers all who have, and finishes what is under way. `at_once` cuts all that short.
     ///
     /// # Errors
     /// What the system says when the server cannot go on.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-        let Self { server, handle, stopping, streams, app, .. } = self;
-        let running = tokio::spawn(server);
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+    ) -> std::io::Result<()> {
+        let Self { server, handle, stopping, streams, app, listening, drain, .. } = self;
+        let mut running = tokio::spawn(server);
         let streaming = tokio::spawn(streams.run(app, stopping.subscribe()));
         stop.await;
         let _ = stopping.send(true);
-        let _ = streaming.await;
-        handle.stop(true).await;
-        running.await.map_err(std::io::Error::other)?
+        let finished = async {
+            let _ = streaming.await;
+            sleep(drain).await;
+            listening.finish().await;
+            handle.stop(true).await;
+            (&mut running).await.map_err(std::io::Error::other)?
+        };
+        tokio::select! {
+            finished = finished => return finished,
+            () = at_once => {}
+        }
+        // A server that is dropped closes what is open.
+        running.abort();
+        let _ = running.await;
+        Ok(())
     }
 }
 
 /// How long what was sent may go unacknowledged, or a reader that has stopped reading be waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-fn give_up_on_the_silent(connection: &dyn Any, _: &mut Extensions) {
+fn give_up_on_the_silent(connection: &dyn Any) {
     if let Some(stream) = connection.downcast_ref::<TcpStream>() {
         // Where the system has no such thing, its own patience counts.
         let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENCE_MAX));

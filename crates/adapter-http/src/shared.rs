@@ -20,3 +20,11 @@ pub(crate) struct Shared {
     /// Turns true when the server is about to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
+
+impl Shared {
+    /// Whether the server is about to stop. Asked for every answer: to see that something was said
+    /// is cheaper than to read what, and nothing else is ever said.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.has_changed().unwrap_or(true)
+    }
+}

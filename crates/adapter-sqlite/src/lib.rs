@@ -16,7 +16,7 @@ mod store;
 mod writer;
 
 pub use clock::StoreClock;
-pub use open::{OpenError, migrate};
+pub use open::{OpenError, copy, has_users, migrate};
 pub use store::{SqliteStore, StoreOptions};
 
 /// Why SQLite did not do what it was asked, for whoever reads the log.

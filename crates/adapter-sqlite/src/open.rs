@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::schema::users;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -45,6 +47,14 @@ pub enum OpenError {
         /// The migration that this program does not know.
         version: String,
     },
+    /// It cannot be copied.
+    #[error("cannot copy {}: {reason}", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
     /// Its schema cannot be brought up to date.
     #[error("cannot bring {} up to date: {reason}", path.display())]
     Migration {
@@ -59,6 +69,12 @@ pub enum OpenError {
 struct CheckRow {
     #[diesel(sql_type = Text)]
     quick_check: String,
+}
+
+#[derive(QueryableByName)]
+struct CountRow {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 /// Brings the schema of the file up to date, making the file where there is none.
@@ -84,6 +100,42 @@ pub fn migrate(path: &Path) -> Result<(), OpenError> {
     }
     conn.run_pending_migrations(MIGRATIONS).map_err(|error| failed(error.to_string()))?;
     Ok(())
+}
+
+/// Copies all that is in the file at one moment `into` another, which is there and empty. Servers and
+/// commands go on meanwhile, and nobody has yet put the copy on disk.
+///
+/// # Errors
+/// [`OpenError`], saying what is wrong with either file.
+pub fn copy(path: &Path, into: &Path) -> Result<(), OpenError> {
+    let mut conn = connect(path)?;
+    let copied = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(into.to_string_lossy());
+    let copied = copied.execute(&mut conn);
+    copied
+        .map(drop)
+        .map_err(|error| OpenError::Copy { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Whether the file has anybody in it who may have been given a token.
+///
+/// # Errors
+/// [`OpenError`], saying what is wrong with the file.
+pub fn has_users(path: &Path) -> Result<bool, OpenError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let mut conn = connect(path)?;
+    let damaged = |error: diesel::result::Error| OpenError::Damaged {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let tables = "SELECT count(*) AS count FROM sqlite_schema WHERE name = 'users'";
+    let tables: CountRow = diesel::sql_query(tables).get_result(&mut conn).map_err(damaged)?;
+    if tables.count == 0 {
+        return Ok(false);
+    }
+    let users: i64 = users::table.count().get_result(&mut conn).map_err(damaged)?;
+    Ok(users > 0)
 }
 
 /// Makes the folder that the file is to be in.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -48,20 +48,27 @@ impl StoreOptions {
     }
 }
 
-/// The embedded store. Ends when dropped, after everything that was taken in is answered.
+/// The embedded store. Ends when closed or dropped, after everything that was taken in is answered.
 pub struct SqliteStore {
-    callers: Option<Callers<Command, Answer>>,
+    callers: Callers<Command, Answer>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Readers,
-    /// For the sweepers, which a rush of questions does not keep from their work.
-    readers_behind: Readers,
+    /// Nothing once the store is closed.
+    readers: RwLock<Option<Readers>>,
     checked: AsyncMutex<Option<(Instant, Result<(), Unavailable>)>>,
     clock: StoreClock,
     observer: Observer,
     _lock: Option<File>,
 }
 
-type Readers = Pool<ConnectionManager<SqliteConnection>>;
+type ReaderPool = Pool<ConnectionManager<SqliteConnection>>;
+
+/// The connections that read.
+struct Readers {
+    /// For whoever asks.
+    front: ReaderPool,
+    /// For the sweepers, which a rush of questions does not keep from their work.
+    behind: ReaderPool,
+}
 
 /// How many connections read for the sweepers.
 const READERS_BEHIND: u32 = 2;
@@ -106,8 +113,8 @@ impl SqliteStore {
                 .build(ConnectionManager::new(path.to_string_lossy()))
                 .map_err(|error| unreachable(error.to_string()))
         };
-        let readers = pool(options.readers.max(1))?;
-        let readers_behind = pool(READERS_BEHIND)?;
+        let readers =
+            Readers { front: pool(options.readers.max(1))?, behind: pool(READERS_BEHIND)? };
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
@@ -115,16 +122,16 @@ impl SqliteStore {
             clock: clock.clone(),
             observer: Arc::clone(&observer),
             last_now: last_commit_at,
+            exclusive: options.exclusive,
         };
         let writer = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || writer.run(committer))
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Self {
-            callers: Some(callers),
+            callers,
             writer: Mutex::new(Some(writer)),
-            readers,
-            readers_behind,
+            readers: RwLock::new(Some(readers)),
             clock,
             observer,
             checked: AsyncMutex::default(),
@@ -150,7 +157,7 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        read_with(self.readers.clone(), query).await
+        self.read_by(|readers| &readers.front, query).await
     }
 
     /// Runs a query for a sweeper.
@@ -158,35 +165,52 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        read_with(self.readers_behind.clone(), query).await
+        self.read_by(|readers| &readers.behind, query).await
     }
-}
 
-async fn read_with<T: Send + 'static>(
-    readers: Readers,
-    query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
-) -> Result<T, Unavailable> {
-    let result = tokio::task::spawn_blocking(move || {
-        let mut conn = readers
-            .get()
-            .map_err(|error| Unavailable::from_source("the database has no reader free", error))?;
-        // One snapshot for all that a query reads.
-        let read = conn.transaction(|conn| query(conn));
-        read.map_err(|error| Unavailable::from_source("the database cannot be read", error))
-    });
-    let result = result.await;
-    result.map_err(|error| Unavailable::from_source("a query did not end", error))?
+    async fn read_by<T: Send + 'static>(
+        &self,
+        of: fn(&Readers) -> &ReaderPool,
+        query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let readers = self.readers(of)?;
+        let result = tokio::task::spawn_blocking(move || {
+            let mut conn = readers.get().map_err(|error| {
+                Unavailable::from_source("the database has no reader free", error)
+            })?;
+            // One snapshot for all that a query reads.
+            let read = conn.transaction(|conn| query(conn));
+            read.map_err(|error| Unavailable::from_source("the database cannot be read", error))
+        });
+        let result = result.await;
+        result.map_err(|error| Unavailable::from_source("a query did not end", error))?
+    }
+
+    fn readers(&self, of: fn(&Readers) -> &ReaderPool) -> Result<ReaderPool, Unavailable> {
+        let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner);
+        readers.as_ref().map(|readers| of(readers).clone()).ok_or_else(closed)
+    }
+
+    /// Takes nothing more. The writer, should it still run, ends when it has answered what was taken
+    /// in. Readers go first: SQLite takes away what lies beside a file with its last connection.
+    fn end(&self) -> Option<JoinHandle<()>> {
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.callers.close();
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 fn last_commit_at(conn: &mut SqliteConnection) -> Result<Timestamp, SqlError> {
     Ok(time(service::table.select(service::last_commit_at).first(conn)?)?)
 }
 
+fn closed() -> Unavailable {
+    Unavailable::because("the database is closed")
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.callers = None;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
+        if let Some(writer) = self.end() {
             let _ = writer.join();
         }
     }
@@ -195,9 +219,7 @@ impl Drop for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn update(&self, scope: Scope, decide: Decide) -> Result<Records, UpdateError> {
-        let closed = || Unavailable::because("the database is closed");
-        let callers = self.callers.as_ref().ok_or_else(closed)?;
-        match callers.call(Command { scope, decide }).await {
+        match self.callers.call(Command { scope, decide }).await {
             Ok(answer) => answer,
             Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
             Err(NoAnswer::Closed) => Err(closed().into()),
@@ -221,5 +243,13 @@ impl Store for SqliteStore {
         };
         *checked = Some((Instant::now(), result.clone()));
         result
+    }
+
+    /// Leaves one file that has everything, though others still hold the store: what they hold
+    /// (requests cut short, an observer whose caches hold the store) may never go.
+    async fn close(&self) {
+        if let Some(writer) = self.end() {
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::Integer;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ports::{Clock, CommitObserver, Decide, Unavailable, UpdateError};
@@ -39,6 +41,8 @@ pub(crate) struct Writer {
     pub(crate) observer: Observer,
     /// When the last group decided; the next one does later.
     pub(crate) last_now: Timestamp,
+    /// Whether no server has the file beside this one.
+    pub(crate) exclusive: bool,
 }
 
 /// Why a group was not committed.
@@ -52,14 +56,22 @@ enum Failure {
 }
 
 impl Writer {
-    /// Commits groups until all callers are gone, and then leaves one file that has all in it.
+    /// Commits groups until the store is closed, and then leaves one file that has all in it. Beside
+    /// a server that is the server's to do: it would have to wait for it.
     pub(crate) fn run(mut self, mut committer: Committer<Command, Answer>) {
         while let Some(group) = committer.next_group_blocking() {
             self.commit_and_answer(group);
         }
-        if let Err(error) = self.conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)") {
-            // Nothing is lost: what is in the log beside the file is read at the next start.
-            tracing::warn!(%error, "the write-ahead log stays beside the file");
+        if !self.exclusive {
+            return;
+        }
+        // Where it does not work nothing is lost: what is in the log is read at the next start.
+        match empty_log(&mut self.conn) {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!("somebody reads: the write-ahead log stays beside the file")
+            }
+            Err(error) => tracing::warn!(%error, "the write-ahead log stays beside the file"),
         }
     }
 
@@ -145,6 +157,20 @@ impl Writer {
             tracing::debug!(%error, "nothing to roll back");
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+/// Writes what is in the write-ahead log into the file, and says whether nothing is left in it.
+/// Waits for readers as long as any statement waits.
+fn empty_log(conn: &mut SqliteConnection) -> QueryResult<bool> {
+    let checkpoint: Checkpoint =
+        diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
+    Ok(checkpoint.busy == 0)
 }
 
 /// A failed fsync is the one failure of COMMIT after which the change may be found on disk later.

@@ -59,6 +59,30 @@ async fn a_store_that_is_closed_leaves_one_file_that_has_all_in_it() {
 }
 
 #[tokio::test]
+async fn a_store_that_others_still_hold_and_use_is_closed_all_the_same() {
+    let (folder, path) = place();
+    let stage = set(open(&path).unwrap()).await;
+    let user_id = stage.user().await;
+    let (mut charges, mut reads) = (tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
+    for _ in 0..50 {
+        let (writing, reading) = (stage.clone(), stage.clone());
+        charges.spawn(async move { writing.charge(user_id, 1).await.is_ok() });
+        reads.spawn(async move { reading.cash_book.account(user_id).await.is_ok() });
+    }
+    while stage.balance(user_id).await == 0 {}
+    stage.store.close().await;
+    let charged = charges.join_all().await.into_iter().filter(|charged| *charged).count();
+    reads.join_all().await;
+    assert!(!folder.path().join("stagedoor.db-wal").exists());
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let account = domain::ports::CashBook::account(&open(&copy).unwrap(), user_id).await.unwrap();
+    let balance = account.map_or(0, |account| account.balance.minor_units());
+    assert_eq!(usize::try_from(balance).unwrap(), charged);
+    assert!(stage.charge(user_id, 1).await.is_err(), "it is closed");
+}
+
+#[tokio::test]
 async fn time_goes_on_from_the_last_commit_when_the_file_is_opened_again() {
     let (_folder, path) = place();
     drop(set(open(&path).unwrap()).await);

@@ -1,5 +1,6 @@
 //! The program that is measured: run to its end, or serving.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,8 +71,9 @@ impl Program {
 
     /// Starts it, and waits until it listens.
     pub(crate) fn serve(&self, args: &[&str]) -> Result<Server> {
-        let args = [&["serve", "--log", "off"], args].concat();
-        let mut process = self.command(&args).stdout(Stdio::piped()).spawn()?;
+        let args = [&["serve"], args].concat();
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log"))?;
+        let mut process = self.command(&args).stdout(Stdio::piped()).stderr(log).spawn()?;
         let said = process.stdout.take().context("no output")?;
         let listening = |line: String| line.strip_prefix("listening on http://").map(str::to_owned);
         let address = BufReader::new(said).lines().map_while(Result::ok).find_map(listening);

@@ -6,6 +6,7 @@
 //!
 //! This crate knows nothing of what the commands are about.
 
+use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 
 use tokio::runtime::Handle;
@@ -15,13 +16,17 @@ use tokio::sync::{mpsc, oneshot};
 #[must_use]
 pub fn line<C, A>(waiting_max: usize, group_max: usize) -> (Callers<C, A>, Committer<C, A>) {
     let (sender, receiver) = mpsc::channel(waiting_max.max(1));
-    (Callers { sender }, Committer { receiver, group_max: group_max.max(1) })
+    (
+        Callers { sender: RwLock::new(Some(sender)) },
+        Committer { receiver, group_max: group_max.max(1) },
+    )
 }
 
 /// Where callers put their commands.
 #[derive(Debug)]
 pub struct Callers<C, A> {
-    sender: mpsc::Sender<Waiting<C, A>>,
+    /// Nothing once the line is closed.
+    sender: RwLock<Option<mpsc::Sender<Waiting<C, A>>>>,
 }
 
 /// Where a committer takes them, in order of arrival.
@@ -101,17 +106,30 @@ impl<C, A> Callers<C, A> {
         let (answer, answered) = oneshot::channel();
         let (thread, runtime) = (thread::current().id(), Handle::try_current().ok());
         let waiting = Waiting { command, answer, thread, runtime };
-        self.sender.try_send(waiting).map_err(|refused| match refused {
+        self.put_in(waiting)?;
+        answered.await.map_err(|_| NoAnswer::Lost)
+    }
+
+    /// A caller that waits for its answer holds nothing of the line, so that it can be closed.
+    fn put_in(&self, waiting: Waiting<C, A>) -> Result<(), NoAnswer> {
+        let sender = self.sender.read().unwrap_or_else(PoisonError::into_inner);
+        let sender = sender.as_ref().ok_or(NoAnswer::Closed)?;
+        sender.try_send(waiting).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
             mpsc::error::TrySendError::Closed(_) => NoAnswer::Closed,
-        })?;
-        answered.await.map_err(|_| NoAnswer::Lost)
+        })
+    }
+
+    /// Takes no more commands. The committer is given those that wait, and then ends, whoever still
+    /// holds this end of the line.
+    pub fn close(&self) {
+        *self.sender.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
 impl<C, A> Committer<C, A> {
-    /// Waits for a command and takes it with all that wait behind it, or nothing once all callers
-    /// are gone. For committers that are tasks.
+    /// Waits for a command and takes it with all that wait behind it, or nothing once the line is
+    /// closed or all callers are gone. For committers that are tasks.
     pub async fn next_group(&mut self) -> Option<Vec<Waiting<C, A>>> {
         let first = self.receiver.recv().await?;
         Some(self.with_all_behind(first))
@@ -225,6 +243,22 @@ mod tests {
             (waiting, n * 10)
         }));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_closed_line_answers_who_waits_in_it_and_takes_nobody_else() {
+        let (callers, mut committer) = line::<u32, u32>(10, 10);
+        let callers = Arc::new(callers);
+        let waiting = Arc::clone(&callers);
+        let waits = tokio::spawn(async move { waiting.call(1).await });
+        tokio::task::yield_now().await;
+        callers.close();
+        assert_eq!(callers.call(2).await, Err(NoAnswer::Closed));
+        for waiting in committer.next_group().await.unwrap() {
+            waiting.answer(10);
+        }
+        assert_eq!(waits.await.unwrap(), Ok(10));
+        assert!(committer.next_group().await.is_none(), "though callers hold the line still");
     }
 
     #[test]

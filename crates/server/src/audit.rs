@@ -16,8 +16,10 @@ pub(crate) async fn audit(settings: &Settings) -> Result<ExitCode> {
     anyhow::ensure!(settings.database.exists(), "there is no {}", settings.database);
     // An audit signs nothing, so any secret will do.
     let app = for_command(settings, &Secret::random()).await?;
+    let findings = app.audit.execute().await;
+    app.store.close().await;
     let mut sound = true;
-    for finding in app.audit.execute().await? {
+    for finding in findings? {
         let verdict = if finding.breaches.is_empty() { "ok    " } else { "BROKEN" };
         println!("{verdict} {:>2}. {}", finding.number, finding.invariant);
         for breach in finding.breaches.iter().take(TOLD_MAX) {

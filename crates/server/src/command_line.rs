@@ -1,16 +1,16 @@
 //! The command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use domain::user::Role;
-use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Settings, flags};
-use crate::{audit, serve, users, verify_draw};
+use crate::{audit, backup, log, serve, users, verify_draw};
 
 fn command() -> Command {
     let text = |name: &'static str, about: &'static str| {
@@ -58,10 +58,25 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(flags())
-        .subcommand(Command::new("serve").about("Answer requests").arg(demo))
+        .subcommand(
+            Command::new("serve")
+                .about("Answer requests until a signal to stop; a second one stops at once")
+                .arg(demo),
+        )
         .subcommand(Command::new("migrate").about("Bring the store's schema up to date"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(verify_draw)
+        .subcommand(
+            Command::new("backup")
+                .about("Copy an embedded store into a new file, beside a server that goes on")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_parser(value_parser!(PathBuf))
+                        .help("The copy; one that is there stays as it is"),
+                ),
+        )
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
@@ -82,10 +97,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Some(("serve", matches)) => {
             let settings = Settings::read(matches)?;
-            log(&settings)?;
+            let log = log::begin(&settings)?;
+            let dropped = log.lines_dropped();
             // The event loops live on threads of actix' own; this runtime is for all the rest.
-            actix_web::rt::System::with_tokio_rt(runtime)
-                .block_on(serve::serve(&settings, matches.get_flag("demo")))?;
+            actix_web::rt::System::with_tokio_rt(runtime).block_on(serve::serve(
+                &settings,
+                matches.get_flag("demo"),
+                dropped,
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("migrate", matches)) => {
@@ -98,6 +117,11 @@ pub(crate) fn run() -> Result<ExitCode> {
             let file = matches.get_one::<String>("file").context("FILE is missing")?;
             let noted = matches.get_one::<String>("seed-sha256").map(String::as_str);
             verify_draw::verify_draw(file, noted)
+        }
+        Some(("backup", matches)) => {
+            let file = matches.get_one::<PathBuf>("file").context("FILE is missing")?;
+            backup::backup(&Settings::read(matches)?, file)?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),
         Some(("user", matches)) => {
@@ -132,15 +156,4 @@ async fn user(matches: &ArgMatches) -> Result<()> {
 fn runtime() -> tokio::runtime::Runtime {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().build().expect("the system gives threads")
-}
-
-/// Logs go to standard error, so that standard output stays the program's own.
-fn log(settings: &Settings) -> Result<()> {
-    let filter: EnvFilter = settings.log.parse()?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let begun = if settings.log_as_json { log.json().try_init() } else { log.try_init() };
-    begun.map_err(|error| anyhow::anyhow!("cannot log: {error}"))
 }

@@ -1,15 +1,18 @@
 //! `stagedoor`: concert ticketing for sales where far more people come than there are seats.
 
 mod audit;
+mod backup;
 mod command_line;
 mod database;
 mod demo;
+mod log;
 mod secret;
 mod serve;
 mod settings;
 mod sweepers;
 mod users;
 mod verify_draw;
+mod whole_file;
 mod wiring;
 
 use std::process::ExitCode;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_auth::RandomIds;
+use adapter_auth::{RandomIds, Secret};
 use adapter_http::{HttpOptions, HttpServer, Metrics, PageFile};
 use anyhow::{Context, Result, bail};
 use application::Application;
 use domain::page::PageRequest;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::demo;
 use crate::secret::secret;
@@ -16,31 +17,57 @@ use crate::settings::Settings;
 use crate::sweepers::{self, Sweepers};
 use crate::wiring::for_server;
 
-/// How long requests may take after a signal to stop; with the sweepers it is ten seconds at most.
-const STOP_WITHIN: Duration = Duration::from_secs(9);
+/// How long requests may take when the last connection was let in. With the drain that is usual, that
+/// connection and the sweepers it is ten seconds at most.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Serves until a signal says to stop.
-pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
+pub(crate) async fn serve(
+    settings: &Settings,
+    with_demo: bool,
+    log_lines_dropped: impl Fn() -> u64 + Send + Sync + 'static,
+) -> Result<()> {
     let secret = secret(settings)?;
     let metrics = Arc::new(Metrics::new()?);
+    metrics.watch_log(log_lines_dropped);
     let app = for_server(settings, &secret, &metrics).await?;
-    ensure_currency(&app, settings).await?;
-    if let Err(error) = sweepers::beat(&app).await {
+    // Until here a signal ends the process, which may wait for a database that does not answer.
+    let signals = signals()?;
+    let demo_secret = with_demo.then_some(&secret);
+    let served = serve_from(&app, settings, demo_secret, metrics, signals).await;
+    app.store.close().await;
+    if served.is_ok() {
+        tracing::info!("stopped");
+    }
+    served
+}
+
+/// Serves from a store that is open.
+async fn serve_from(
+    app: &Arc<Application>,
+    settings: &Settings,
+    demo_secret: Option<&Secret>,
+    metrics: Arc<Metrics>,
+    signals: watch::Receiver<u32>,
+) -> Result<()> {
+    ensure_currency(app, settings).await?;
+    if let Err(error) = sweepers::beat(app).await {
         // Until it is done, by this server or another, ends do not count; it need not wait for that.
         tracing::warn!(%error, "what an outage took is not given back yet");
     }
     app.open_site_room.execute().await?;
-    if with_demo {
-        demo::fill(&app, &secret).await?;
+    if let Some(secret) = demo_secret {
+        demo::fill(app, secret).await?;
     }
     let http = HttpServer::bind(
-        Arc::clone(&app),
+        Arc::clone(app),
         &HttpOptions {
             listen: settings.listen,
             workers: settings.workers,
             connections_max: settings.connections_max,
             streams_max: settings.streams_max,
             cors_origins: settings.cors_origins.clone(),
+            drain: settings.drain,
             stop_within: STOP_WITHIN,
             limits: settings.limits,
             address_header: settings.address_header.clone(),
@@ -50,13 +77,12 @@ pub(crate) async fn serve(settings: &Settings, with_demo: bool) -> Result<()> {
         },
     );
     let http = http.with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let sweepers = Sweepers::start(&app, Duration::from_millis(settings.sweep_interval_ms));
+    let sweepers = Sweepers::start(app, Duration::from_millis(settings.sweep_interval_ms));
     println!("listening on http://{}", http.address());
-    http.run(signal_to_stop()?).await?;
+    let served = http.run(heard(signals.clone(), 1), heard(signals, 2)).await;
     sweepers.stop().await;
-    sweepers::leave(&app).await;
-    tracing::info!("stopped");
-    Ok(())
+    sweepers::leave(app).await;
+    Ok(served?)
 }
 
 fn page_file(page: web::Page) -> PageFile {
@@ -78,14 +104,30 @@ async fn ensure_currency(app: &Application, settings: &Settings) -> Result<()> {
     }
 }
 
-fn signal_to_stop() -> Result<impl Future<Output = ()>> {
+/// How many signals to stop were heard so far, from now on.
+fn signals() -> Result<watch::Receiver<u32>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot hear signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot hear signals")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let (count, heard) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
+            match *count.borrow() {
+                1 => tracing::info!("stopping: finishing what is under way"),
+                _ => tracing::info!("stopping at once"),
+            }
         }
-        tracing::info!("stopping: finishing what is under way");
-    })
+    });
+    Ok(heard)
+}
+
+/// Waits for that many.
+async fn heard(mut signals: watch::Receiver<u32>, count: u32) {
+    if signals.wait_for(|heard| *heard >= count).await.is_err() {
+        std::future::pending().await
+    }
 }

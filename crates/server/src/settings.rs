@@ -113,6 +113,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How many bits of work a browser does before it joins; 18 is some 260,000 hashes",
     ),
     setting("cors_origins", "", "Origins whose pages may call, with commas between them"),
+    setting(
+        "drain_seconds",
+        "3",
+        "For how long a server that is to stop says so at /readyz and answers on",
+    ),
     setting("log_format", "text", "text or json"),
     setting(
         "log",
@@ -155,6 +160,7 @@ pub(crate) struct Settings {
     pub(crate) limits: LimitOptions,
     pub(crate) join_work_bits: u32,
     pub(crate) cors_origins: Vec<String>,
+    pub(crate) drain: Duration,
     pub(crate) log_as_json: bool,
     pub(crate) log: String,
 }
@@ -246,6 +252,7 @@ impl Settings {
             },
             join_work_bits: source.number("join_work_bits", 0, 32)?,
             cors_origins: source.list("cors_origins"),
+            drain: Duration::from_secs(source.number("drain_seconds", 0, 3_600)?),
             log_as_json: source.read("log_format", "text or json", |value| match value {
                 "text" => Some(false),
                 "json" => Some(true),

@@ -1,8 +1,6 @@
 //! `stagedoor user …`.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use adapter_auth::Secret;
@@ -14,6 +12,7 @@ use domain::user::{Email, Password, Role, UserName};
 
 use crate::secret::secret;
 use crate::settings::Settings;
+use crate::whole_file::Output;
 use crate::wiring::for_command;
 
 /// Makes a user whose password is the first line of standard input.
@@ -28,7 +27,9 @@ pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: R
     };
     // Making a user signs nothing, so any secret will do.
     let app = for_command(settings, &Secret::random()).await?;
-    let user = app.sign_up.execute(new_user).await?;
+    let user = app.sign_up.execute(new_user).await;
+    app.store.close().await;
+    let user = user?;
     println!("{} {} {}", user.id, user.email.as_str(), user.role.name());
     Ok(())
 }
@@ -52,17 +53,18 @@ pub(crate) async fn create_many(
     tokens: &Path,
 ) -> Result<()> {
     let about = || format!("cannot write {}", tokens.display());
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(tokens);
-    let mut file = BufWriter::new(file.with_context(about)?);
+    let mut file = BufWriter::new(Output::to(tokens).with_context(about)?);
     let app = for_command(settings, &secret(settings)?).await?;
-    let made = app.create_load_users.execute(count, prefix).await.map_err(|error| match error {
+    let made = app.create_load_users.execute(count, prefix).await;
+    app.store.close().await;
+    let made = made.map_err(|error| match error {
         UpdateError::Refused(refusal) => told(refusal),
         other => other.into(),
     })?;
     for token in &made {
         writeln!(file, "{token}").with_context(about)?;
     }
-    file.flush().with_context(about)?;
+    file.into_inner().map_err(io::Error::from).and_then(Output::end).with_context(about)?;
     println!("{} users, a token each in {}", made.len(), tokens.display());
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) async fn readyz(
     app: Data<Application>,
     shared: Data<Shared>,
 ) -> Result<impl Responder, Problem> {
-    if *shared.stopping.borrow() {
+    if shared.is_stopping() {
         return Err(Problem::busy("the server is about to stop"));
     }
     app.store.check().await?;

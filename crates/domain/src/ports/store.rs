@@ -31,6 +31,10 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when not.
     async fn check(&self) -> Result<(), Unavailable>;
+
+    /// Answers what was taken in, takes nothing more, and leaves what is kept in order for whoever
+    /// comes next. A store that keeps nothing beside its database has nothing to do.
+    async fn close(&self) {}
 }
 
 impl dyn Store {
