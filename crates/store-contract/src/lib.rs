@@ -11,6 +11,7 @@
 
 pub mod booking;
 pub mod groups;
+pub mod outages;
 pub mod provider;
 pub mod queue;
 mod stage;
@@ -40,6 +41,8 @@ macro_rules! every_promise {
             provider::a_payment_that_failed_gives_everything_back_and_says_why
             provider::whatever_a_provider_says_at_once_has_one_outcome
             provider::what_the_provider_owes_is_found_and_taken_on_by_one
+            outages::an_outage_is_given_back_to_stays_and_holds_and_written_down
+            outages::no_end_counts_before_an_outage_is_given_back
             queue::numbers_have_no_gap_and_no_repeat_under_500_joins_at_once
             queue::one_user_has_one_place_however_often_asked
             queue::capacity_is_never_passed_while_people_come_and_go

@@ -11,7 +11,7 @@ use crate::columns::{Unreadable, number, present, read};
 use crate::schema::{reservation_seats, reservations};
 
 row! {
-    reservations by (id) changing (state, payment_id, confirmed_at, ended_at)
+    reservations by (id) changing (held_until, state, payment_id, confirmed_at, ended_at)
     pub(crate) struct ReservationRow {
         pub(crate) id: Uuid,
         user_id: Uuid,

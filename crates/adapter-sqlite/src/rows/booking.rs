@@ -24,8 +24,8 @@ pub(crate) struct ReservationRow {
 }
 
 update_by_key! { reservations by id in ReservationRow:
-    state: Text, payment_id: Nullable<Binary>, confirmed_at: Nullable<BigInt>,
-    ended_at: Nullable<BigInt>
+    held_until: BigInt, state: Text, payment_id: Nullable<Binary>,
+    confirmed_at: Nullable<BigInt>, ended_at: Nullable<BigInt>
 }
 
 impl From<&Reservation> for ReservationRow {
