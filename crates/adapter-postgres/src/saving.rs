@@ -6,12 +6,11 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use domain::Timestamp;
 use domain::records::{Entity, Fate, Records, Table};
-use domain::reservation::Reservation;
 use domain::uptime::Uptime;
 use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
-use crate::at_once::AtOnce;
+use crate::at_once::{AtOnce, FoundBy};
 use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
@@ -40,7 +39,7 @@ fn makes_room(changes: &Records) -> bool {
     fn any<E: Entity>(table: &Table<E>, fate: Fate) -> bool {
         of_fate(table, fate).next().is_some()
     }
-    let lets_go = ended(changes).next().is_some();
+    let lets_go = changes.ended_reservations().next().is_some();
     (lets_go && any(&changes.reservations, Fate::New))
         || (any(&changes.tokens, Fate::Changed) && any(&changes.tokens, Fate::New))
 }
@@ -89,18 +88,14 @@ fn rows<'a, E: Entity, R: From<&'a E>>(table: &'a Table<E>, wanted: Fate) -> Vec
     of_fate(table, wanted).map(R::from).collect()
 }
 
-/// Reservations that have their seats no more.
-fn ended(changes: &Records) -> impl Iterator<Item = &Reservation> {
-    of_fate(&changes.reservations, Fate::Changed).filter(|ended| !ended.state.has_its_seats())
-}
-
 fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
-    let seats = ended(changes).map(|reservation| reservation.seats.len()).sum();
+    let seats = changes.ended_reservations().map(|reservation| reservation.seats.len()).sum();
     if seats > 0 {
         let text =
             "UPDATE reservation_seats SET live = false WHERE live AND reservation_id = ANY(?)";
-        let reservations = ids(ended(changes).map(|reservation| reservation.id));
-        changed.update_by(text, vec![reservations], seats);
+        let reservations = ids(changes.ended_reservations().map(|reservation| reservation.id));
+        let found_by = FoundBy { table: "reservation_seats", key: "reservation_id", at: Some(0) };
+        changed.update_by(text, vec![reservations], found_by, seats);
     }
 }
 
@@ -118,14 +113,14 @@ fn forget_answers(changed: &mut AtOnce, changes: &Records) {
         array(old().map(|key| key.call.clone()).collect()),
         array(old().map(|key| key.key.clone()).collect()),
     ];
-    changed.make(text, keys, None);
+    changed.make(text, keys);
 }
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {
     if let Some(uptime) = changes.uptime.as_ref().filter(|uptime| Some(*uptime) != before) {
         let text = "UPDATE service SET heartbeat_at = ?, up_since = ? WHERE id = 1";
         let times: [Timestamp; 2] = [uptime.heartbeat_at, uptime.up_since];
-        changed.update_by(text, times.map(one).into(), 1);
+        changed.update_one(text, times.map(one).into(), "service");
     }
 }
 
@@ -143,6 +138,6 @@ fn tell_others(changed: &mut AtOnce, changes: &Records, mark: CommitMark) {
     let tokens: Vec<_> = tokens.map(|token| token.id).collect();
     if !tokens.is_empty() {
         let text = "UPDATE commits SET token_ids = ? WHERE id = ?";
-        changed.update_by(text, vec![ids(tokens), one(mark.id)], 1);
+        changed.update_one(text, vec![ids(tokens), one(mark.id)], "commits");
     }
 }

@@ -8,6 +8,7 @@ use domain::ports::{Clock, DueWork, LineWatch, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::waiting_room::WaitingRoom;
 
+use super::in_parts::in_parts;
 use super::{BATCH, was_full};
 use crate::queue::Hearing;
 
@@ -53,7 +54,8 @@ impl DropIdle {
                 let full = was_full(silent.len());
                 // Who was heard of here is not silent, though that is not written down yet.
                 silent.retain(|id| !self.hearing.is_pending(*id));
-                let count = self.drop(&room, silent).await?;
+                let counts = in_parts(silent, async |part| self.drop(&room, part).await).await?;
+                let count = counts.iter().sum::<usize>();
                 dropped += count;
                 if count > 0 {
                     self.watch.dropped(room.id, count);

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use domain::ids::TokenId;
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
+use super::in_parts::in_parts;
 use super::{BATCH, was_full};
 
 /// Writes down which active tokens ran out.
@@ -33,30 +35,36 @@ impl EndRunOut {
         let mut ended = 0;
         loop {
             let ids = self.due_work.run_out_tokens(self.clock.now(), BATCH).await?;
-            let (full, mut count) = (was_full(ids.len()), 0);
-            let scope = Scope::new().tokens(ids.iter().copied()).uptime();
-            let end = move |records: &mut Records| {
-                let now = records.now;
-                // Who ran out during an outage may be inside again once it is accounted for.
-                if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
-                    return Ok(Vec::new());
-                }
-                let ran_out = |id: &_| {
-                    let token = records.tokens.get_mut(id)?;
-                    token.run_out(now).then_some(token.room_id)
-                };
-                Ok(ids.iter().filter_map(ran_out).collect())
-            };
-            if !scope.tokens.is_empty() {
-                let rooms = self.store.decide(scope, end).await?;
-                rooms.iter().for_each(|room_id| self.watch.ran_out(*room_id));
-                count = rooms.len();
-                ended += count;
-            }
+            let full = was_full(ids.len());
+            let counts = in_parts(ids, async |part| self.end(part).await).await?;
+            let count = counts.iter().sum::<usize>();
+            ended += count;
             if !full || count == 0 {
                 return Ok(ended);
             }
         }
+    }
+
+    async fn end(&self, ids: Vec<TokenId>) -> Result<usize, UpdateError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let scope = Scope::new().tokens(ids.iter().copied()).uptime();
+        let end = move |records: &mut Records| {
+            let now = records.now;
+            // Who ran out during an outage may be inside again once it is accounted for.
+            if records.uptime.as_ref().is_some_and(|uptime| uptime.outage(now).is_some()) {
+                return Ok(Vec::new());
+            }
+            let ran_out = |id: &_| {
+                let token = records.tokens.get_mut(id)?;
+                token.run_out(now).then_some(token.room_id)
+            };
+            Ok(ids.iter().filter_map(ran_out).collect())
+        };
+        let rooms: Vec<_> = self.store.decide(scope, end).await?;
+        rooms.iter().for_each(|room_id| self.watch.ran_out(*room_id));
+        Ok(rooms.len())
     }
 }
 

@@ -5,6 +5,7 @@ use domain::ports::{Clock, DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::reservation::expire;
 
+use super::in_parts::in_parts;
 use super::{BATCH, was_full};
 
 /// Ends holds that are over and frees their seats.
@@ -31,7 +32,8 @@ impl ExpireHolds {
             let lapsed = self.due_work.lapsed_holds(self.clock.now(), BATCH).await?;
             let full = was_full(lapsed.len());
             if !lapsed.is_empty() {
-                expired += self.expire(lapsed).await?;
+                let counts = in_parts(lapsed, async |part| self.expire(part).await).await?;
+                expired += counts.iter().sum::<usize>();
             }
             if !full {
                 return Ok(expired);

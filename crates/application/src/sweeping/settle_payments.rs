@@ -8,6 +8,7 @@ use domain::records::{Records, Scope};
 use domain::settling::take_on;
 use tokio::task::JoinSet;
 
+use super::in_parts::in_parts;
 use crate::payment::Settler;
 
 /// How many payments are asked about at once.
@@ -45,7 +46,8 @@ impl SettlePayments {
         while self.settler.has_provider() {
             let due = self.due_work.payments_to_ask(self.clock.now(), AT_ONCE).await?;
             let full = u32::try_from(due.len()).is_ok_and(|count| count >= AT_ONCE);
-            asked += self.ask_about(due).await?;
+            let counts = in_parts(due, async |part| self.ask_about(part).await).await?;
+            asked += counts.iter().sum::<usize>();
             if !full {
                 break;
             }
