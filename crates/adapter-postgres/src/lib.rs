@@ -14,6 +14,8 @@ mod feed;
 mod loading;
 mod marking;
 mod migrate;
+#[cfg(test)]
+mod panics;
 mod queries;
 mod rows;
 mod saving;
@@ -40,6 +42,9 @@ pub(crate) enum SqlError {
     /// It cannot be reached.
     #[error("the database is away: {0}")]
     Away(String),
+    /// What was to be asked panicked.
+    #[error("a change panicked")]
+    Panicked,
     /// No answer came in time.
     #[error("the database did not answer within {0:?}")]
     TooSlow(std::time::Duration),

@@ -26,6 +26,8 @@ pub(crate) async fn save(
     uptime_before: Option<&Uptime>,
     mark: CommitMark,
 ) -> QueryResult<()> {
+    #[cfg(test)]
+    crate::panics::if_asked_to(changes);
     let (changed, new) = (changed(changes, uptime_before, mark), new(changes));
     if makes_room(changes) {
         return try_join!(changed.run(conn), new.run(conn)).map(drop);

@@ -1,7 +1,9 @@
 //! One of the writers: takes what waits, decides it all in one transaction, commits, and only then
 //! answers everyone.
 
+use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::ports::{CommitObserver, Ids, Unavailable, UpdateError};
 use domain::records::Records;
 use domain::uptime::Uptime;
-use futures_util::try_join;
+use futures_util::{FutureExt, try_join};
 use group_commit::{Committer, Waiting, answer_all};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -191,7 +193,11 @@ impl Worker {
                 Connected { conn, planned: Instant::now() }
             }
         };
-        let committed = commit_on(&mut connected, &self.desk, commands).await;
+        let committing = AssertUnwindSafe(commit_on(&mut connected, &self.desk, commands));
+        let Ok(committed) = committing.catch_unwind().await else {
+            // Nothing was committed, and the connection ends here with all that is open on it.
+            return Err(Failure::RolledBack(Unavailable::because("a change panicked")));
+        };
         // A connection that failed in the middle of something is not used again.
         match &committed {
             Ok(_) => self.conn = Some(connected),
@@ -233,8 +239,14 @@ async fn commit_on(
             return Ok(answers);
         }
         let limit = STEP_WITHIN + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
-        let saving = timeout(limit, save_and_commit(conn, &changes, uptime, mark)).await;
-        return match saving.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))) {
+        let is_committing = Cell::new(false);
+        let saving = save_and_commit(conn, &changes, uptime, mark, &is_committing);
+        let saved = match AssertUnwindSafe(timeout(limit, saving)).catch_unwind().await {
+            Ok(saved) => saved.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))),
+            Err(_) if is_committing.get() => Err(NotCommitted::Lost(SqlError::Panicked)),
+            Err(panic) => resume_unwind(panic),
+        };
+        return match saved {
             Ok(()) => {
                 desk.tell(&changes);
                 Ok(answers)
@@ -253,7 +265,7 @@ impl Desk {
     /// Tells whoever listens what is in the database for good.
     pub(crate) fn tell(&self, changes: &Records) {
         if let Some(observer) = self.observer.get() {
-            observer.committed(changes);
+            observer.tell(changes);
         }
     }
 }
@@ -296,12 +308,13 @@ enum NotCommitted {
 }
 
 /// Saves `changes` and commits, all sent at once. A statement that fails spoils the transaction, and
-/// COMMIT, already on its way, rolls it back.
+/// COMMIT, already on its way, rolls it back. Notes when that may be sent.
 async fn save_and_commit(
     mut conn: &AsyncPgConnection,
     changes: &Records,
     uptime: Option<&Uptime>,
     mark: CommitMark,
+    is_committing: &Cell<bool>,
 ) -> Result<(), NotCommitted> {
     let saving = async {
         let saved = save(conn, changes, uptime, mark).await;
@@ -313,6 +326,7 @@ async fn save_and_commit(
     // As a prepared statement, it waits its turn behind those that have to be prepared first.
     let commit = Statement::<()>::new("COMMIT", vec![]);
     let committing = async {
+        is_committing.set(true);
         let committed = commit.execute(&mut conn).await.map(drop);
         committed.map_err(|error| match was_refused(&error) {
             true => NotCommitted::RolledBack(error.into()),

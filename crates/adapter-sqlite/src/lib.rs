@@ -7,6 +7,8 @@ mod clock;
 mod columns;
 mod loading;
 mod open;
+#[cfg(test)]
+mod panics;
 mod queries;
 mod rows;
 mod saving;

@@ -93,6 +93,7 @@ impl SqliteStore {
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
+            path: path.clone(),
             conn,
             clock: clock.clone(),
             observer: Arc::clone(&observer),

@@ -2,6 +2,7 @@
 //! answers everyone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
@@ -15,6 +16,7 @@ use group_commit::{Committer, Waiting, answer_all};
 
 use crate::SqlError;
 use crate::clock::StoreClock;
+use crate::open::connect;
 use crate::saving::save;
 use crate::source::Database;
 
@@ -32,6 +34,8 @@ pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
 
 /// Owns the connection that writes.
 pub(crate) struct Writer {
+    /// The file, should the connection have to be opened anew.
+    pub(crate) path: PathBuf,
     pub(crate) conn: SqliteConnection,
     pub(crate) clock: StoreClock,
     pub(crate) observer: Observer,
@@ -92,11 +96,17 @@ impl Writer {
         begun.map_err(|error| Failure::NotBegun(fault("cannot begin to write", error.into())))?;
         let now = self.clock.now().max(self.last_now + TimeDelta::microseconds(1));
         self.last_now = now;
-        let (answers, changes) = match self.decide_and_save(commands, now) {
-            Ok(decided) => decided,
-            Err(error) => {
+        let decided = catch_unwind(AssertUnwindSafe(|| self.decide_and_save(commands, now)));
+        let (answers, changes) = match decided {
+            Ok(Ok(decided)) => decided,
+            Ok(Err(error)) => {
                 self.roll_back();
                 return Err(Failure::RolledBack(fault("cannot write", error)));
+            }
+            Err(_) => {
+                self.roll_back();
+                self.connect_anew();
+                return Err(Failure::RolledBack(Unavailable::because("a change panicked")));
             }
         };
         if let Err(error) = self.conn.batch_execute("COMMIT") {
@@ -106,7 +116,7 @@ impl Writer {
             return Err(if may_be_on_disk { Failure::Unknown } else { Failure::RolledBack }(fault));
         }
         if let Some(observer) = self.observer.get() {
-            observer.committed(&changes);
+            observer.tell(&changes);
         }
         Ok(answers)
     }
@@ -129,6 +139,15 @@ impl Writer {
         let changes = group.into_changes();
         save(&mut self.conn, &changes)?;
         Ok((answers, changes))
+    }
+
+    /// Leaves a connection that a panic may have left in the middle of something. Where none can be
+    /// opened, it has to do: its transaction was rolled back.
+    fn connect_anew(&mut self) {
+        match connect(&self.path) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "no new connection after a panic"),
+        }
     }
 
     /// Ends a transaction that failed. SQLite may have ended it already, and says so; that is fine.

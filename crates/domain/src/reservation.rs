@@ -148,6 +148,27 @@ pub struct BookingPolicy {
 }
 
 impl BookingPolicy {
+    /// What can be said of the seats that somebody asks for before anything is looked up: whether
+    /// they are as many as one reservation may have, and each is named once. `seats` are ids or
+    /// numbers, in the request's field of that name.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for no seats and for one that is named twice,
+    /// [`Refusal::SeatLimitExceeded`].
+    pub fn ensure_can_be_asked_for<Seat: Ord>(
+        self,
+        seats: &[Seat],
+        field: &str,
+    ) -> Result<(), Refusal> {
+        if seats.iter().collect::<BTreeSet<_>>().len() != seats.len() {
+            return Err(Refusal::invalid(field, "names a seat twice"));
+        }
+        if seats.is_empty() {
+            return Err(Refusal::invalid(field, "must name at least one seat"));
+        }
+        ensure_within(seats.len(), self.seats_per_reservation)
+    }
+
     fn rehold_cooldown(self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.rehold_cooldown_seconds))
     }
@@ -207,9 +228,9 @@ pub struct HoldRequest {
 /// reserved in the concert among the records.
 ///
 /// # Errors
-/// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`],
-/// [`Refusal::InvalidSeat`], [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`],
-/// [`Refusal::SeatLetGo`].
+/// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`], what
+/// [`BookingPolicy::ensure_can_be_asked_for`] refuses, [`Refusal::InvalidSeat`],
+/// [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`], [`Refusal::SeatLetGo`].
 pub fn hold(
     records: &mut Records,
     ask: &HoldRequest,
@@ -219,8 +240,9 @@ pub fn hold(
     let (show, concert) =
         records.gated_show((ask.token_id, ask.user_id), ask.show_id, Refusal::InvalidShow)?;
     show.ensure_on_sale(&concert, now)?;
+    policy.ensure_can_be_asked_for(&ask.seat_ids, "seat_ids")?;
     ensure_seats_of(records, ask)?;
-    ensure_within_limits(records, ask, &concert, policy)?;
+    ensure_within_limit_of_user(records, ask, &concert)?;
     ensure_available(records, ask)?;
 
     end_lapsed_holds(records, &ask.seat_ids);
@@ -259,12 +281,6 @@ pub fn hold(
 }
 
 fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {
-    if ask.seat_ids.iter().collect::<BTreeSet<_>>().len() != ask.seat_ids.len() {
-        return Err(Refusal::invalid("seat_ids", "names a seat twice"));
-    }
-    if ask.seat_ids.is_empty() {
-        return Err(Refusal::invalid("seat_ids", "must name at least one seat"));
-    }
     let is_of_show = |id: &SeatId| records.seats.get(id).is_some_and(|s| s.show_id == ask.show_id);
     let seat_ids: Vec<_> = ask.seat_ids.iter().copied().filter(|id| !is_of_show(id)).collect();
     if seat_ids.is_empty() {
@@ -273,18 +289,16 @@ fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> 
     Err(Refusal::InvalidSeat { seat_ids, seat_numbers: Vec::new() })
 }
 
-fn ensure_within_limits(
+fn ensure_within(count: usize, limit: u32) -> Result<(), Refusal> {
+    let fits = u32::try_from(count).is_ok_and(|count| count <= limit);
+    if fits { Ok(()) } else { Err(Refusal::SeatLimitExceeded { limit }) }
+}
+
+fn ensure_within_limit_of_user(
     records: &Records,
     ask: &HoldRequest,
     concert: &Concert,
-    policy: BookingPolicy,
 ) -> Result<(), Refusal> {
-    let asked = ask.seat_ids.len();
-    let within = |count: usize, limit: u32| {
-        let fits = u32::try_from(count).is_ok_and(|count| count <= limit);
-        if fits { Ok(()) } else { Err(Refusal::SeatLimitExceeded { limit }) }
-    };
-    within(asked, policy.seats_per_reservation)?;
     let reserved: usize = records
         .reservations
         .iter()
@@ -295,7 +309,8 @@ fn ensure_within_limits(
         })
         .map(|r| r.seats.len())
         .sum();
-    within(reserved + asked, concert.details.max_seats_per_user)
+    let count = reserved.saturating_add(ask.seat_ids.len());
+    ensure_within(count, concert.details.max_seats_per_user)
 }
 
 fn ensure_available(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {

@@ -100,11 +100,23 @@ impl HoldSeats {
         claims: &QueueClaims,
         choice: SeatChoice,
     ) -> Result<(Arc<Performance>, Vec<SeatId>), UpdateError> {
-        let (choice, seats) = match choice {
-            SeatChoice::ByIds { show_id, seat_ids } => (ShowChoice::ById(show_id), Ok(seat_ids)),
-            SeatChoice::ByNumbers { show, seat_numbers } => (show, Err(seat_numbers)),
+        let (choice, seats, can_be_asked_for) = match choice {
+            SeatChoice::ByIds { show_id, seat_ids } => {
+                let fits = self.policy.ensure_can_be_asked_for(&seat_ids, "seat_ids");
+                (ShowChoice::ById(show_id), Ok(seat_ids), fits)
+            }
+            SeatChoice::ByNumbers { show, seat_numbers } => {
+                let fits = self.policy.ensure_can_be_asked_for(&seat_numbers, "seat_numbers");
+                (show, Err(seat_numbers), fits)
+            }
         };
         let performance = find_show(&self.programme, claims, choice).await?;
+        if can_be_asked_for.is_err() {
+            // Not a seat is locked, or looked up, for what is refused in any case.
+            self.gate.admit(claims, &[performance.room()]).await?;
+            performance.show.ensure_on_sale(&performance.concert, self.clock.now())?;
+            can_be_asked_for?;
+        }
         let seat_ids = match seats {
             Ok(seat_ids) => seat_ids,
             Err(numbers) => {
@@ -141,7 +153,7 @@ impl HoldSeats {
 #[cfg(test)]
 mod tests {
     use chrono::NaiveDate;
-    use domain::ports::MockStore;
+    use domain::ports::{MockCatalogue, MockStore};
     use domain::waiting_token::WaitingToken;
 
     use super::*;
@@ -303,21 +315,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_seats_and_the_same_seat_twice_are_no_request() {
-        for choice in [by_ids(&[]), by_ids(&[seat_id(1), seat_id(1)])] {
-            let refused = ask(world(), choice).await;
-            assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
+    async fn what_is_refused_in_any_case_is_refused_without_the_store_and_the_seat_map() {
+        let five: Vec<_> = (1..=5).map(seat_id).collect();
+        let numbers = ["A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5"];
+        let twice = |field| Refusal::invalid(field, "names a seat twice");
+        let none = |field| Refusal::invalid(field, "must name at least one seat");
+        let too_many = Refusal::SeatLimitExceeded { limit: 4 };
+        let date = show().date;
+        for (choice, refusal) in [
+            (by_ids(&five), too_many.clone()),
+            (by_numbers(date, &numbers), too_many),
+            (by_ids(&[seat_id(1), seat_id(1)]), twice("seat_ids")),
+            (by_numbers(date, &["A-1-1", "A-1-1"]), twice("seat_numbers")),
+            (by_ids(&[]), none("seat_ids")),
+            (by_numbers(date, &[]), none("seat_numbers")),
+        ] {
+            for (token, refusal) in [
+                (active_token(), refusal),
+                (waiting_token(), Refusal::NotAdmitted { position: Some(9) }),
+            ] {
+                // Neither the store nor the seats expect to be asked for anything.
+                let hold = HoldSeats {
+                    seat_maps: Arc::new(SeatMaps::new(Arc::new(MockCatalogue::new()))),
+                    ..hold_seats(Arc::new(MockStore::new()), token)
+                };
+                let refused = hold.execute(&claims(), choice.clone(), request(1)).await;
+                assert_refused(refused, &refusal);
+            }
         }
     }
 
     #[tokio::test]
-    async fn too_many_seats_are_refused_with_the_limit_that_they_pass() {
-        let five: Vec<_> = (1..=5).map(seat_id).collect();
-        let mut records = world();
-        five.iter().skip(2).zip(3..).for_each(|(_, n)| records.seats.load(seat(n)));
-        let limit = |limit| Refusal::SeatLimitExceeded { limit };
-        assert_refused(ask(records, by_ids(&five)).await, &limit(4));
+    async fn what_the_use_case_refuses_the_decision_refuses_too() {
+        let too_many: Vec<_> = (1..=5).map(seat_id).collect();
+        for seat_ids in [too_many, vec![], vec![seat_id(1), seat_id(1)]] {
+            let ask = HoldRequest {
+                id: unknown(),
+                user_id: buyer_id(),
+                token_id: claims().token_id,
+                show_id: show().id,
+                seat_ids,
+            };
+            assert!(hold(&mut world(), &ask, BOOKING).is_err(), "{ask:?}");
+        }
+    }
 
+    #[tokio::test]
+    async fn too_many_seats_of_one_user_are_refused_with_the_limit_that_they_pass() {
+        let limit = |limit| Refusal::SeatLimitExceeded { limit };
         let (mut records, _) = world_with_hold();
         records.concerts.get_mut(&concert().id).unwrap().details.max_seats_per_user = 1;
         assert_refused(ask(records, by_ids(&[seat_id(2)])).await, &limit(1));

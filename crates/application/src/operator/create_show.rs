@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
-use domain::refusal::Refusal;
+use domain::refusal::{FieldErrors, Refusal};
 use domain::seat::Seat;
 use domain::seat_plan::SeatPlan;
 use domain::show::Show;
@@ -52,6 +52,9 @@ impl CreateShow {
     /// [`Refusal::Invalid`] naming what is out of its limits.
     pub async fn execute(&self, operator: UserId, ask: NewShow) -> Result<Show, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
+        let mut errors = FieldErrors::default();
+        errors.require_time(Some(ask.starts_at), "starts_at");
+        errors.into_result()?;
         let policy = ask.room.as_ref().map(|change| self.new_rooms.changed(change)).transpose()?;
         let id = ShowId::from(self.ids.next());
         let room_id = policy.is_some().then(|| RoomId::from(self.ids.next()));

@@ -1,3 +1,5 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::records::Records;
 
 /// Hears of every commit: of this server's before anyone is answered, and of other servers' soon
@@ -9,4 +11,15 @@ pub trait CommitObserver: Send + Sync {
 
     /// Commits of other servers may have been missed: what is remembered may be long out of date.
     fn lost_track(&self);
+}
+
+impl dyn CommitObserver {
+    /// Tells of a commit. Should the observer panic over it, it is told to begin anew, and whoever
+    /// waits for the commit's answer hears of nothing but the commit.
+    pub fn tell(&self, changes: &Records) {
+        let told = catch_unwind(AssertUnwindSafe(|| self.committed(changes)));
+        if told.is_err() {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.lost_track()));
+        }
+    }
 }
