@@ -142,6 +142,20 @@ impl Board {
         }
     }
 
+    /// Whether the line of a room is here.
+    #[must_use]
+    pub fn knows_line(&self, id: RoomId) -> bool {
+        self.known_room(id).is_some_and(|room| room.line().is_read)
+    }
+
+    /// Makes sure that the line of a room is here.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it is not and the store does not answer.
+    pub async fn know_line(&self, id: RoomId) -> Result<(), Unavailable> {
+        self.room(id).await.map(drop)
+    }
+
     fn known_room(&self, id: RoomId) -> Option<Arc<Room>> {
         self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
