@@ -61,12 +61,13 @@ impl CreateShow {
         let room = room_id
             .zip(policy)
             .map(|(room_id, policy)| new_room(room_id, Door::Show(id), policy, self.seeds.next()));
-        let seats: Vec<_> = ask
-            .plan
-            .places()
-            .iter()
-            .map(|place| Seat::new(SeatId::from(self.ids.next()), id, place.clone()))
-            .collect();
+        let places = ask.plan.places();
+        let mut seat_ids: Vec<SeatId> = places.iter().map(|_| self.ids.next().into()).collect();
+        // Seats are shown in order of their ids, which is to be the plan's, whatever ids there are.
+        seat_ids.sort_unstable();
+        let seats =
+            places.iter().zip(seat_ids).map(|(place, seat)| Seat::new(seat, id, place.clone()));
+        let seats: Vec<_> = seats.collect();
         let scope = Scope::new().concert(ask.concert_id);
         let create = move |records: &mut Records| {
             let now = records.now;

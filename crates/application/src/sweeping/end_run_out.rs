@@ -4,7 +4,7 @@ use domain::ids::TokenId;
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
-use super::in_parts::in_parts;
+use super::parts::Parts;
 use super::{BATCH, was_full};
 
 /// Writes down which active tokens ran out.
@@ -36,8 +36,11 @@ impl EndRunOut {
         loop {
             let ids = self.due_work.run_out_tokens(self.clock.now(), BATCH).await?;
             let full = was_full(ids.len());
-            let counts = in_parts(ids, async |part| self.end(part).await).await?;
-            let count = counts.iter().sum::<usize>();
+            let (mut parts, mut count) = (Parts::of(ids), 0);
+            while let Some(part) = parts.next() {
+                count += parts.came_to(self.end(part).await)?;
+            }
+            parts.end()?;
             ended += count;
             if !full || count == 0 {
                 return Ok(ended);
@@ -46,9 +49,6 @@ impl EndRunOut {
     }
 
     async fn end(&self, ids: Vec<TokenId>) -> Result<usize, UpdateError> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
         let scope = Scope::new().tokens(ids.iter().copied()).uptime();
         let end = move |records: &mut Records| {
             let now = records.now;

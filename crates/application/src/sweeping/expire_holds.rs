@@ -5,7 +5,7 @@ use domain::ports::{Clock, DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::reservation::expire;
 
-use super::in_parts::in_parts;
+use super::parts::Parts;
 use super::{BATCH, was_full};
 
 /// Ends holds that are over and frees their seats.
@@ -31,10 +31,11 @@ impl ExpireHolds {
         loop {
             let lapsed = self.due_work.lapsed_holds(self.clock.now(), BATCH).await?;
             let full = was_full(lapsed.len());
-            if !lapsed.is_empty() {
-                let counts = in_parts(lapsed, async |part| self.expire(part).await).await?;
-                expired += counts.iter().sum::<usize>();
+            let mut parts = Parts::of(lapsed);
+            while let Some(part) = parts.next() {
+                expired += parts.came_to(self.expire(part).await)?;
             }
+            parts.end()?;
             if !full {
                 return Ok(expired);
             }

@@ -8,8 +8,8 @@ mod end_run_out;
 mod expire_holds;
 mod feel_pulses;
 mod forget_answers;
-mod in_parts;
 mod keep_time;
+mod parts;
 mod settle_payments;
 mod write_heard;
 
