@@ -1,5 +1,7 @@
 //! Reservations: one user's seats at one show, held for a while, then paid for or given back.
 
+mod policy;
+
 use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, TimeDelta};
@@ -12,6 +14,9 @@ use crate::money::Amount;
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::seat::{LetGo, Place, Seat, SeatStatus};
+
+pub use policy::BookingPolicy;
+use policy::ensure_within;
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,45 +140,6 @@ impl ReservationState {
     }
 }
 
-/// How seats are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BookingPolicy {
-    /// For how long, in seconds.
-    pub hold_seconds: u32,
-    /// How many in one reservation at the most.
-    pub seats_per_reservation: u32,
-    /// For how long, in seconds, somebody who let a seat go unpaid cannot hold it again, so that
-    /// nobody keeps seats from others by holding them over and over.
-    pub rehold_cooldown_seconds: u32,
-}
-
-impl BookingPolicy {
-    /// What can be said of the seats that somebody asks for before anything is looked up: whether
-    /// they are as many as one reservation may have, and each is named once. `seats` are ids or
-    /// numbers, in the request's field of that name.
-    ///
-    /// # Errors
-    /// [`Refusal::Invalid`] for no seats and for one that is named twice,
-    /// [`Refusal::SeatLimitExceeded`].
-    pub fn ensure_can_be_asked_for<Seat: Ord>(
-        self,
-        seats: &[Seat],
-        field: &str,
-    ) -> Result<(), Refusal> {
-        if seats.iter().collect::<BTreeSet<_>>().len() != seats.len() {
-            return Err(Refusal::invalid(field, "names a seat twice"));
-        }
-        if seats.is_empty() {
-            return Err(Refusal::invalid(field, "must name at least one seat"));
-        }
-        ensure_within(seats.len(), self.seats_per_reservation)
-    }
-
-    fn rehold_cooldown(self) -> TimeDelta {
-        TimeDelta::seconds(i64::from(self.rehold_cooldown_seconds))
-    }
-}
-
 impl Reservation {
     /// Its status at `now`: a hold that is over has expired, swept or not, unless a payment for it
     /// is pending.
@@ -287,11 +253,6 @@ fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> 
         return Ok(());
     }
     Err(Refusal::InvalidSeat { seat_ids, seat_numbers: Vec::new() })
-}
-
-fn ensure_within(count: usize, limit: u32) -> Result<(), Refusal> {
-    let fits = u32::try_from(count).is_ok_and(|count| count <= limit);
-    if fits { Ok(()) } else { Err(Refusal::SeatLimitExceeded { limit }) }
 }
 
 fn ensure_within_limit_of_user(
