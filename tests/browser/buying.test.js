@@ -376,3 +376,30 @@ test('the first page weighs less than 100 KB, and 20,000 seats are there within 
     await theatre.close();
   }
 });
+
+test('a show with a room of its own is queued for, held and paid where a date has two', async () => {
+  const theatre = await new Theatre().open();
+  try {
+    const concert = await theatre.concert({ capacity: 5 }, [section(1, 2)]);
+    const evening = await theatre.ask('POST', `/api/admin/concerts/${concert.id}/shows`, {
+      token: await theatre.operator(),
+      body: { starts_at: '2035-05-01T13:00:00Z', sections: [section(1, 2)], room: { capacity: 5 } },
+    });
+    const { page, complaints } = await person(chromium);
+    const user = await theatre.user('mina');
+    await theatre.ask('POST', '/api/users/balance', { token: user.token, body: { amount: 100000 } });
+    await signedIn(page, theatre, user);
+    await page.goto(`${theatre.address}/#/line/${concert.id}`);
+    await page.getByRole('heading', { name: '날짜 선택' }).waitFor();
+    await page.goto(`${theatre.address}/#/seats/${concert.id}/${evening.show_id}`);
+    await page.locator('[data-code=wrong_room] a').click();
+    await page.getByRole('button', { name: '자동 선택' }).click();
+    await page.getByRole('button', { name: '2석 선점하기' }).click();
+    await page.getByRole('button', { name: '결제하기' }).click();
+    await page.getByRole('heading', { name: '결제가 완료되었습니다!' }).waitFor();
+    assert.deepEqual(complaints, []);
+    theatre.run(['audit']);
+  } finally {
+    await theatre.close();
+  }
+});

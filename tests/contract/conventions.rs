@@ -205,4 +205,17 @@ async fn lists_go_on_where_the_page_before_ended() {
         let path = format!("/api/payments?{query}");
         user.get(&path).await.refused(400, "invalid_request");
     }
+    // A cursor that is none of this list's.
+    let nowhere = "cursor=AAAAAAAAAAAAAAAAAAAAAA";
+    for list in
+        ["/api/users/balance/entries", "/api/payments", "/api/reservations", "/api/concerts"]
+    {
+        let told = user.get(&format!("{list}?{nowhere}")).await.refused(400, "invalid_request");
+        assert_eq!(told["errors"][0]["field"], "cursor", "{list}");
+    }
+    theatre
+        .operator
+        .get(&format!("/api/admin/rooms?{nowhere}"))
+        .await
+        .refused(400, "invalid_request");
 }

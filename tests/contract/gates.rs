@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Theatre, enter, new_show};
+use crate::harness::{Theatre, enter, new_show, text};
 
 #[tokio::test]
 async fn a_gate_checks_the_token_then_the_room_then_the_turn() {
@@ -104,4 +104,54 @@ async fn two_shows_on_a_date_have_to_be_told_apart() {
     assert_eq!(told["shows"][1]["show_id"], *theatre.concert.show);
     let numbers = json!({ "date": "2035-05-01", "seat_numbers": ["A-1-1"] });
     buyer.post("/api/reservations", numbers).await.refused(409, "ambiguous_date");
+}
+
+#[tokio::test]
+async fn each_of_two_shows_on_a_date_can_be_queued_for_and_sold() {
+    let theatre = Theatre::open(5, 1).await;
+    let concert = theatre.concert.id.as_str();
+    let path = format!("/api/admin/concerts/{concert}/shows");
+    let user = theatre.server.user("user").await;
+    let join = async |body: Value| user.post("/api/queue_tokens", body).await;
+    let on_date = json!({ "concert_id": concert, "date": "2035-05-01" });
+
+    // Behind one door, nobody has to say which.
+    let mut matinee = new_show(1);
+    matinee["starts_at"] = json!("2035-05-01T05:00:00Z");
+    let matinee = text(&theatre.operator.post(&path, matinee).await.expect(201), "show_id");
+    let room = join(json!({ "concert_id": concert })).await.expect(201)["room_id"].clone();
+    assert_eq!(join(on_date.clone()).await.expect(200)["room_id"], room);
+    assert_eq!(join(json!({ "show_id": matinee })).await.expect(200)["room_id"], room);
+
+    let mut evening = new_show(1);
+    evening["starts_at"] = json!("2035-05-01T13:00:00Z");
+    evening["room"] = json!({ "capacity": 5 });
+    let evening = text(&theatre.operator.post(&path, evening).await.expect(201), "show_id");
+    let told = join(on_date.clone()).await.refused(409, "ambiguous_date");
+    let shows = told["shows"].as_array().unwrap();
+    assert_eq!((shows.len(), &shows[2]["show_id"]), (3, &json!(evening)));
+    for mut named in [json!({}), json!({ "concert_id": concert }), on_date.clone()] {
+        named["show_id"] = json!(evening);
+        let place = join(named).await.body;
+        assert_ne!(place["room_id"], room, "{place}");
+        let queue = user.with_token(text(&place, "token"));
+        let map = queue.get(&format!("/api/shows/{evening}/seats")).await.expect(200);
+        queue.get("/api/concerts/available_dates").await.expect(200);
+        if map["seats"][0]["status"] == "available" {
+            queue.hold(&evening, &[&text(&map["seats"][0], "seat_id")]).await.expect(201);
+        }
+    }
+
+    let unknown = uuid::Uuid::now_v7().to_string();
+    let other = enter(&theatre.operator, json!({ "capacity": 5 }), 1).await;
+    for (body, status, code) in [
+        (json!({ "show_id": unknown }), 404, "invalid_show"),
+        (json!({ "show_id": other.show, "concert_id": concert }), 404, "invalid_show"),
+        (json!({ "show_id": evening, "concert_id": unknown }), 404, "invalid_concert"),
+        (json!({ "show_id": evening, "date": "2035-05-02" }), 404, "invalid_datetime"),
+        (json!({ "show_id": "no-uuid" }), 400, "invalid_request"),
+    ] {
+        join(body).await.refused(status, code);
+    }
+    theatre.installation.assert_sound();
 }

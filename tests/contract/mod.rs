@@ -1,5 +1,6 @@
 //! The contract: each refusal at least once, and the conventions that all calls share.
 
+mod absurd;
 mod conventions;
 mod gates;
 mod journey;

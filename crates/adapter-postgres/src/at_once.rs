@@ -2,6 +2,7 @@
 //! for each.
 
 use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::columns::number;
@@ -18,8 +19,26 @@ pub(crate) struct AtOnce {
 
 struct Change {
     text: &'static str,
-    /// How many rows it must meet.
-    wanted: Option<usize>,
+    parameter_count: usize,
+    /// What it must meet, if that matters.
+    wanted: Option<Wanted>,
+}
+
+/// So many rows of a table.
+struct Wanted {
+    rows: usize,
+    of: FoundBy,
+}
+
+/// The rows that an update is about, for whoever reads that some are not there.
+#[derive(Clone, Copy)]
+pub(crate) struct FoundBy {
+    pub(crate) table: &'static str,
+    /// The column of their ids, as the update's text calls it.
+    pub(crate) key: &'static str,
+    /// Which of the update's parameters is the array of these ids, from 0; none where a table has
+    /// one row that is meant.
+    pub(crate) at: Option<usize>,
 }
 
 impl AtOnce {
@@ -27,15 +46,15 @@ impl AtOnce {
     pub(crate) fn insert<R: Row>(&mut self, rows: &[R]) {
         if !rows.is_empty() {
             let (text, parameters) = insert(rows);
-            self.make(text, parameters, None);
+            self.make(text, parameters);
         }
     }
 
     /// Writes the changing columns of these rows, all of which must be there.
     pub(crate) fn update<R: Row>(&mut self, rows: &[R]) {
         if !rows.is_empty() {
-            let (text, parameters) = update(rows);
-            self.update_by(text, parameters, rows.len());
+            let (text, parameters, found_by) = update(rows);
+            self.update_by(text, parameters, found_by, rows.len());
         }
     }
 
@@ -44,19 +63,29 @@ impl AtOnce {
         &mut self,
         text: &'static str,
         parameters: Vec<Parameter>,
-        wanted: usize,
+        of: FoundBy,
+        rows: usize,
     ) {
-        self.make(text, parameters, Some(wanted));
+        self.add(text, parameters, Some(Wanted { rows, of }));
     }
 
-    /// Makes a change that may meet any number of rows.
-    pub(crate) fn make(
+    /// Makes an update of the one row of a table that is meant.
+    pub(crate) fn update_one(
         &mut self,
         text: &'static str,
         parameters: Vec<Parameter>,
-        wanted: Option<usize>,
+        table: &'static str,
     ) {
-        self.changes.push(Change { text, wanted });
+        self.update_by(text, parameters, FoundBy { table, key: "1", at: None }, 1);
+    }
+
+    /// Makes a change that may meet any number of rows.
+    pub(crate) fn make(&mut self, text: &'static str, parameters: Vec<Parameter>) {
+        self.add(text, parameters, None);
+    }
+
+    fn add(&mut self, text: &'static str, parameters: Vec<Parameter>, wanted: Option<Wanted>) {
+        self.changes.push(Change { text, parameter_count: parameters.len(), wanted });
         self.parameters.extend(parameters);
     }
 
@@ -70,49 +99,98 @@ impl AtOnce {
     /// Makes them; of none, nothing is asked. The statement fails, and so spoils its transaction,
     /// unless each change meets what it must: COMMIT is on its way before a count of rows could be
     /// looked at here.
+    ///
+    /// # Errors
+    /// Of a change that did not meet what it must, one that names the table and the first rows that
+    /// are not there.
     pub(crate) async fn run(self, mut conn: &AsyncPgConnection) -> QueryResult<()> {
         if self.changes.is_empty() {
             return Ok(());
         }
         let mut parameters = self.parameters;
-        let wanted = self.changes.iter().filter_map(|change| change.wanted);
-        parameters.extend(wanted.map(|wanted| one(number(wanted))));
+        let wanted = self.changes.iter().filter_map(|change| change.wanted.as_ref());
+        parameters.extend(wanted.map(|wanted| one(number(wanted.rows))));
         let parts = self.changes.iter().flat_map(Change::parts);
         let parts: Vec<_> = ["WITH"].into_iter().chain(parts).collect();
         let text = composed(&parts, || text(&self.changes));
-        Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
+        let made = Statement::<()>::new(text, parameters).execute(&mut conn).await;
+        made.map(drop).map_err(in_words)
     }
 }
 
 impl Change {
     /// What its part of a statement's text depends on.
     fn parts(&self) -> [&'static str; 2] {
-        [self.text, if self.wanted.is_some() { "counted" } else { "" }]
+        [self.text, self.wanted.as_ref().map_or("", |wanted| wanted.of.table)]
     }
 }
 
-/// All of `changes` as one statement, and a division by zero unless each that is counted met as many
-/// rows as a parameter says.
+/// How the complaint about rows that are not there begins.
+const NOT_THERE: &str = "rows to be changed are not there:";
+/// How many of them it names of each table.
+const NAMED_MAX: usize = 5;
+
+/// All of `changes` as one statement, which fails unless each that is counted met as many rows as a
+/// parameter says. SQL has no way to fail with words of one's own, but it repeats what it was to
+/// read as a number and could not.
 fn text(changes: &[Change]) -> String {
-    let (mut made, mut checks) = (Vec::new(), Vec::new());
+    let (mut made, mut checks, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parameters_before = 0;
     for (at, change) in changes.iter().enumerate() {
-        let counted = if change.wanted.is_some() { " RETURNING 1" } else { "" };
-        made.push(format!("made_{at} AS ({}{counted})", change.text));
-        if change.wanted.is_some() {
+        let mut returning = String::new();
+        if let Some(Wanted { of, .. }) = &change.wanted {
+            returning = format!(" RETURNING {} AS key", of.key);
             checks.push(format!("(SELECT count(*) FROM made_{at}) = ?"));
+            complaints.push(complaint(at, *of, parameters_before));
+        }
+        made.push(format!("made_{at} AS ({}{returning})", change.text));
+        parameters_before += change.parameter_count;
+    }
+    let made = made.join(", ");
+    if checks.is_empty() {
+        return format!("WITH {made} SELECT 1");
+    }
+    let (checks, complaints) = (checks.join(" AND "), complaints.join(" || "));
+    format!(
+        "WITH {made} SELECT CASE WHEN {checks} THEN 1 \
+         ELSE CAST('{NOT_THERE}' || {complaints} AS integer) END"
+    )
+}
+
+/// What of a change's rows is not there, as an expression.
+fn complaint(change: usize, of: FoundBy, parameters_before: usize) -> String {
+    let FoundBy { table, at, .. } = of;
+    match at.map(|at| parameters_before + at + 1) {
+        Some(ids) => format!(
+            "coalesce((SELECT string_agg(' {table} ' || missing.key, '') FROM \
+                 (SELECT key FROM unnest(${ids}::uuid[]) AS given (key) \
+                  EXCEPT SELECT key FROM made_{change} LIMIT {NAMED_MAX}) AS missing), '')"
+        ),
+        None => {
+            format!("CASE WHEN EXISTS (SELECT 1 FROM made_{change}) THEN '' ELSE ' {table}' END")
         }
     }
-    checks.push("true".to_owned());
-    let (made, checks) = (made.join(", "), checks.join(" AND "));
-    format!("WITH {made} SELECT 1 / (CASE WHEN {checks} THEN 1 ELSE 0 END)")
+}
+
+/// The complaint about rows that are not there without what PostgreSQL puts around it.
+fn in_words(error: Error) -> Error {
+    let Error::DatabaseError(DatabaseErrorKind::Unknown, said) = &error else { return error };
+    let complaint = said.message().find(NOT_THERE).and_then(|at| said.message().get(at..));
+    match complaint.map(|complaint| complaint.trim_end_matches('"').to_owned()) {
+        Some(words) => Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words)),
+        None => error,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use diesel_async::SimpleAsyncConnection;
 
+    use uuid::Uuid;
+
     use super::*;
     use crate::connect::{Database, Session};
+    use crate::statement::ids;
 
     #[derive(diesel::QueryableByName)]
     struct Count {
@@ -120,18 +198,25 @@ mod tests {
         count: i64,
     }
 
-    /// Adds a thing and renames the one that is called `from`, commits, and counts all.
-    async fn add_and_rename(from: &str) -> (QueryResult<()>, i64) {
+    const THERE: Uuid = Uuid::from_u128(1);
+    const GONE: Uuid = Uuid::from_u128(2);
+
+    /// Adds a thing and renames these, commits, and counts all.
+    async fn add_and_rename(these: &[Uuid]) -> (QueryResult<()>, i64) {
         let database = throw_away_postgres::shared().create_database();
         let ours: Database = database.url.parse().unwrap();
         let mut conn = ours.connect(Session::Writes).await.unwrap();
-        let things = "CREATE TABLE things (name text); INSERT INTO things VALUES ('old')";
-        conn.batch_execute(things).await.unwrap();
+        let things = format!(
+            "CREATE TABLE things (id uuid, name text); INSERT INTO things VALUES ('{THERE}', 'old')"
+        );
+        conn.batch_execute(&things).await.unwrap();
         conn.batch_execute("BEGIN").await.unwrap();
         let mut changes = AtOnce::default();
-        changes.make("INSERT INTO things VALUES ('added')", vec![], None);
-        let rename = "UPDATE things SET name = 'new' WHERE name = ?";
-        changes.update_by(rename, vec![one(from.to_owned())], 1);
+        changes.make("INSERT INTO things VALUES (?, 'added')", vec![one(Uuid::from_u128(3))]);
+        let rename = "UPDATE things SET name = ? WHERE id = ANY(?)";
+        let parameters = vec![one("new".to_owned()), ids(these.iter().copied())];
+        let found_by = FoundBy { table: "things", key: "id", at: Some(1) };
+        changes.update_by(rename, parameters, found_by, these.len());
         let made = changes.run(&conn).await;
         conn.batch_execute("COMMIT").await.unwrap();
         let all = diesel::sql_query("SELECT count(*) FROM things");
@@ -140,14 +225,14 @@ mod tests {
 
     #[tokio::test]
     async fn changes_that_meet_what_they_must_are_made_together() {
-        let (made, count) = add_and_rename("old").await;
+        let (made, count) = add_and_rename(&[THERE]).await;
         assert_eq!((made, count), (Ok(()), 2));
     }
 
     #[tokio::test]
-    async fn one_that_misses_a_row_spoils_the_transaction_for_all() {
-        let (made, count) = add_and_rename("gone").await;
-        assert!(made.unwrap_err().to_string().contains("division by zero"));
+    async fn one_that_misses_a_row_names_it_and_spoils_the_transaction_for_all() {
+        let (made, count) = add_and_rename(&[THERE, GONE]).await;
+        assert_eq!(made.unwrap_err().to_string(), format!("{NOT_THERE} things {GONE}"));
         assert_eq!(count, 1, "nothing was added either");
     }
 }

@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::connect::Session;
+use crate::desk::Desk;
 use crate::discipline::{self, Discipline, Look, LookRow, LookSql, columns_of_look};
 use crate::rows::{Row, SeatRow, TokenRow, columns};
 use crate::statement::{Statement, array, one};
-use crate::worker::Desk;
 use crate::writers::keep_up;
 
 const ASK_EVERY: Duration = Duration::from_millis(250);

@@ -10,11 +10,14 @@ mod clock;
 mod columns;
 mod connect;
 mod deciding;
+mod desk;
 mod discipline;
 mod feed;
 mod loading;
 mod marking;
 mod migrate;
+#[cfg(test)]
+mod panics;
 mod queries;
 mod rows;
 mod saving;
@@ -43,6 +46,9 @@ pub(crate) enum SqlError {
     /// It cannot be reached.
     #[error("the database is away: {0}")]
     Away(String),
+    /// What was to be asked panicked.
+    #[error("a change panicked")]
+    Panicked,
     /// No answer came in time.
     #[error("the database did not answer within {0:?}")]
     TooSlow(std::time::Duration),

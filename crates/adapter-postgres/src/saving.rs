@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use domain::records::{Entity, Fate, Records, Table};
-use domain::reservation::Reservation;
 use domain::uptime::{Recovery, Uptime};
 use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
-use crate::at_once::AtOnce;
+use crate::at_once::{AtOnce, FoundBy};
 use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
@@ -27,6 +26,8 @@ pub(crate) async fn save(
     uptime_before: Option<&Uptime>,
     mark: CommitMark,
 ) -> QueryResult<()> {
+    #[cfg(test)]
+    crate::panics::if_asked_to(changes);
     let (changed, new) = (changed(changes, uptime_before, mark), new(changes));
     if makes_room(changes) {
         return try_join!(changed.run(conn), new.run(conn)).map(drop);
@@ -40,7 +41,7 @@ fn makes_room(changes: &Records) -> bool {
     fn any<E: Entity>(table: &Table<E>, fate: Fate) -> bool {
         of_fate(table, fate).next().is_some()
     }
-    let lets_go = ended(changes).next().is_some();
+    let lets_go = changes.ended_reservations().next().is_some();
     (lets_go && any(&changes.reservations, Fate::New))
         || (any(&changes.tokens, Fate::Changed) && any(&changes.tokens, Fate::New))
 }
@@ -89,18 +90,14 @@ fn rows<'a, E: Entity, R: From<&'a E>>(table: &'a Table<E>, wanted: Fate) -> Vec
     of_fate(table, wanted).map(R::from).collect()
 }
 
-/// Reservations that have their seats no more.
-fn ended(changes: &Records) -> impl Iterator<Item = &Reservation> {
-    of_fate(&changes.reservations, Fate::Changed).filter(|ended| !ended.state.has_its_seats())
-}
-
 fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
-    let seats = ended(changes).map(|reservation| reservation.seats.len()).sum();
+    let seats = changes.ended_reservations().map(|reservation| reservation.seats.len()).sum();
     if seats > 0 {
         let text =
             "UPDATE reservation_seats SET live = false WHERE live AND reservation_id = ANY(?)";
-        let reservations = ids(ended(changes).map(|reservation| reservation.id));
-        changed.update_by(text, vec![reservations], seats);
+        let reservations = ids(changes.ended_reservations().map(|reservation| reservation.id));
+        let found_by = FoundBy { table: "reservation_seats", key: "reservation_id", at: Some(0) };
+        changed.update_by(text, vec![reservations], found_by, seats);
     }
 }
 
@@ -118,7 +115,7 @@ fn forget_answers(changed: &mut AtOnce, changes: &Records) {
         array(old().map(|key| key.call.clone()).collect()),
         array(old().map(|key| key.key.clone()).collect()),
     ];
-    changed.make(text, keys, None);
+    changed.make(text, keys);
 }
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {
@@ -143,10 +140,10 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
             one(recovery.and_then(step)),
             one(recovery.and_then(|recovery| recovery.done_to)),
         ];
-        changed.update_by(text, parameters, 1);
+        changed.update_one(text, parameters, "service");
         if let Some(outage) = uptime.found {
             let text = "INSERT INTO outages (began_at, ended_at) VALUES (?, ?)";
-            changed.make(text, vec![one(outage.began_at), one(outage.ended_at)], None);
+            changed.make(text, vec![one(outage.began_at), one(outage.ended_at)]);
         }
     }
 }
@@ -166,6 +163,6 @@ fn tell_others(changed: &mut AtOnce, changes: &Records, mark: CommitMark) {
     if !tokens.is_empty() {
         let text = "UPDATE commits SET token_ids = ? WHERE writer_id = ? AND number = ?";
         let parameters = vec![ids(tokens), one(mark.writer_id), one(mark.number)];
-        changed.update_by(text, parameters, 1);
+        changed.update_one(text, parameters, "commits");
     }
 }

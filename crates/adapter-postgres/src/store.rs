@@ -1,6 +1,6 @@
 //! The store as the ports see it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,12 +25,13 @@ use crate::SqlError;
 use crate::clock::DatabaseClock;
 use crate::connect::{Database, Session};
 use crate::deciding::{Answer, Command, Programme};
+use crate::desk::Desk;
 use crate::discipline::Discipline;
 use crate::feed::Feed;
 use crate::migrate::{MigrateError, migrate, missing};
 use crate::settling::Unsettled;
 use crate::stuck::Stuck;
-use crate::worker::{Desk, Worker};
+use crate::worker::Worker;
 use crate::writers::LiveWriters;
 
 /// How long a query may take, with the wait for a connection.
@@ -195,7 +196,7 @@ impl PostgresStore {
     /// Names who hears of every commit: of this server's before anyone is answered, and of the
     /// others' soon after. The first one named stays.
     pub fn observe(&self, observer: Arc<dyn CommitObserver>) {
-        observer.began_anew(self.desk.history.load(Ordering::SeqCst));
+        observer.began_anew(self.desk.history());
         let _ = self.desk.observer.set(observer);
     }
 

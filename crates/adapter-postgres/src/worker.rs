@@ -1,37 +1,34 @@
 //! One of the writers: takes what waits, decides it all in one transaction, commits, and only then
 //! answers everyone.
 
+use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use domain::clock_discipline::TOLD_FROM;
-use domain::ports::{Clock, CommitObserver, Ids, Unavailable, UpdateError};
+use domain::ports::{Unavailable, UpdateError};
 use domain::records::Records;
 use domain::uptime::Uptime;
-use futures_util::try_join;
+use futures_util::{FutureExt, try_join};
 use group_commit::{Committer, Waiting, answer_all};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::SqlError;
-use crate::clock::DatabaseClock;
-use crate::connect::{Database, Session};
-use crate::deciding::{Answer, Command, Programme, decide, together};
-use crate::discipline::{self, Discipline, Look};
+use crate::connect::Session;
+use crate::deciding::{Answer, Command, decide, together};
+use crate::desk::Desk;
+use crate::discipline;
 use crate::loading::begin_and_load;
-use crate::marking::{CommitMark, Moment};
+use crate::marking::CommitMark;
 use crate::saving::save;
 use crate::settling::{Fortune, Unsettled, settle};
 use crate::statement::Statement;
-use crate::store::Readers;
 use crate::stuck::{Stuck, Try};
-use crate::writers::{LiveWriter, LiveWriters, register};
+use crate::writers::{LiveWriter, register};
 
 /// How much longer a step may take for each row that is saved.
 const STEP_WITHIN_MORE_A_ROW: Duration = Duration::from_micros(200);
@@ -49,26 +46,6 @@ const PLANS_KEPT_FOR: Duration = Duration::from_millis(500);
 const LOCKS_MAX: u32 = 8;
 /// For how long callers wait to hear what became of a COMMIT whose answer was lost.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
-
-/// Hears of commits, once there is somebody to hear.
-pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
-
-/// What all writers of a store share.
-pub(crate) struct Desk {
-    pub(crate) database: Database,
-    pub(crate) clock: DatabaseClock,
-    pub(crate) observer: Observer,
-    /// The history of the database that is known, once it is.
-    pub(crate) history: AtomicU64,
-    pub(crate) readers: Readers,
-    pub(crate) discipline: Discipline,
-    pub(crate) programme: Programme,
-    pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) server_id: Uuid,
-    pub(crate) writers: Arc<LiveWriters>,
-    /// Where what outlives a writer runs.
-    pub(crate) runtime: Handle,
-}
 
 /// Owns a connection that writes.
 pub(crate) struct Worker {
@@ -312,7 +289,11 @@ impl Worker {
             Some(connected) => connected,
             None => self.connect().await?,
         };
-        let committed = self.commit_on(&mut connected, commands, patience).await;
+        let committing = AssertUnwindSafe(self.commit_on(&mut connected, commands, patience));
+        let Ok(committed) = committing.catch_unwind().await else {
+            // Nothing was committed, and the connection ends here with all that is open on it.
+            return Err(Failure::RolledBack(Unavailable::because("a change panicked")));
+        };
         // A connection that failed in the middle of something is not used again.
         match &committed {
             Ok(_) => self.conn = Some(connected),
@@ -365,8 +346,14 @@ impl Worker {
                 return Ok(answers);
             }
             let limit = step_within + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
-            let saving = timeout(limit, save_and_commit(conn, &changes, uptime, mark)).await;
-            return match saving.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))) {
+            let is_committing = Cell::new(false);
+            let saving = save_and_commit(conn, &changes, uptime, mark, &is_committing);
+            let saved = match AssertUnwindSafe(timeout(limit, saving)).catch_unwind().await {
+                Ok(saved) => saved.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))),
+                Err(_) if is_committing.get() => Err(NotCommitted::Lost(SqlError::Panicked)),
+                Err(panic) => resume_unwind(panic),
+            };
+            return match saved {
                 Ok(()) => {
                     connected.writer.committed();
                     desk.tell(&changes);
@@ -380,49 +367,6 @@ impl Worker {
             };
         }
         Err(Failure::RolledBack(Unavailable::because("what a change needs keeps changing")))
-    }
-}
-
-impl Desk {
-    /// Tells whoever listens what is in the database for good.
-    pub(crate) fn tell(&self, changes: &Records) {
-        if let Some(uptime) = &changes.uptime {
-            self.clock.hear_beat(uptime.heartbeat_at);
-        }
-        if let Some(observer) = self.observer.get() {
-            observer.committed(changes);
-        }
-    }
-
-    /// Sees to it that a step of the database's clock is none of the store's time, and takes the time
-    /// over.
-    pub(crate) async fn keep_discipline(
-        &self,
-        conn: &AsyncPgConnection,
-        look: &Look,
-    ) -> Result<(), SqlError> {
-        let offset = self.discipline.offset(look, self.clock.now());
-        discipline::change(conn, look, offset).await?;
-        self.clock.hear(&Look { offset, ..*look });
-        Ok(())
-    }
-
-    /// Whether the database's clock seems to have been set forward since this server was last told the
-    /// time. To decide at such a time would be to take it for right.
-    fn is_ahead_of_time(&self, moment: &Moment) -> bool {
-        let is_confirmed = moment.now - moment.heartbeat_at <= Uptime::GRACE;
-        !is_confirmed && moment.now - self.clock.now() > TOLD_FROM
-    }
-
-    /// Forgets all that is remembered of the database: from here on it has this history.
-    pub(crate) fn begin_anew(&self, history: u64) {
-        self.history.store(history, Ordering::SeqCst);
-        // Those may still be connected to one that was left behind.
-        self.readers.end_sessions();
-        self.programme.forget_all();
-        if let Some(observer) = self.observer.get() {
-            observer.began_anew(history);
-        }
     }
 }
 
@@ -470,12 +414,13 @@ enum NotCommitted {
 }
 
 /// Saves `changes` and commits, all sent at once. A statement that fails spoils the transaction, and
-/// COMMIT, already on its way, rolls it back.
+/// COMMIT, already on its way, rolls it back. Notes when that may be sent.
 async fn save_and_commit(
     mut conn: &AsyncPgConnection,
     changes: &Records,
     uptime: Option<&Uptime>,
     mark: CommitMark,
+    is_committing: &Cell<bool>,
 ) -> Result<(), NotCommitted> {
     let saving = async {
         let saved = save(conn, changes, uptime, mark).await;
@@ -487,6 +432,7 @@ async fn save_and_commit(
     // As a prepared statement, it waits its turn behind those that have to be prepared first.
     let commit = Statement::<()>::new("COMMIT", vec![]);
     let committing = async {
+        is_committing.set(true);
         let committed = commit.execute(&mut conn).await.map(drop);
         committed.map_err(|error| match was_refused(&error) {
             true => NotCommitted::RolledBack(error.into()),

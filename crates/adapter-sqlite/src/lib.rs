@@ -7,6 +7,8 @@ mod clock;
 mod columns;
 mod loading;
 mod open;
+#[cfg(test)]
+mod panics;
 mod queries;
 mod rows;
 mod saving;
@@ -28,7 +30,12 @@ pub(crate) enum SqlError {
     /// A row makes no sense.
     #[error(transparent)]
     Unreadable(#[from] columns::Unreadable),
-    /// A row that was to be changed was not there.
-    #[error("a change of {0} met no row")]
-    Lost(&'static str),
+    /// A row that was to be changed, or that another one names, is not there.
+    #[error("a row of {table} is not there: {row}")]
+    Lost {
+        /// Of which table.
+        table: &'static str,
+        /// Which one.
+        row: String,
+    },
 }

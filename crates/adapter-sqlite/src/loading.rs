@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use domain::ids::ReservationId;
 use domain::payment::{Payment, Receipt};
 use domain::reservation::{Reservation, ReservedSeat};
 
@@ -53,7 +54,10 @@ pub(crate) fn with_seats(
 
 /// A payment's row as the payment, with what it is for.
 pub(crate) fn receipt(conn: &mut SqliteConnection, row: PaymentRow) -> Result<Receipt, SqlError> {
-    let reservation = reservation(conn, row.reservation_id)?;
-    let reservation = reservation.ok_or(SqlError::Lost("reservations"))?;
+    let id = row.reservation_id;
+    let reservation = reservation(conn, id)?.ok_or_else(|| SqlError::Lost {
+        table: "reservations",
+        row: id.id::<ReservationId>().to_string(),
+    })?;
     Ok(Receipt { payment: Payment::try_from(row)?, reservation })
 }

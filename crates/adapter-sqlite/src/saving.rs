@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use domain::records::{Fate, Records};
+use domain::records::{Entity, Fate, Records};
 
 use crate::SqlError;
 use crate::columns::key;
@@ -26,7 +26,8 @@ macro_rules! save {
                     Fate::Changed | Fate::Kept => Update(&row).execute($conn)?,
                 };
                 if rows != 1 {
-                    return Err(SqlError::Lost(stringify!($table)));
+                    let row = entity.id().to_string();
+                    return Err(SqlError::Lost { table: stringify!($table), row });
                 }
             }
         }
@@ -45,6 +46,8 @@ macro_rules! add {
 
 /// Saves `changes`. Parents go before children, so that every reference finds its row.
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
+    #[cfg(test)]
+    crate::panics::if_asked_to(changes);
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
     add!(conn, changes.concerts, concerts of ConcertRow);
@@ -61,17 +64,14 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
 }
 
 fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
-    let of_fate = |wanted| {
-        let all = changes.reservations.changes();
-        all.filter(move |(_, fate)| *fate == wanted).map(|(reservation, _)| reservation)
-    };
-    for ended in of_fate(Fate::Changed).filter(|reservation| !reservation.state.has_its_seats()) {
+    for ended in changes.ended_reservations() {
         let theirs = reservation_seats::reservation_id.eq(key(ended.id));
         diesel::update(reservation_seats::table.filter(theirs))
             .set(reservation_seats::live.eq(false))
             .execute(conn)?;
     }
-    for row in of_fate(Fate::New).flat_map(seat_rows) {
+    let new = changes.reservations.changes().filter(|(_, fate)| *fate == Fate::New);
+    for row in new.flat_map(|(reservation, _)| seat_rows(reservation)) {
         diesel::insert_into(reservation_seats::table).values(&row).execute(conn)?;
     }
     Ok(())

@@ -57,6 +57,7 @@ pub struct SqliteStore {
     checked: AsyncMutex<Option<(Instant, Result<(), Unavailable>)>>,
     clock: StoreClock,
     observer: Observer,
+    history: u64,
     _lock: Option<File>,
 }
 
@@ -104,6 +105,7 @@ impl SqliteStore {
             heartbeat_at(&mut conn).map_err(|error| unreachable(error.to_string()))?;
         let clock = StoreClock::starting_after(last_commit_at, heartbeat_at);
         let observer = Observer::new(OnceLock::new());
+        let history = clock.now().timestamp_micros().unsigned_abs();
 
         let pool = |size: u32| {
             Pool::builder()
@@ -118,9 +120,11 @@ impl SqliteStore {
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
+            path: path.clone(),
             conn,
             clock: clock.clone(),
             observer: Arc::clone(&observer),
+            history,
             last_now: last_commit_at,
             exclusive: options.exclusive,
         };
@@ -134,6 +138,7 @@ impl SqliteStore {
             readers: RwLock::new(Some(readers)),
             clock,
             observer,
+            history,
             checked: AsyncMutex::default(),
             _lock: lock,
         })
@@ -148,7 +153,7 @@ impl SqliteStore {
     /// Names who hears of every commit before anyone is answered. The first one named stays.
     pub fn observe(&self, observer: Arc<dyn CommitObserver>) {
         // Another file may have taken the place of the one before: each start begins anew.
-        observer.began_anew(self.clock.now().timestamp_micros().unsigned_abs());
+        observer.began_anew(self.history);
         let _ = self.observer.set(observer);
     }
 

@@ -2,6 +2,7 @@
 //! answers everyone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
@@ -18,6 +19,7 @@ use group_commit::{Committer, Waiting, answer_all};
 
 use crate::SqlError;
 use crate::clock::StoreClock;
+use crate::open::connect;
 use crate::rows::heartbeat_at;
 use crate::saving::save;
 use crate::source::Database;
@@ -36,9 +38,13 @@ pub(crate) type Observer = Arc<OnceLock<Arc<dyn CommitObserver>>>;
 
 /// Owns the connection that writes.
 pub(crate) struct Writer {
+    /// The file, should the connection have to be opened anew.
+    pub(crate) path: PathBuf,
     pub(crate) conn: SqliteConnection,
     pub(crate) clock: StoreClock,
     pub(crate) observer: Observer,
+    /// Names the history of the file, since it was opened.
+    pub(crate) history: u64,
     /// When the last group decided; the next one does later.
     pub(crate) last_now: Timestamp,
     /// Whether no server has the file beside this one.
@@ -107,11 +113,17 @@ impl Writer {
         self.clock.look();
         let now = self.clock.now().max(self.last_now + TimeDelta::microseconds(1));
         self.last_now = now;
-        let (answers, changes) = match self.decide_and_save(commands, now) {
-            Ok(decided) => decided,
-            Err(error) => {
+        let decided = catch_unwind(AssertUnwindSafe(|| self.decide_and_save(commands, now)));
+        let (answers, changes) = match decided {
+            Ok(Ok(decided)) => decided,
+            Ok(Err(error)) => {
                 self.roll_back();
                 return Err(Failure::RolledBack(fault("cannot write", error)));
+            }
+            Err(_) => {
+                self.roll_back();
+                self.connect_anew();
+                return Err(Failure::RolledBack(Unavailable::because("a change panicked")));
             }
         };
         if let Err(error) = self.conn.batch_execute("COMMIT") {
@@ -124,7 +136,7 @@ impl Writer {
             self.clock.hear_beat(uptime.heartbeat_at);
         }
         if let Some(observer) = self.observer.get() {
-            observer.committed(&changes);
+            observer.tell(&changes, self.history);
         }
         Ok(answers)
     }
@@ -149,6 +161,15 @@ impl Writer {
         let changes = group.into_changes();
         save(&mut self.conn, &changes)?;
         Ok((answers, changes))
+    }
+
+    /// Leaves a connection that a panic may have left in the middle of something. Where none can be
+    /// opened, it has to do: its transaction was rolled back.
+    fn connect_anew(&mut self) {
+        match connect(&self.path) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "no new connection after a panic"),
+        }
     }
 
     /// Ends a transaction that failed. SQLite may have ended it already, and says so; that is fine.

@@ -56,6 +56,8 @@ impl ConcertDetails {
             "max_seats_per_user",
             "must be 1 to 1000000",
         );
+        errors.require_time(self.sale_opens_at, "sale_opens_at");
+        errors.require_time(self.sale_closes_at, "sale_closes_at");
         let in_order = !matches!((self.sale_opens_at, self.sale_closes_at),
             (Some(opens), Some(closes)) if opens >= closes);
         errors.require(in_order, "sale_closes_at", "must be after sale_opens_at");

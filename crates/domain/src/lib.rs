@@ -6,6 +6,7 @@
 //! [`records::Records`].
 
 pub mod audit;
+pub mod calendar;
 pub mod cash;
 pub mod clock_discipline;
 pub mod concert;

@@ -1,11 +1,16 @@
 //! Pages of lists: newest first, as many as asked for, and where the next page begins.
+//!
+//! Newest is what was committed last, by the store's own time and numbers, and never by the ids of
+//! machines whose clocks differ.
+
+use crate::refusal::Refusal;
 
 /// Which page of a list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest<Id> {
     /// How many rows at the most.
     pub limit: u32,
-    /// Only what comes after this one, that is: what is older.
+    /// Only what comes after this one, that is: what is older. It has to be in the list, or have been.
     pub after: Option<Id>,
 }
 
@@ -14,6 +19,14 @@ impl<Id> PageRequest<Id> {
     pub const LIMIT_DEFAULT: u32 = 20;
     /// Rows on a page at the most.
     pub const LIMIT_MAX: u32 = 100;
+}
+
+/// A page that was looked up, where what it comes after was found.
+///
+/// # Errors
+/// [`Refusal::Invalid`] where it was not.
+pub fn found<T, Id>(page: Option<Page<T, Id>>) -> Result<Page<T, Id>, Refusal> {
+    page.ok_or_else(|| Refusal::invalid("cursor", "must be a next_cursor of this list"))
 }
 
 /// One page of a list.

@@ -283,7 +283,7 @@ pub fn refund(
     let reservation = records.reservations.get(&payment.reservation_id);
     let mut reservation = reservation.cloned().ok_or(Refusal::NotFound)?;
     let show = records.shows.get(&reservation.show_id).ok_or(Refusal::NotFound)?;
-    let too_late = show.starts_at - TimeDelta::hours(i64::from(policy.until_hours)) <= now;
+    let too_late = show.starts_at <= now + TimeDelta::hours(i64::from(policy.until_hours));
     let (PaymentState::Succeeded, ReservationState::Confirmed { payment_id, confirmed_at }, false) =
         (&payment.state, reservation.state, too_late)
     else {

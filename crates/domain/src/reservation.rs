@@ -1,5 +1,7 @@
 //! Reservations: one user's seats at one show, held for a while, then paid for or given back.
 
+mod policy;
+
 use std::collections::BTreeSet;
 
 use crate::Timestamp;
@@ -11,6 +13,9 @@ use crate::refusal::Refusal;
 use crate::seat::{LetGo, Place, Seat, SeatStatus};
 use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
+
+pub use policy::BookingPolicy;
+use policy::ensure_within;
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,24 +139,6 @@ impl ReservationState {
     }
 }
 
-/// How seats are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BookingPolicy {
-    /// For how long, in seconds.
-    pub hold_seconds: u32,
-    /// How many in one reservation at the most.
-    pub seats_per_reservation: u32,
-    /// For how long, in seconds, somebody who let a seat go unpaid cannot hold it again, so that
-    /// nobody keeps seats from others by holding them over and over.
-    pub rehold_cooldown_seconds: u32,
-}
-
-impl BookingPolicy {
-    fn rehold_cooldown(self) -> TimeDelta {
-        TimeDelta::seconds(i64::from(self.rehold_cooldown_seconds))
-    }
-}
-
 impl Reservation {
     /// Its status at `now`: a hold that is over has expired, swept or not, unless a payment for it
     /// is pending.
@@ -206,9 +193,9 @@ pub struct HoldRequest {
 /// reserved in the concert among the records.
 ///
 /// # Errors
-/// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`],
-/// [`Refusal::InvalidSeat`], [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`],
-/// [`Refusal::SeatLetGo`].
+/// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`], what
+/// [`BookingPolicy::ensure_can_be_asked_for`] refuses, [`Refusal::InvalidSeat`],
+/// [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`], [`Refusal::SeatLetGo`].
 pub fn hold(
     records: &mut Records,
     ask: &HoldRequest,
@@ -218,8 +205,9 @@ pub fn hold(
     let (show, concert) =
         records.gated_show((ask.token_id, ask.user_id), ask.show_id, Refusal::InvalidShow)?;
     show.ensure_on_sale(&concert, now)?;
+    policy.ensure_can_be_asked_for(&ask.seat_ids, "seat_ids")?;
     ensure_seats_of(records, ask)?;
-    ensure_within_limits(records, ask, &concert, policy)?;
+    ensure_within_limit_of_user(records, ask, &concert)?;
     ensure_available(records, ask)?;
 
     end_lapsed_holds(records, &ask.seat_ids);
@@ -258,12 +246,6 @@ pub fn hold(
 }
 
 fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {
-    if ask.seat_ids.iter().collect::<BTreeSet<_>>().len() != ask.seat_ids.len() {
-        return Err(Refusal::invalid("seat_ids", "names a seat twice"));
-    }
-    if ask.seat_ids.is_empty() {
-        return Err(Refusal::invalid("seat_ids", "must name at least one seat"));
-    }
     let is_of_show = |id: &SeatId| records.seats.get(id).is_some_and(|s| s.show_id == ask.show_id);
     let seat_ids: Vec<_> = ask.seat_ids.iter().copied().filter(|id| !is_of_show(id)).collect();
     if seat_ids.is_empty() {
@@ -272,18 +254,11 @@ fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> 
     Err(Refusal::InvalidSeat { seat_ids, seat_numbers: Vec::new() })
 }
 
-fn ensure_within_limits(
+fn ensure_within_limit_of_user(
     records: &Records,
     ask: &HoldRequest,
     concert: &Concert,
-    policy: BookingPolicy,
 ) -> Result<(), Refusal> {
-    let asked = ask.seat_ids.len();
-    let within = |count: usize, limit: u32| {
-        let fits = u32::try_from(count).is_ok_and(|count| count <= limit);
-        if fits { Ok(()) } else { Err(Refusal::SeatLimitExceeded { limit }) }
-    };
-    within(asked, policy.seats_per_reservation)?;
     let reserved: usize = records
         .reservations
         .iter()
@@ -294,7 +269,8 @@ fn ensure_within_limits(
         })
         .map(|r| r.seats.len())
         .sum();
-    within(reserved + asked, concert.details.max_seats_per_user)
+    let count = reserved.saturating_add(ask.seat_ids.len());
+    ensure_within(count, concert.details.max_seats_per_user)
 }
 
 fn ensure_available(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {

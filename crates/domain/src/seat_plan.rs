@@ -22,6 +22,40 @@ pub struct Section {
     pub seats_per_row: u32,
 }
 
+impl Section {
+    /// # Errors
+    /// [`Refusal::Invalid`] for what no seat of the section, which is the `at`-th, can have.
+    fn check(&self, at: usize) -> Result<(), Refusal> {
+        let wrong = |field: &str, message: &str| {
+            Err(Refusal::invalid(format!("sections[{at}].{field}"), message))
+        };
+        if self.rows == 0 || self.seats_per_row == 0 {
+            return wrong("rows", "a section has at least one row and one seat");
+        }
+        if !is_printable(&self.name, TEXT_MAX) || !is_printable(&self.last_number(), TEXT_MAX) {
+            return wrong(
+                "name",
+                "must have 1 to 50 printable characters together with a row and a seat",
+            );
+        }
+        if !is_printable(&self.grade, TEXT_MAX) {
+            return wrong("grade", "must have 1 to 50 printable characters");
+        }
+        if self.price > SeatPlan::PRICE_MAX {
+            return wrong("price", "a price is at most 1000000000000");
+        }
+        Ok(())
+    }
+
+    /// The longest of its seats' numbers.
+    fn last_number(&self) -> String {
+        format!("{}-{}-{}", self.name, self.rows, self.seats_per_row)
+    }
+}
+
+/// A seat's number, section, row and grade have at most this many characters.
+const TEXT_MAX: usize = 50;
+
 /// The places of one show: at least one, no number twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatPlan(Vec<Place>);
@@ -36,14 +70,14 @@ impl SeatPlan {
     /// The plan of whole sections. Seats are numbered `<section>-<row>-<seat>`, from 1.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for a section without a name, of no seats, or that comes twice, and for
-    /// more than `seats_max` seats.
+    /// [`Refusal::Invalid`] for a section of no seats, with a name, a grade or a price that no seat can
+    /// have, or that comes twice, and for more than `seats_max` seats.
     pub fn of_sections(sections: &[Section], seats_max: u32) -> Result<Self, Refusal> {
         let counts = sections.iter().map(|s| u64::from(s.rows) * u64::from(s.seats_per_row));
-        ensure_count(counts.clone().sum(), "sections", seats_max)?;
-        if let Some(empty) = counts.clone().position(|count| count == 0) {
-            let field = format!("sections[{empty}].rows");
-            return Err(Refusal::invalid(field, "a section has at least one row and one seat"));
+        ensure_count(counts.fold(0, u64::saturating_add), "sections", seats_max)?;
+        // Each text is looked at before it is repeated for all seats of its section.
+        for (at, section) in sections.iter().enumerate() {
+            section.check(at)?;
         }
         let places = sections.iter().flat_map(|section| {
             (1..=section.rows).flat_map(move |row| {
@@ -74,7 +108,7 @@ impl SeatPlan {
         let mut errors = Vec::new();
         for place in &places {
             let texts = [&place.number, &place.section, &place.row, &place.grade];
-            let complaint = if texts.iter().any(|text| !is_printable(text, 50)) {
+            let complaint = if texts.iter().any(|text| !is_printable(text, TEXT_MAX)) {
                 "number, section, row and grade must have 1 to 50 printable characters"
             } else if place.price > Self::PRICE_MAX {
                 "a price is at most 1000000000000"
@@ -83,7 +117,8 @@ impl SeatPlan {
             } else {
                 continue;
             };
-            let message = format!("seat {:?}: {complaint}", place.number);
+            let number: String = place.number.chars().take(TEXT_MAX).collect();
+            let message = format!("seat {number:?}: {complaint}");
             errors.push(FieldError { field: field.to_owned(), message });
             if errors.len() == 10 {
                 break;
@@ -132,9 +167,26 @@ mod tests {
     #[test]
     fn an_empty_an_endless_and_a_nameless_plan_are_refused() {
         let huge = section("A", u32::MAX, u32::MAX);
-        for sections in [vec![], vec![section("A", 0, 3)], vec![huge], vec![section("", 1, 1)]] {
-            assert!(SeatPlan::of_sections(&sections, 100).is_err(), "{sections:?}");
+        let wraps = [section("A", u32::MAX, u32::MAX), section("B", 65_536, 131_072)];
+        let long = "x".repeat(60_000);
+        let graded = Section { grade: long.clone(), ..section("A", 10, 10) };
+        let dear = Section { price: Amount::MAX, ..section("A", 10, 10) };
+        for sections in [
+            vec![],
+            vec![section("A", 0, 3)],
+            vec![huge],
+            wraps.to_vec(),
+            vec![section("", 1, 1)],
+            vec![section(&long, 10, 10)],
+            vec![section(&"x".repeat(47), 1, 10)],
+            vec![graded],
+            vec![dear],
+        ] {
+            let refused = SeatPlan::of_sections(&sections, 100);
+            let Err(Refusal::Invalid(errors)) = refused else { panic!("{sections:?}") };
+            assert!(errors.iter().all(|error| error.message.len() < 200), "{errors:?}");
         }
+        assert!(SeatPlan::of_sections(&[section(&"x".repeat(46), 1, 9)], 100).is_ok());
         assert!(SeatPlan::of_seats(vec![], 100).is_err());
     }
 }

@@ -60,10 +60,25 @@ pub fn the_only_one(shows: &[Show]) -> Result<&Show, Refusal> {
     match shows {
         [] => Err(Refusal::InvalidDate),
         [show] => Ok(show),
-        several => Err(Refusal::AmbiguousDate {
-            shows: several.iter().map(|show| (show.id, show.starts_at)).collect(),
-        }),
+        several => Err(ambiguous(several)),
     }
+}
+
+/// The one room in front of all the shows that the concert has on a date: several of them behind one
+/// door need not be told apart by who wants to stand in front of it.
+///
+/// # Errors
+/// [`Refusal::InvalidDate`] when there is none, [`Refusal::AmbiguousDate`] when they have several
+/// rooms.
+pub fn the_only_room(shows: &[Show], concert: &Concert) -> Result<RoomId, Refusal> {
+    let room = shows.first().ok_or(Refusal::InvalidDate)?.room(concert);
+    let is_the_only_one = shows.iter().all(|show| show.room(concert) == room);
+    if is_the_only_one { Ok(room) } else { Err(ambiguous(shows)) }
+}
+
+fn ambiguous(shows: &[Show]) -> Refusal {
+    let shows = shows.iter().map(|show| (show.id, show.starts_at)).collect();
+    Refusal::AmbiguousDate { shows }
 }
 
 #[cfg(test)]
@@ -119,6 +134,17 @@ pub(crate) mod tests {
         assert_eq!(the_only_one(&[]), Err(Refusal::InvalidDate));
         assert_eq!(the_only_one(std::slice::from_ref(&first)), Ok(&first));
         assert!(matches!(the_only_one(&[first, second]),
+            Err(Refusal::AmbiguousDate { shows }) if shows.len() == 2));
+    }
+
+    #[test]
+    fn a_date_is_ambiguous_to_who_wants_to_queue_only_where_its_shows_have_several_rooms() {
+        let concert = concert(1);
+        let (first, mut second) = (show(2, &concert), show(3, &concert));
+        assert_eq!(the_only_room(&[], &concert), Err(Refusal::InvalidDate));
+        assert_eq!(the_only_room(&[first.clone(), second.clone()], &concert), Ok(RoomId::SITE));
+        second.room_id = Some(uuid::Uuid::from_u128(7).into());
+        assert!(matches!(the_only_room(&[first, second], &concert),
             Err(Refusal::AmbiguousDate { shows }) if shows.len() == 2));
     }
 }

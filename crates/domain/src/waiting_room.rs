@@ -329,6 +329,7 @@ pub(crate) mod tests {
             PolicyChange { admissions_per_minute: Some(Some(0)), ..Default::default() },
             PolicyChange { active_ttl_seconds: Some(0), ..Default::default() },
             PolicyChange { idle_ttl_seconds: Some(86_401), ..Default::default() },
+            PolicyChange { opens_at: Some(Some(Timestamp::MAX_UTC)), ..Default::default() },
         ] {
             assert!(matches!(room.change(&wrong, now), Err(Refusal::Invalid(_))), "{wrong:?}");
         }

@@ -1,17 +1,20 @@
 //! Promises about seats and money.
 
 use chrono::TimeDelta;
-use domain::ids::{PaymentId, ReservationId, UserId};
-use domain::page::PageRequest;
+use domain::concert::Concert;
+use domain::draw::DrawSeed;
+use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, UserId};
+use domain::page::{Page, PageRequest};
 use domain::payment::{RefundPolicy, RefundRequest, refund};
 use domain::ports::UpdateError;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{ReservationStatus, expire};
+use domain::waiting_room::{Door, WaitingRoom};
 use tokio::task::JoinSet;
 
 use crate::Stage;
-use crate::stage::SETTLING;
+use crate::stage::{Buyer, SETTLING};
 
 pub async fn one_of_200_gets_the_seat_and_199_are_told_who_lost(stage: &Stage) {
     let mut buyers = Vec::new();
@@ -160,9 +163,105 @@ pub async fn lists_are_newest_first_and_each_users_own(stage: &Stage) {
     }
     stage.hold(other, &[9], 300).await.unwrap();
     let page = |after| PageRequest { limit: 3, after };
-    let first = stage.orders.reservations(one.user_id, page(None)).await.unwrap();
-    let second = stage.orders.reservations(one.user_id, page(first.next)).await.unwrap();
+    let list = async |after| stage.orders.reservations(one.user_id, page(after)).await.unwrap();
+    let first = list(None).await.unwrap();
+    let second = list(first.next).await.unwrap();
     let listed = first.items.iter().chain(&second.items).map(|reservation| reservation.id);
     assert!(listed.eq(ids.into_iter().rev()));
     assert_eq!(second.next, None);
+}
+
+/// All pages of a list, two at a time; a page after something else is none.
+async fn in_pages<T, Id: Copy + PartialEq + std::fmt::Debug>(
+    unknown: Id,
+    page: impl AsyncFn(PageRequest<Id>) -> Option<Page<T, Id>>,
+) -> Vec<T> {
+    assert!(page(PageRequest { limit: 2, after: Some(unknown) }).await.is_none());
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let Page { items, next } = page(PageRequest { limit: 2, after }).await.unwrap();
+        all.extend(items);
+        if next.is_none() {
+            return all;
+        }
+        after = next;
+    }
+}
+
+pub async fn lists_follow_the_commits_though_ids_go_backwards(stage: &Stage) {
+    let buyer = stage.buyer().await;
+    let behind = stage.with_falling_ids();
+    let (mut charges, mut holds, mut payments) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut concerts, mut rooms) = (vec![stage.concert_id()], vec![RoomId::SITE]);
+    for n in 0..6 {
+        // Two servers, whose clocks differ, take turns.
+        let server = if n % 2 == 0 { &behind } else { stage };
+        charges.push(server.charge(buyer.user_id, i64::from(n) + 1).await.unwrap());
+        if n < 4 {
+            let token_id = server.join(buyer.user_id).await.unwrap().id;
+            let buyer = Buyer { token_id, ..buyer };
+            let held = server.hold(buyer, &[n], 300).await.unwrap();
+            payments.push(server.pay_through_provider(buyer, held.id).await.unwrap().payment.id);
+            holds.push(held.id);
+        }
+        let (concert, room) = enter(server).await;
+        concerts.push(concert);
+        rooms.push(room);
+    }
+
+    let user_id = buyer.user_id;
+    let entries =
+        in_pages(stage.id(), async |page| stage.cash_book.entries(user_id, page).await.unwrap());
+    let numbers: Vec<_> = entries.await.into_iter().map(|entry| entry.number).collect();
+    assert!(numbers.iter().copied().eq((1..=11).rev()), "{numbers:?}");
+    let newest = charges.last().map(|entry| entry.number);
+    assert_eq!(numbers.first().copied(), newest);
+
+    let orders = &stage.orders;
+    let reservations =
+        in_pages(stage.id(), async |page| orders.reservations(user_id, page).await.unwrap());
+    let listed: Vec<_> = reservations.await.into_iter().map(|found| found.id).collect();
+    assert!(listed.iter().eq(holds.iter().rev()), "{listed:?}");
+    let paid = in_pages(stage.id(), async |page| orders.payments(user_id, page).await.unwrap());
+    let listed: Vec<_> = paid.await.into_iter().map(|receipt| receipt.payment.id).collect();
+    assert!(listed.iter().eq(payments.iter().rev()), "{listed:?}");
+    let unsettled =
+        in_pages(stage.id(), async |page| orders.unsettled_payments(page).await.unwrap());
+    let listed: Vec<_> = unsettled.await.into_iter().map(|receipt| receipt.payment.id).collect();
+    assert!(listed.iter().eq(payments.iter().rev()), "{listed:?}");
+
+    let played = in_pages(stage.id(), async |page| stage.catalogue.concerts(page).await.unwrap());
+    let listed: Vec<_> = played.await.into_iter().map(|concert| concert.id).collect();
+    assert!(listed.iter().eq(concerts.iter().rev()), "{listed:?}");
+    let listed: Vec<_> =
+        stage.lines.rooms().await.unwrap().into_iter().map(|room| room.id).collect();
+    assert_eq!(listed, rooms);
+
+    // Nobody's list goes on from what is another's.
+    let other = stage.buyer().await.user_id;
+    let after = |id| PageRequest { limit: 2, after: Some(id) };
+    assert_eq!(orders.reservations(other, after(holds[0])).await.unwrap(), None);
+    let after = |id| PageRequest { limit: 2, after: Some(id) };
+    assert_eq!(orders.payments(other, after(payments[0])).await.unwrap(), None);
+    let after = PageRequest { limit: 2, after: Some(charges[0].id) };
+    assert_eq!(stage.cash_book.entries(other, after).await.unwrap(), None);
+}
+
+/// Enters a concert with a room of its own.
+async fn enter(stage: &Stage) -> (ConcertId, RoomId) {
+    let like = stage.concert_id();
+    let (concert_id, room_id) = (stage.id(), stage.id());
+    let enter = move |records: &mut Records| {
+        let concert = records.concerts.get(&like).cloned().unwrap();
+        let policy = records.rooms.get(&RoomId::SITE).unwrap().policy.clone();
+        let created_at = records.now;
+        let (door, seed) = (Door::Concert(concert_id), DrawSeed::new([7; 32]));
+        records.rooms.insert(WaitingRoom::new(room_id, door, policy, seed, created_at));
+        let room_id = Some(room_id);
+        records.concerts.insert(Concert { id: concert_id, room_id, created_at, ..concert });
+        Ok(())
+    };
+    let scope = Scope::new().concert(like).room(RoomId::SITE);
+    stage.store.decide(scope, enter).await.unwrap();
+    (concert_id, room_id)
 }

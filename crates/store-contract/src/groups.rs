@@ -1,10 +1,11 @@
 //! Promises about decisions that are committed together.
 
 use domain::idempotency::{IdempotencyKey, IdempotentRequest, once};
-use domain::ids::UserId;
+use domain::ids::{RoomId, UserId};
 use domain::ports::UpdateError;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
+use domain::reservation::{BookingPolicy, cancel, expire};
 use domain::user::{Email, Role, User, UserName};
 use tokio::task::JoinSet;
 
@@ -57,6 +58,41 @@ pub async fn a_decision_that_panics_takes_nobody_along(stage: &Stage) {
     }
     let failed = calls.join_all().await.into_iter().filter(Result::is_err).count();
     assert_eq!((failed, stage.balance(user_id).await), (5, 45));
+}
+
+pub async fn what_a_decision_leaves_as_it_was_is_not_saved(stage: &Stage) {
+    let buyer = stage.buyer().await;
+    let held = stage.hold(buyer, &[0], 300).await.unwrap();
+    let give_back = move |records: &mut Records| {
+        let policy = BookingPolicy {
+            hold_seconds: 300,
+            seats_per_reservation: 4,
+            rehold_cooldown_seconds: 0,
+        };
+        cancel(records, held.id, buyer.user_id, policy)
+    };
+    stage.store.decide(Scope::new().reservation(held.id), give_back).await.unwrap();
+    let lapsed = stage.hold(buyer, &[1], 1).await.unwrap();
+    stage.wait_until(lapsed.held_until).await;
+    let scope = Scope::new().reservation(held.id).reservation(lapsed.id);
+    let sweep = move |records: &mut Records| {
+        Ok([held.id, lapsed.id].into_iter().filter(|id| expire(records, *id)).count())
+    };
+    assert_eq!(stage.store.decide(scope, sweep).await.unwrap(), 1, "one was given back before");
+
+    let scope = Scope::new()
+        .reservation(held.id)
+        .room(RoomId::SITE)
+        .tokens([buyer.token_id])
+        .account(buyer.user_id);
+    let take_hold_of_all = move |records: &mut Records| {
+        records.reservations.get_mut(&held.id).unwrap();
+        records.rooms.get_mut(&RoomId::SITE).unwrap();
+        records.tokens.get_mut(&buyer.token_id).unwrap();
+        records.accounts.get_mut(&buyer.user_id).unwrap();
+        Ok(records.is_unchanged_since(None))
+    };
+    assert!(stage.store.decide(scope, take_hold_of_all).await.unwrap());
 }
 
 pub async fn one_key_has_one_effect_within_a_group_and_later(stage: &Stage) {

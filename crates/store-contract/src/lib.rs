@@ -32,8 +32,10 @@ macro_rules! every_promise {
             booking::two_charges_at_once_both_count
             booking::a_refund_gives_back_what_was_paid_once
             booking::lists_are_newest_first_and_each_users_own
+            booking::lists_follow_the_commits_though_ids_go_backwards
             groups::a_refusal_in_the_middle_of_a_group_leaves_the_others_whole
             groups::a_decision_that_panics_takes_nobody_along
+            groups::what_a_decision_leaves_as_it_was_is_not_saved
             groups::one_key_has_one_effect_within_a_group_and_later
             groups::time_only_ever_goes_on
             groups::an_email_is_taken_once

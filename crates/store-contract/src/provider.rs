@@ -143,8 +143,8 @@ pub async fn what_the_provider_owes_is_found_and_taken_on_by_one(stage: &Stage) 
     let later = stage.due_work.unsettled(settle_by).await.unwrap();
     assert_eq!(later, Unsettled { overdue: 1, ..unsettled });
     let page = |after| PageRequest { limit: 2, after };
-    let newest = stage.orders.unsettled_payments(page(None)).await.unwrap();
-    let oldest = stage.orders.unsettled_payments(page(newest.next)).await.unwrap();
+    let newest = stage.orders.unsettled_payments(page(None)).await.unwrap().unwrap();
+    let oldest = stage.orders.unsettled_payments(page(newest.next)).await.unwrap().unwrap();
     let listed = newest.items.iter().chain(&oldest.items).map(|receipt| receipt.payment.id);
     assert!(listed.eq(asked.iter().rev().map(|receipt| receipt.payment.id)));
 

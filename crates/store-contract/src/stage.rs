@@ -42,6 +42,7 @@ pub struct Stage {
     pub cash_book: Arc<dyn CashBook>,
     pub due_work: Arc<dyn DueWork>,
     last_id: Arc<AtomicU64>,
+    ids_fall: bool,
 }
 
 /// Somebody who was let in.
@@ -70,15 +71,23 @@ impl Stage {
             due_work: store.clone(),
             store,
             last_id: Arc::default(),
+            ids_fall: false,
         };
         stage.open(10_000).await;
         stage
     }
 
-    /// An id that sorts after all before it.
+    /// An id that sorts after all before it, or before them where ids fall.
     pub fn id<Id: From<Uuid>>(&self) -> Id {
-        let n = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        Uuid::from_u128((1 << 100) | u128::from(n)).into()
+        let n = u128::from(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let id = if self.ids_fall { (1 << 100) - n } else { (1 << 100) + n };
+        Uuid::from_u128(id).into()
+    }
+
+    /// The same with ids that fall, as those of a machine whose clock is behind the others'.
+    #[must_use]
+    pub fn with_falling_ids(&self) -> Self {
+        Self { ids_fall: true, ..self.clone() }
     }
 
     #[must_use]

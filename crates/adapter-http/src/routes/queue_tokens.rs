@@ -20,8 +20,10 @@ use crate::shared::Shared;
 pub(crate) struct TakePlace {
     /// For which concert; without it, the site-wide room.
     concert_id: Option<Uuid>,
-    /// For its show on this date at the venue.
+    /// For its shows on this date at the venue, where they have one room.
     date: Option<NaiveDate>,
+    /// For this show; `concert_id` and `date` may be left out then.
+    show_id: Option<Uuid>,
     #[serde(default)]
     if_exists: IfExistsBody,
     /// The work that a 428 `work_required` asked for.
@@ -76,7 +78,8 @@ pub(crate) struct TicketBody {
     number: Option<u64>,
     /// `waiting`, `active`, `done` or `expired`.
     state: &'static str,
-    /// 1 for the next to be let in; `null` unless waiting, and before the draw.
+    /// 1 for the next to be let in; `null` unless waiting, before the draw, and where it is not known
+    /// just now.
     position: Option<u64>,
     /// In how many seconds you may be let in; `null` unless waiting and known.
     eta_seconds: Option<u64>,
@@ -85,7 +88,7 @@ pub(crate) struct TicketBody {
     /// When an active ticket runs out; `null` while waiting.
     expires_at: Option<DateTime<Utc>>,
     /// How many seats are free in all that this room sells, at most 5 s old; `null` in the
-    /// site-wide room.
+    /// site-wide room, and where it is not known just now.
     seats_left: Option<u64>,
 }
 
@@ -145,8 +148,8 @@ fn written(body: &impl Serialize, length: usize) -> Vec<u8> {
     (status = 200, description = "You wait or are active there: `existing`", body = PlaceBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_token`; `invalid_user`: no such user any more", body = ProblemBody),
-    (status = 404, description = "`invalid_concert`; `invalid_datetime`: no show on that date", body = ProblemBody),
-    (status = 409, description = "`token_exists`, when `if_exists` is `conflict`", body = ProblemBody),
+    (status = 404, description = "`invalid_concert`; `invalid_show`: no such show, or of another concert; `invalid_datetime`: no show, or not this one, on that date", body = ProblemBody),
+    (status = 409, description = "`token_exists`, when `if_exists` is `conflict`; `ambiguous_date` with `shows: [{show_id, starts_at}]`: they have several rooms, name one by `show_id`", body = ProblemBody),
     (status = 428, description = "`work_required`: find a nonce for `challenge` so that the SHA-256 \
         of both begins with `bits` zero bits, and come back with it", body = ProblemBody),
     (status = 429, description = "`too_many_requests`", body = ProblemBody),
@@ -169,7 +172,8 @@ pub(crate) async fn take_place(
     };
     let concert_id = ask.concert_id.map(Into::into);
     let work = ask.work.map(|work| WorkDone { challenge: work.challenge, nonce: work.nonce });
-    let request = PlaceRequest { user_id, concert_id, date: ask.date, if_exists, work };
+    let show_id = ask.show_id.map(Into::into);
+    let request = PlaceRequest { user_id, concert_id, date: ask.date, show_id, if_exists, work };
     let place = app.take_place.execute(request).await?;
     let (mut answer, status) = if place.issued {
         (HttpResponse::Created(), "issued")

@@ -27,22 +27,24 @@ impl CashBook for PostgresStore {
         &self,
         user_id: UserId,
         page: PageRequest<EntryId>,
-    ) -> Result<Page<CashEntry, EntryId>, Unavailable> {
+    ) -> Result<Option<Page<CashEntry, EntryId>>, Unavailable> {
         self.read(|mut conn| async move {
-            let mut query = cash_entries::table
-                .filter(cash_entries::user_id.eq(Uuid::from(user_id)))
-                .order(cash_entries::id.desc())
+            let theirs =
+                || cash_entries::table.filter(cash_entries::user_id.eq(Uuid::from(user_id)));
+            let mut query = theirs()
+                .order(cash_entries::number.desc())
                 .limit(one_more(page.limit))
                 .select(EntryRow::as_select())
                 .into_boxed();
             if let Some(after) = page.after {
-                query = query.filter(cash_entries::id.lt(Uuid::from(after)));
+                let number = theirs().filter(cash_entries::id.eq(Uuid::from(after)));
+                let number = number.select(cash_entries::number).first(&mut conn).await;
+                let number: Option<i64> = number.optional()?;
+                let Some(number) = number else { return Ok(None) };
+                query = query.filter(cash_entries::number.lt(number));
             }
-            Ok(Page::from_one_more(
-                decode_all(query.load(&mut conn).await?)?,
-                page.limit,
-                |e: &CashEntry| e.id,
-            ))
+            let entries = decode_all(query.load(&mut conn).await?)?;
+            Ok(Some(Page::from_one_more(entries, page.limit, |e: &CashEntry| e.id)))
         })
         .await
     }

@@ -45,21 +45,23 @@ impl Catalogue for PostgresStore {
     async fn concerts(
         &self,
         page: PageRequest<ConcertId>,
-    ) -> Result<Page<Concert, ConcertId>, Unavailable> {
+    ) -> Result<Option<Page<Concert, ConcertId>>, Unavailable> {
         self.read(|mut conn| async move {
             let mut query = concerts::table
-                .order(concerts::id.desc())
+                .order((concerts::created_at.desc(), concerts::id.desc()))
                 .limit(one_more(page.limit))
                 .select(ConcertRow::as_select())
                 .into_boxed();
             if let Some(after) = page.after {
-                query = query.filter(concerts::id.lt(Uuid::from(after)));
+                let after = Uuid::from(after);
+                let at = concerts::table.find(after).select(concerts::created_at);
+                let at: Option<Timestamp> = at.first(&mut conn).await.optional()?;
+                let Some(at) = at else { return Ok(None) };
+                let older = concerts::created_at.lt(at).or(concerts::id.lt(after));
+                query = query.filter(concerts::created_at.le(at)).filter(older);
             }
-            Ok(Page::from_one_more(
-                decode_all(query.load(&mut conn).await?)?,
-                page.limit,
-                |c: &Concert| c.id,
-            ))
+            let concerts = decode_all(query.load(&mut conn).await?)?;
+            Ok(Some(Page::from_one_more(concerts, page.limit, |c: &Concert| c.id)))
         })
         .await
     }

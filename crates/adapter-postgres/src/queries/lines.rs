@@ -38,7 +38,7 @@ impl Lines for PostgresStore {
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
         self.read_behind(|mut conn| async move {
-            let all = waiting_rooms::table.order(waiting_rooms::id);
+            let all = waiting_rooms::table.order((waiting_rooms::created_at, waiting_rooms::id));
             decode_all(all.select(RoomRow::as_select()).load(&mut conn).await?)
         })
         .await

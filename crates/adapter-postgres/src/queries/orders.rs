@@ -1,6 +1,9 @@
 use async_trait::async_trait;
-use diesel::prelude::{ExpressionMethods, QueryDsl, SelectableHelper};
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+};
 use diesel_async::RunQueryDsl;
+use domain::Timestamp;
 use domain::ids::{PaymentId, ReservationId, UserId};
 use domain::page::{Page, PageRequest};
 use domain::payment::{Payment, Receipt};
@@ -29,20 +32,26 @@ impl Orders for PostgresStore {
         &self,
         user_id: UserId,
         page: PageRequest<ReservationId>,
-    ) -> Result<Page<Reservation, ReservationId>, Unavailable> {
+    ) -> Result<Option<Page<Reservation, ReservationId>>, Unavailable> {
         self.read(|mut conn| async move {
-            let mut query = reservations::table
-                .filter(reservations::user_id.eq(Uuid::from(user_id)))
-                .order(reservations::id.desc())
+            let theirs =
+                || reservations::table.filter(reservations::user_id.eq(Uuid::from(user_id)));
+            let mut query = theirs()
+                .order((reservations::created_at.desc(), reservations::id.desc()))
                 .limit(one_more(page.limit))
                 .select(ReservationRow::as_select())
                 .into_boxed();
             if let Some(after) = page.after {
-                query = query.filter(reservations::id.lt(Uuid::from(after)));
+                let after = Uuid::from(after);
+                let at = theirs().find(after).select(reservations::created_at);
+                let at: Option<Timestamp> = at.first(&mut conn).await.optional()?;
+                let Some(at) = at else { return Ok(None) };
+                let older = reservations::created_at.lt(at).or(reservations::id.lt(after));
+                query = query.filter(reservations::created_at.le(at)).filter(older);
             }
             let rows = query.load(&mut conn).await?;
             let found = with_seats(&mut conn, rows).await?;
-            Ok(Page::from_one_more(found, page.limit, |reservation| reservation.id))
+            Ok(Some(Page::from_one_more(found, page.limit, |reservation| reservation.id)))
         })
         .await
     }
@@ -63,14 +72,14 @@ impl Orders for PostgresStore {
         &self,
         user_id: UserId,
         page: PageRequest<PaymentId>,
-    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+    ) -> Result<Option<Page<Receipt, PaymentId>>, Unavailable> {
         self.payments_of(Whose::Users(user_id), page).await
     }
 
     async fn unsettled_payments(
         &self,
         page: PageRequest<PaymentId>,
-    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+    ) -> Result<Option<Page<Receipt, PaymentId>>, Unavailable> {
         self.payments_of(Whose::Unsettled, page).await
     }
 }
@@ -86,24 +95,37 @@ impl PostgresStore {
         &self,
         whose: Whose,
         page: PageRequest<PaymentId>,
-    ) -> Result<Page<Receipt, PaymentId>, Unavailable> {
+    ) -> Result<Option<Page<Receipt, PaymentId>>, Unavailable> {
         self.read(|mut conn| async move {
             let mut query = payments::table
                 .inner_join(reservations::table)
-                .order(payments::id.desc())
+                .order((payments::paid_at.desc(), payments::id.desc()))
                 .limit(one_more(page.limit))
                 .select((PaymentRow::as_select(), ReservationRow::as_select()))
                 .into_boxed();
-            query = match whose {
-                Whose::Users(user_id) => query.filter(payments::user_id.eq(Uuid::from(user_id))),
-                Whose::Unsettled => query.filter(payments::provider_ask_at.is_not_null()),
+            let user_id = match whose {
+                Whose::Users(user_id) => Some(Uuid::from(user_id)),
+                Whose::Unsettled => None,
             };
-            if let Some(after) = page.after {
-                query = query.filter(payments::id.lt(Uuid::from(after)));
+            query = match user_id {
+                Some(user_id) => query.filter(payments::user_id.eq(user_id)),
+                None => query.filter(payments::provider_ask_at.is_not_null()),
+            };
+            if let Some(after) = page.after.map(Uuid::from) {
+                // Of all users' payments, one that was settled since will do as well.
+                let row = payments::table.find(after);
+                let row = row.select((payments::paid_at, payments::user_id));
+                let row: Option<(Timestamp, Uuid)> = row.first(&mut conn).await.optional()?;
+                let is_listed = |whose: &Uuid| user_id.is_none_or(|id| id == *whose);
+                let Some((at, _)) = row.filter(|(_, whose)| is_listed(whose)) else {
+                    return Ok(None);
+                };
+                let older = payments::paid_at.lt(at).or(payments::id.lt(after));
+                query = query.filter(payments::paid_at.le(at)).filter(older);
             }
             let rows = query.load(&mut conn).await?;
             let found = receipts(&mut conn, rows).await?;
-            Ok(Page::from_one_more(found, page.limit, |receipt| receipt.payment.id))
+            Ok(Some(Page::from_one_more(found, page.limit, |receipt| receipt.payment.id)))
         })
         .await
     }

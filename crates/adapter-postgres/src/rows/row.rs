@@ -1,5 +1,6 @@
 //! What a row is: its columns, and which of them ever change.
 
+use crate::at_once::FoundBy;
 use crate::statement::Parameter;
 
 /// A row of a table.
@@ -27,6 +28,9 @@ pub(crate) struct Texts {
     update: String,
     /// Loads and locks rows of a table by their ids, which stand between these two.
     pub(crate) lock: (String, &'static str),
+    /// The column by which an update finds its rows, and which parameter that is: of a key of several
+    /// columns, the first.
+    key: (String, Option<usize>),
 }
 
 impl Texts {
@@ -49,7 +53,14 @@ impl Texts {
             found = R::KEY.iter().map(same).collect::<Vec<_>>().join(" AND "),
         );
         let lock = format!("SELECT {} FROM {} AS t WHERE t.id = ANY(", columns::<R>("t"), R::TABLE);
-        Self { insert, update, lock: (lock, ") ORDER BY t.id FOR NO KEY UPDATE") }
+        let key = R::KEY.first().copied().unwrap_or_default();
+        let at = of_update::<R>().position(|column| column.name == key);
+        Self {
+            insert,
+            update,
+            lock: (lock, ") ORDER BY t.id FOR NO KEY UPDATE"),
+            key: (format!("old.\"{key}\""), at),
+        }
     }
 }
 
@@ -72,9 +83,13 @@ pub(crate) fn insert<R: Row>(rows: &[R]) -> (&'static str, Vec<Parameter>) {
     (&R::texts().insert, R::COLUMNS.iter().map(|column| (column.values)(rows)).collect())
 }
 
-/// The text that writes the changing columns of rows, all of them, and its parameters.
-pub(crate) fn update<R: Row>(rows: &[R]) -> (&'static str, Vec<Parameter>) {
-    (&R::texts().update, of_update::<R>().map(|column| (column.values)(rows)).collect())
+/// The text that writes the changing columns of rows, all of them, its parameters, and how it finds
+/// the rows.
+pub(crate) fn update<R: Row>(rows: &[R]) -> (&'static str, Vec<Parameter>, FoundBy) {
+    let texts = R::texts();
+    let parameters = of_update::<R>().map(|column| (column.values)(rows)).collect();
+    let (key, at) = &texts.key;
+    (&texts.update, parameters, FoundBy { table: R::TABLE, key, at: *at })
 }
 
 fn names<R: Row>(columns: impl Iterator<Item = &'static ColumnOf<R>>) -> String {

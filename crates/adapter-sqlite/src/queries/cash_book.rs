@@ -26,20 +26,23 @@ impl CashBook for SqliteStore {
         &self,
         user_id: UserId,
         page: PageRequest<EntryId>,
-    ) -> Result<Page<CashEntry, EntryId>, Unavailable> {
+    ) -> Result<Option<Page<CashEntry, EntryId>>, Unavailable> {
         self.read(move |conn| {
-            let mut query = cash_entries::table
-                .filter(cash_entries::user_id.eq(key(user_id)))
-                .order(cash_entries::id.desc())
+            let theirs = || cash_entries::table.filter(cash_entries::user_id.eq(key(user_id)));
+            let mut query = theirs()
+                .order(cash_entries::number.desc())
                 .limit(one_more(page.limit))
                 .select(EntryRow::as_select())
                 .into_boxed();
             if let Some(after) = page.after {
-                query = query.filter(cash_entries::id.lt(key(after)));
+                let number = theirs().filter(cash_entries::id.eq(key(after)));
+                let number: Option<i64> =
+                    number.select(cash_entries::number).first(conn).optional()?;
+                let Some(number) = number else { return Ok(None) };
+                query = query.filter(cash_entries::number.lt(number));
             }
-            Ok(Page::from_one_more(decode_all(query.load(conn)?)?, page.limit, |e: &CashEntry| {
-                e.id
-            }))
+            let entries = decode_all(query.load(conn)?)?;
+            Ok(Some(Page::from_one_more(entries, page.limit, |e: &CashEntry| e.id)))
         })
         .await
     }

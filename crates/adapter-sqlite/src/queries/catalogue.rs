@@ -34,17 +34,21 @@ impl Catalogue for SqliteStore {
     async fn concerts(
         &self,
         page: PageRequest<ConcertId>,
-    ) -> Result<Page<Concert, ConcertId>, Unavailable> {
+    ) -> Result<Option<Page<Concert, ConcertId>>, Unavailable> {
         self.read(move |conn| {
             let mut query = concerts::table
-                .order(concerts::id.desc())
+                .order((concerts::created_at.desc(), concerts::id.desc()))
                 .limit(one_more(page.limit))
                 .select(ConcertRow::as_select())
                 .into_boxed();
             if let Some(after) = page.after {
-                query = query.filter(concerts::id.lt(key(after)));
+                let at = concerts::table.find(key(after)).select(concerts::created_at);
+                let Some(at) = at.first::<i64>(conn).optional()? else { return Ok(None) };
+                let older = concerts::created_at.lt(at).or(concerts::id.lt(key(after)));
+                query = query.filter(concerts::created_at.le(at)).filter(older);
             }
-            Ok(Page::from_one_more(decode_all(query.load(conn)?)?, page.limit, |c: &Concert| c.id))
+            let concerts = decode_all(query.load(conn)?)?;
+            Ok(Some(Page::from_one_more(concerts, page.limit, |c: &Concert| c.id)))
         })
         .await
     }

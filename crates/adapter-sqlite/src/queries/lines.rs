@@ -30,7 +30,7 @@ impl Lines for SqliteStore {
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
         self.read_behind(move |conn| {
-            let all = waiting_rooms::table.order(waiting_rooms::id);
+            let all = waiting_rooms::table.order((waiting_rooms::created_at, waiting_rooms::id));
             decode_all(all.select(RoomRow::as_select()).load(conn)?)
         })
         .await

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{ReservationId, UserId};
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::ports::{Orders, UpdateError};
 use domain::reservation::Reservation;
 
@@ -18,13 +18,13 @@ impl ListReservations {
     }
 
     /// # Errors
-    /// None but the store's.
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after nothing of the list's.
     pub async fn execute(
         &self,
         user_id: UserId,
         page: PageRequest<ReservationId>,
     ) -> Result<Page<Reservation, ReservationId>, UpdateError> {
-        Ok(self.orders.reservations(user_id, page).await?)
+        Ok(found(self.orders.reservations(user_id, page).await?)?)
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
         let mut orders = MockOrders::new();
         orders.expect_reservations().returning(move |user_id, _| {
             let items = if user_id == buyer_id() { items.clone() } else { vec![] };
-            Ok(Page { items, next: None })
+            Ok(Some(Page { items, next: None }))
         });
         let list = ListReservations::new(Arc::new(orders));
         let page = PageRequest { limit: 20, after: None };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use domain::cash::CashEntry;
 use domain::ids::{EntryId, UserId};
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::ports::{CashBook, UpdateError};
 
 /// Somebody asks what changed their balance.
@@ -18,13 +18,13 @@ impl ListEntries {
     }
 
     /// # Errors
-    /// None but the store's.
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after nothing of the list's.
     pub async fn execute(
         &self,
         user_id: UserId,
         page: PageRequest<EntryId>,
     ) -> Result<Page<CashEntry, EntryId>, UpdateError> {
-        Ok(self.cash_book.entries(user_id, page).await?)
+        Ok(found(self.cash_book.entries(user_id, page).await?)?)
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         cash_book
             .expect_entries()
             .withf(|user_id, page| *user_id == buyer_id() && page.limit == 5)
-            .returning(|_, _| Ok(Page { items: vec![], next: None }));
+            .returning(|_, _| Ok(Some(Page { items: vec![], next: None })));
         let list = ListEntries::new(Arc::new(cash_book));
         let page = PageRequest { limit: 5, after: None };
         assert_eq!(list.execute(buyer_id(), page).await.unwrap().items, []);

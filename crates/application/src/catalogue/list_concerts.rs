@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use domain::concert::Concert;
 use domain::ids::ConcertId;
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::ports::{Catalogue, UpdateError};
 
 /// Anyone asks what is played.
@@ -18,12 +18,12 @@ impl ListConcerts {
     }
 
     /// # Errors
-    /// None but the store's.
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after nothing of the list's.
     pub async fn execute(
         &self,
         page: PageRequest<ConcertId>,
     ) -> Result<Page<Concert, ConcertId>, UpdateError> {
-        Ok(self.catalogue.concerts(page).await?)
+        Ok(found(self.catalogue.concerts(page).await?)?)
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         let mut catalogue = MockCatalogue::new();
         catalogue
             .expect_concerts()
-            .returning(|_| Ok(Page { items: vec![concert()], next: Some(concert().id) }));
+            .returning(|_| Ok(Some(Page { items: vec![concert()], next: Some(concert().id) })));
         let page = ListConcerts::new(Arc::new(catalogue)).execute(PAGE).await.unwrap();
         assert_eq!((page.items, page.next), (vec![concert()], Some(concert().id)));
     }

@@ -38,6 +38,11 @@ impl ChangeRoom {
         change: PolicyChange,
     ) -> Result<RoomReport, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
+        // Most of what can be wrong is refused without locking the room, which everybody who joins
+        // waits for; and nothing is read any more once it is changed.
+        let room = self.lines.room(id).await?.ok_or(Refusal::NotFound)?;
+        room.policy.changed(&change)?;
+        let head_count = self.lines.head_count(id, self.clock.now()).await?;
         let decide = move |records: &mut Records| {
             let now = records.now;
             let room = records.rooms.get_mut(&id).ok_or(Refusal::NotFound)?;
@@ -45,19 +50,26 @@ impl ChangeRoom {
             Ok(room.clone())
         };
         let room = self.store.decide(Scope::new().room(id), decide).await?;
-        let head_count = self.lines.head_count(id, self.clock.now()).await?;
         Ok(RoomReport { room, head_count })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::ports::{MockLines, MockStore};
+
     use super::*;
     use crate::testing::*;
 
     fn change_room() -> ChangeRoom {
-        let users = users(vec![buyer(), operator()]);
-        ChangeRoom::new(store_with(world()), lines(None, 0), users, clock())
+        change_room_on(store_with(world()))
+    }
+
+    fn change_room_on(store: Arc<MockStore>) -> ChangeRoom {
+        let mut lines = MockLines::new();
+        lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
+        lines.expect_head_count().returning(|_, _| Ok(Default::default()));
+        ChangeRoom::new(store, Arc::new(lines), users(vec![buyer(), operator()]), clock())
     }
 
     fn pause() -> PolicyChange {
@@ -72,7 +84,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_buyer_an_unknown_room_and_an_impossible_policy_are_refused() {
-        let change = change_room();
+        // None of them has the room locked.
+        let change = change_room_on(Arc::new(MockStore::new()));
         assert_refused(
             change.execute(buyer_id(), RoomId::SITE, pause()).await,
             &Refusal::Forbidden,

@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
-use domain::refusal::Refusal;
+use domain::refusal::{FieldErrors, Refusal};
 use domain::seat::Seat;
 use domain::seat_plan::SeatPlan;
 use domain::show::Show;
@@ -52,18 +52,22 @@ impl CreateShow {
     /// [`Refusal::Invalid`] naming what is out of its limits.
     pub async fn execute(&self, operator: UserId, ask: NewShow) -> Result<Show, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
+        let mut errors = FieldErrors::default();
+        errors.require_time(Some(ask.starts_at), "starts_at");
+        errors.into_result()?;
         let policy = ask.room.as_ref().map(|change| self.new_rooms.changed(change)).transpose()?;
         let id = ShowId::from(self.ids.next());
         let room_id = policy.is_some().then(|| RoomId::from(self.ids.next()));
         let room = room_id
             .zip(policy)
             .map(|(room_id, policy)| new_room(room_id, Door::Show(id), policy, self.seeds.next()));
-        let seats: Vec<_> = ask
-            .plan
-            .places()
-            .iter()
-            .map(|place| Seat::new(SeatId::from(self.ids.next()), id, place.clone()))
-            .collect();
+        let places = ask.plan.places();
+        let mut seat_ids: Vec<SeatId> = places.iter().map(|_| self.ids.next().into()).collect();
+        // Seats are shown in order of their ids, which is to be the plan's, whatever ids there are.
+        seat_ids.sort_unstable();
+        let seats =
+            places.iter().zip(seat_ids).map(|(place, seat)| Seat::new(seat, id, place.clone()));
+        let seats: Vec<_> = seats.collect();
         let scope = Scope::new().concert(ask.concert_id);
         let create = move |records: &mut Records| {
             let now = records.now;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{RoomId, UserId};
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::ports::{Clock, Lines, UpdateError, Users};
 use domain::waiting_room::WaitingRoom;
 
@@ -24,7 +24,8 @@ impl ListRooms {
     /// Rooms, newest first; the site's, which was there before all others, is the last.
     ///
     /// # Errors
-    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator.
+    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator;
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after no room.
     pub async fn execute(
         &self,
         operator: UserId,
@@ -33,8 +34,13 @@ impl ListRooms {
         ensure_operator(self.users.as_ref(), operator).await?;
         let mut rooms = self.lines.rooms().await?;
         rooms.reverse();
-        rooms.retain(|room| page.after.is_none_or(|after| room.id < after));
-        let Page { items, next } = Page::from_one_more(rooms, page.limit, |room| room.id);
+        let first = match page.after {
+            Some(after) => rooms.iter().position(|room| room.id == after).map(|at| at + 1),
+            None => Some(0),
+        };
+        let rooms = first.map(|first| rooms.split_off(first));
+        let page = rooms.map(|rooms| Page::from_one_more(rooms, page.limit, |room| room.id));
+        let Page { items, next } = found(page)?;
         Ok(Page { items: self.reports(items).await?, next })
     }
 
@@ -71,7 +77,8 @@ mod tests {
     fn list() -> ListRooms {
         let newer = WaitingRoom { id: other_room(), ..room() };
         let mut lines = MockLines::new();
-        lines.expect_rooms().returning(move || Ok(vec![newer.clone(), room()]));
+        // The newer one has the higher id.
+        lines.expect_rooms().returning(move || Ok(vec![room(), newer.clone()]));
         lines.expect_head_count().returning(|_, _| Ok(Default::default()));
         ListRooms::new(Arc::new(lines), users(vec![buyer(), operator()]), clock())
     }
@@ -82,9 +89,12 @@ mod tests {
         let after = first.next;
         let second = list().execute(operator_id(), PageRequest { after, ..PAGE }).await.unwrap();
         let rooms = first.items.into_iter().chain(second.items).map(|report| report.room.id);
-        assert_eq!(rooms.collect::<Vec<_>>(), [RoomId::SITE, other_room()]);
+        assert_eq!(rooms.collect::<Vec<_>>(), [other_room(), RoomId::SITE]);
         assert_eq!(second.next, None);
         assert_refused(list().execute(buyer_id(), PAGE).await, &Refusal::Forbidden);
+        let after = Some(unknown());
+        let nowhere = list().execute(operator_id(), PageRequest { after, ..PAGE }).await;
+        assert!(matches!(nowhere, Err(UpdateError::Refused(Refusal::Invalid(_)))));
         assert_eq!(list().all().await.unwrap().len(), 2);
     }
 }

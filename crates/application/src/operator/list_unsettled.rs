@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{PaymentId, UserId};
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::payment::Receipt;
 use domain::ports::{Orders, UpdateError, Users};
 
@@ -21,14 +21,15 @@ impl ListUnsettled {
     }
 
     /// # Errors
-    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator.
+    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator;
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after no payment.
     pub async fn execute(
         &self,
         operator: UserId,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
-        Ok(self.orders.unsettled_payments(page).await?)
+        Ok(found(self.orders.unsettled_payments(page).await?)?)
     }
 }
 
@@ -47,7 +48,7 @@ mod tests {
         let mut orders = MockOrders::new();
         orders
             .expect_unsettled_payments()
-            .returning(move |_| Ok(Page { items: vec![listed.clone()], next: None }));
+            .returning(move |_| Ok(Some(Page { items: vec![listed.clone()], next: None })));
         let list = ListUnsettled::new(Arc::new(orders), users(vec![buyer(), operator()]));
         let page = PageRequest { limit: 20, after: None };
         assert_eq!(list.execute(operator_id(), page).await.unwrap().items, [receipt]);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{PaymentId, UserId};
-use domain::page::{Page, PageRequest};
+use domain::page::{Page, PageRequest, found};
 use domain::payment::Receipt;
 use domain::ports::{Orders, UpdateError};
 
@@ -18,13 +18,13 @@ impl ListPayments {
     }
 
     /// # Errors
-    /// None but the store's.
+    /// [`Invalid`](domain::refusal::Refusal::Invalid) for a page after nothing of the list's.
     pub async fn execute(
         &self,
         user_id: UserId,
         page: PageRequest<PaymentId>,
     ) -> Result<Page<Receipt, PaymentId>, UpdateError> {
-        Ok(self.orders.payments(user_id, page).await?)
+        Ok(found(self.orders.payments(user_id, page).await?)?)
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         orders
             .expect_payments()
             .withf(|user_id, page| *user_id == buyer_id() && page.limit == 20)
-            .returning(|_, _| Ok(Page { items: vec![], next: None }));
+            .returning(|_, _| Ok(Some(Page { items: vec![], next: None })));
         let list = ListPayments::new(Arc::new(orders));
         let page = PageRequest { limit: 20, after: None };
         assert_eq!(list.execute(buyer_id(), page).await.unwrap().items, []);

@@ -66,7 +66,7 @@ impl Pay {
         }
         let is_new = !replayed && value.payment.id == ask.id;
         let value =
-            if is_new { self.first_outcome(value).await } else { self.outcome(value).await? };
+            if is_new { self.first_outcome(value).await } else { self.outcome(value).await };
         match value.payment.state {
             PaymentState::Failed { reason, .. } => {
                 Err(Refusal::PaymentFailed { payment_id: value.payment.id, reason }.into())
@@ -82,14 +82,16 @@ impl Pay {
         heard.map_or(asked, |heard| heard.receipt)
     }
 
-    /// What has become of a payment that was asked for before.
-    async fn outcome(&self, before: Receipt) -> Result<Receipt, UpdateError> {
-        let now = self.orders.payment(before.payment.id).await?.unwrap_or(before);
+    /// What has become of a payment that was asked for before; where the store cannot tell just now,
+    /// the payment as it was then, which was committed.
+    async fn outcome(&self, before: Receipt) -> Receipt {
+        let Ok(found) = self.orders.payment(before.payment.id).await else { return before };
+        let now = found.unwrap_or(before);
         if now.payment.state != PaymentState::Pending {
-            return Ok(now.as_paid());
+            return now.as_paid();
         }
         let heard = self.settler.settle(&now.payment).await;
-        Ok(heard.map_or(now, |heard| heard.receipt))
+        heard.map_or(now, |heard| heard.receipt)
     }
 }
 

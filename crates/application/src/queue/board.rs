@@ -112,6 +112,20 @@ impl Board {
         self.known.note(token);
     }
 
+    /// Whether the line of a room is here.
+    #[must_use]
+    pub fn knows_line(&self, id: RoomId) -> bool {
+        self.known.room(id).is_some_and(|room| room.line().is_read())
+    }
+
+    /// Makes sure that the line of a room is here.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it is not and the store does not answer.
+    pub async fn know_line(&self, id: RoomId) -> Result<(), Unavailable> {
+        self.room(id).await.map(drop)
+    }
+
     /// The line of a room, read from the store where it is not here yet. However many want it at
     /// once, it is read once.
     async fn room(&self, id: RoomId) -> Result<Arc<Room>, Unavailable> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::ids::{ConcertId, RoomId, TokenId, UserId};
+use domain::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, join};
 use domain::ports::{
     Catalogue, Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError,
@@ -9,6 +9,7 @@ use domain::ports::{
 };
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
+use domain::show::the_only_room;
 use domain::waiting_token::TokenState;
 
 use super::{Ticket, TicketDesk};
@@ -34,8 +35,10 @@ pub struct PlaceRequest {
     pub user_id: UserId,
     /// For which concert; for none in particular: the site-wide room.
     pub concert_id: Option<ConcertId>,
-    /// For its show on which date.
+    /// For its shows on which date.
     pub date: Option<NaiveDate>,
+    /// For which show.
+    pub show_id: Option<ShowId>,
     /// Whether to be told of a place that is there already instead of being given it.
     pub if_exists: IfExists,
     /// The work that was done for it, if any was.
@@ -72,35 +75,35 @@ impl TakePlace {
 
     /// # Errors
     /// [`Refusal::WorkRequired`], [`Refusal::InvalidUser`], [`Refusal::InvalidConcert`],
-    /// [`Refusal::InvalidDatetime`], [`Refusal::TokenExists`].
+    /// [`Refusal::InvalidShow`], [`Refusal::InvalidDatetime`], [`Refusal::AmbiguousDate`],
+    /// [`Refusal::TokenExists`]. None once the place is taken.
     pub async fn execute(&self, ask: PlaceRequest) -> Result<Place, UpdateError> {
         self.ensure_work(&ask)?;
-        let room_id = match self.room(&ask).await {
+        let (room_id, concert_id) = match self.room(&ask).await {
             Err(UpdateError::Refused(refusal)) => {
                 self.users.user(ask.user_id).await?.ok_or(Refusal::InvalidUser)?;
                 return Err(refusal.into());
             }
             found => found?,
         };
+        self.desk.prepare(room_id).await;
         let id = TokenId::from(self.ids.next());
         let scope =
             Scope::new().user(ask.user_id).end_of_line(room_id).live_token(ask.user_id, room_id);
-        let join_request = JoinRequest {
-            id,
-            user_id: ask.user_id,
-            room_id,
-            concert_id: ask.concert_id,
-            if_exists: ask.if_exists,
+        let join_request =
+            JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
+        let join = move |records: &mut Records| {
+            let token = join(records, &join_request)?;
+            let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
+            Ok((token, room, records.now))
         };
-        let join = move |records: &mut Records| join(records, &join_request);
-        let token = self.store.decide(scope, join).await?;
+        let (token, room, decided_at) = self.store.decide(scope, join).await?;
         let issued = token.id == id;
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());
         }
-        let claims = QueueClaims::from(&token);
-        let ticket = self.desk.ticket(&claims).await?.ok_or(Refusal::NotFound)?;
-        Ok(Place { issued, token: self.queue_tokens.sign(&claims), ticket })
+        let ticket = self.desk.ticket_of(&token, &room, decided_at);
+        Ok(Place { issued, token: self.queue_tokens.sign(&QueueClaims::from(&token)), ticket })
     }
 
     fn ensure_work(&self, ask: &PlaceRequest) -> Result<(), Refusal> {
@@ -113,50 +116,83 @@ impl TakePlace {
         Err(Refusal::WorkRequired { challenge: demand.challenge, bits: demand.bits })
     }
 
-    /// The room in front of what is asked for. Which room that is never changes.
-    async fn room(&self, ask: &PlaceRequest) -> Result<RoomId, UpdateError> {
+    /// The room in front of what is asked for, and the concert that is meant, if one is. Which room
+    /// that is never changes.
+    async fn room(&self, ask: &PlaceRequest) -> Result<(RoomId, Option<ConcertId>), UpdateError> {
+        if let Some(id) = ask.show_id {
+            return self.room_of_show(id, ask).await;
+        }
         let Some(concert_id) = ask.concert_id else {
             return match ask.date {
-                None => Ok(RoomId::SITE),
+                None => Ok((RoomId::SITE, None)),
                 Some(_) => Err(Refusal::invalid("date", "needs a concert_id").into()),
             };
         };
         let concert = self.catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
         if ask.date.is_none() {
-            return Ok(concert.room());
+            return Ok((concert.room(), Some(concert_id)));
         }
         let shows = self.catalogue.shows(concert_id, ask.date).await?;
-        let show = shows.first().ok_or(Refusal::InvalidDatetime)?;
-        Ok(show.room(&concert))
+        let room = the_only_room(&shows, &concert).map_err(|refusal| match refusal {
+            Refusal::InvalidDate => Refusal::InvalidDatetime,
+            other => other,
+        })?;
+        Ok((room, Some(concert_id)))
+    }
+
+    /// The room in front of a show; what else is said of it has to be so.
+    async fn room_of_show(
+        &self,
+        id: ShowId,
+        ask: &PlaceRequest,
+    ) -> Result<(RoomId, Option<ConcertId>), UpdateError> {
+        if let Some(concert_id) = ask.concert_id {
+            self.catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
+        }
+        let (show, concert) = self.catalogue.show(id).await?.ok_or(Refusal::InvalidShow)?;
+        if ask.concert_id.is_some_and(|concert_id| concert_id != concert.id) {
+            return Err(Refusal::InvalidShow.into());
+        }
+        if ask.date.is_some_and(|date| date != show.date) {
+            return Err(Refusal::InvalidDatetime.into());
+        }
+        Ok((show.room(&concert), Some(concert.id)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::ports::{
-        MockJoinWork, MockLines, MockQueueTokens, MockStore, WaitingNumbers, WorkDemand,
+        MockCatalogue, MockJoinWork, MockLines, MockQueueTokens, MockStore, Unavailable,
+        WaitingNumbers, WorkDemand,
     };
+    use domain::show::Show;
     use domain::waiting_token::Standing;
 
     use super::*;
+    use crate::queue::{Board, RoomPulses};
     use crate::testing::*;
 
     fn take_place(store: Arc<MockStore>) -> TakePlace {
         with_work(store, MockJoinWork::new())
     }
 
-    fn with_work(store: Arc<MockStore>, mut work: MockJoinWork) -> TakePlace {
-        work.expect_demand().returning(|_, _| None);
-        let mut queue_tokens = MockQueueTokens::new();
-        queue_tokens
-            .expect_sign()
-            .returning(|claims| format!("signed {}", claims.number.unwrap_or(0)));
+    fn with_work(store: Arc<MockStore>, work: MockJoinWork) -> TakePlace {
         let mut lines = MockLines::new();
         let waiting = vec![(100, claims().token_id), (101, uuid::Uuid::from_u128(0x1_0001).into())];
         let line = WaitingNumbers { last_number: 101, waiting, ..Default::default() };
         lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
         lines.expect_room().returning(|_| Ok(Some(room())));
         lines.expect_admitted().returning(|_, _| Ok(Default::default()));
+        over(store, work, lines)
+    }
+
+    fn over(store: Arc<MockStore>, mut work: MockJoinWork, lines: MockLines) -> TakePlace {
+        work.expect_demand().returning(|_, _| None);
+        let mut queue_tokens = MockQueueTokens::new();
+        queue_tokens
+            .expect_sign()
+            .returning(|claims| format!("signed {}", claims.number.unwrap_or(0)));
         TakePlace {
             store,
             ids: ids(),
@@ -194,6 +230,7 @@ mod tests {
             user_id: buyer_id(),
             concert_id: Some(concert().id),
             date: Some(show().date),
+            show_id: None,
             if_exists: IfExists::Return,
             work: None,
         }
@@ -213,6 +250,74 @@ mod tests {
             (place.token.as_str(), place.ticket.standing),
             ("signed 101", Standing::Waiting)
         );
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_taken_is_answered_though_nothing_can_be_read() {
+        let mut lines = MockLines::new();
+        lines.expect_waiting_numbers().returning(|_| Err(Unavailable::because("away")));
+        lines.expect_room().returning(|_| Err(Unavailable::because("away")));
+        let take = over(store_with(without_token()), MockJoinWork::new(), lines);
+        let place = take.execute(ask()).await.unwrap();
+        let ticket = place.ticket;
+        assert_eq!((place.issued, ticket.number), (true, Some(101)));
+        assert_eq!((ticket.standing, ticket.position), (Standing::Waiting, None));
+        assert_eq!((ticket.eta_seconds, ticket.seats_left), (None, None));
+    }
+
+    #[tokio::test]
+    async fn what_became_of_a_place_since_is_not_what_its_taker_is_told() {
+        let lines = lines(Some(done_token()), 0);
+        let board = Arc::new(Board::new(lines.clone()));
+        board.note(&done_token());
+        let pulses = Arc::new(RoomPulses::new(lines, catalogue(), clock()));
+        let desk = Arc::new(TicketDesk::new(board, pulses, clock()));
+        let take = TakePlace { desk, ..take_place(store_with(world())) };
+        let place = take.execute(ask()).await.unwrap();
+        assert!(matches!(place.ticket.standing, Standing::Active { .. }), "{place:?}");
+    }
+
+    /// Two shows on one date, the second with a room of its own.
+    fn two_shows() -> (Arc<MockCatalogue>, Show) {
+        let second = Show { id: unknown(), room_id: Some(other_room()), ..show() };
+        let mut catalogue = MockCatalogue::new();
+        catalogue.expect_concert().returning(|id| Ok((id == concert().id).then(concert)));
+        let both = vec![show(), second.clone()];
+        let all = both.clone();
+        catalogue.expect_shows().returning(move |_, _| Ok(both.clone()));
+        catalogue.expect_show().returning(move |id| {
+            Ok(all.iter().find(|show| show.id == id).map(|show| (show.clone(), concert())))
+        });
+        (Arc::new(catalogue), second)
+    }
+
+    #[tokio::test]
+    async fn shows_on_one_date_with_several_rooms_have_to_be_told_apart() {
+        let (catalogue, second) = two_shows();
+        let take = TakePlace { catalogue, ..take_place(store_with(without_token())) };
+        let shows = vec![(show().id, show().starts_at), (second.id, second.starts_at)];
+        assert_refused(take.execute(ask()).await, &Refusal::AmbiguousDate { shows });
+        for said in [
+            PlaceRequest { concert_id: None, date: None, ..ask() },
+            PlaceRequest { date: None, ..ask() },
+            ask(),
+        ] {
+            let first = PlaceRequest { show_id: Some(show().id), ..said.clone() };
+            assert_eq!(take.room(&first).await.unwrap(), (RoomId::SITE, Some(concert().id)));
+            let second = PlaceRequest { show_id: Some(second.id), ..said };
+            assert_eq!(take.room(&second).await.unwrap(), (other_room(), Some(concert().id)));
+        }
+        let unknown_show = PlaceRequest { show_id: Some(concert_id_as_show()), ..ask() };
+        assert_refused(take.execute(unknown_show).await, &Refusal::InvalidShow);
+        let on = PlaceRequest { show_id: Some(show().id), ..ask() };
+        let other_day = PlaceRequest { date: Some(NaiveDate::MIN), ..on.clone() };
+        assert_refused(take.execute(other_day).await, &Refusal::InvalidDatetime);
+        let other_concert = PlaceRequest { concert_id: Some(unknown()), ..on };
+        assert_refused(take.execute(other_concert).await, &Refusal::InvalidConcert);
+    }
+
+    fn concert_id_as_show() -> ShowId {
+        uuid::Uuid::from(concert().id).into()
     }
 
     #[tokio::test]

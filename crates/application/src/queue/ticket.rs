@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
-use domain::ports::{Clock, QueueClaims, Unavailable};
-use domain::waiting_token::Standing;
+use domain::ports::{Admitted, Clock, QueueClaims, Unavailable};
+use domain::waiting_room::WaitingRoom;
+use domain::waiting_token::{Standing, WaitingToken};
 
 use super::estimate::{eta_seconds, poll_after_seconds};
 use super::{Board, PlaceInLine, Pulse, RoomPulses};
@@ -31,6 +33,10 @@ pub struct Ticket {
     /// After how many seconds of silence the place is lost while it waits.
     pub idle_ttl_seconds: u32,
 }
+
+/// How long who joins waits for what a ticket tells beside the place itself, where that is not in
+/// memory yet.
+const PREPARED_WITHIN: Duration = Duration::from_millis(1_000);
 
 /// Writes tickets.
 pub struct TicketDesk {
@@ -64,6 +70,50 @@ impl TicketDesk {
         };
         let pulse = self.pulses.pulse(claims.room_id).await?;
         Ok(pulse.map(|pulse| write(claims, place, &pulse, now)))
+    }
+}
+
+impl TicketDesk {
+    /// Brings what tickets in a room are written from to memory, before a place is taken there: once
+    /// it is, nobody waits for the store any more. What cannot be read in time is left out of the
+    /// ticket.
+    pub async fn prepare(&self, room_id: RoomId) {
+        let is_felt = self.pulses.with_known(room_id, self.clock.now(), |_| ()).is_some();
+        if is_felt && self.board.knows_line(room_id) {
+            return;
+        }
+        let (board, pulses) = (Arc::clone(&self.board), Arc::clone(&self.pulses));
+        // What was begun is read to its end, for whoever comes next.
+        let reading = tokio::spawn(async move {
+            let _ = tokio::join!(board.know_line(room_id), pulses.pulse(room_id));
+        });
+        let _ = tokio::time::timeout(PREPARED_WITHIN, reading).await;
+    }
+
+    /// The ticket of a token as a decision of `decided_at` left it: how far it got is said by nothing
+    /// else, and what goes beyond that (position, estimate, seats) as far as it is known here.
+    #[must_use]
+    pub fn ticket_of(
+        &self,
+        token: &WaitingToken,
+        room: &WaitingRoom,
+        decided_at: Timestamp,
+    ) -> Ticket {
+        let (claims, now) = (QueueClaims::from(token), self.clock.now());
+        let standing = token.standing(decided_at);
+        // One that another server gave may be news here.
+        self.board.note(token);
+        let known = self.board.known_place(&claims, now);
+        let known =
+            known.filter(|known| (known.standing, standing) == (Standing::Waiting, standing));
+        let ahead = known.and_then(|known| known.ahead);
+        let place = PlaceInLine { standing, number: token.number, ahead };
+        let written = |pulse: &Pulse| write(&claims, place, pulse, now);
+        let ticket = self.pulses.with_known(room.id, now, |pulse| written(pulse));
+        ticket.unwrap_or_else(|| {
+            let admitted = Admitted::default();
+            written(&Pulse { room: room.clone(), stock: None, admitted })
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use domain::ports::{Clock, DueWork, LineWatch, Lines, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::waiting_room::WaitingRoom;
 
+use super::parts::Parts;
 use super::{BATCH, side_by_side, was_full};
 use crate::queue::Hearing;
 
@@ -53,11 +54,15 @@ impl DropIdle {
             let full = was_full(silent.len());
             // Who was heard of here is not silent, though that is not written down yet.
             silent.retain(|id| !self.hearing.is_pending(*id));
-            let count = self.drop(&room, silent).await?;
+            let (mut parts, mut count) = (Parts::of(silent), 0);
+            while let Some(part) = parts.next() {
+                count += parts.came_to(self.drop(&room, part).await)?;
+            }
             dropped += count;
             if count > 0 {
                 self.watch.dropped(room.id, count);
             }
+            parts.end()?;
             // Those who are forgiven an outage are silent still, and would be found again.
             if !full || count == 0 {
                 return Ok(dropped);

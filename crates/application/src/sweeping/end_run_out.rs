@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use domain::ids::TokenId;
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
+use super::parts::Parts;
 use super::{BATCH, was_full};
 
 /// Writes down which active tokens ran out.
@@ -33,27 +35,32 @@ impl EndRunOut {
         let mut ended = 0;
         loop {
             let ids = self.due_work.run_out_tokens(self.clock.cutoff(), BATCH).await?;
-            let (full, mut count) = (was_full(ids.len()), 0);
-            let scope = Scope::new().tokens(ids.iter().copied());
-            let end = move |records: &mut Records| {
-                let cutoff = records.cutoff;
-                let ran_out = |id: &_| {
-                    records.tokens.get(id).filter(|token| token.has_run_out(cutoff))?;
-                    let token = records.tokens.get_mut(id)?;
-                    token.run_out(cutoff).then_some(token.room_id)
-                };
-                Ok(ids.iter().filter_map(ran_out).collect::<Vec<_>>())
-            };
-            if !scope.tokens.is_empty() {
-                let rooms = self.store.decide(scope, end).await?;
-                rooms.iter().for_each(|room_id| self.watch.ran_out(*room_id));
-                count = rooms.len();
-                ended += count;
+            let full = was_full(ids.len());
+            let (mut parts, mut count) = (Parts::of(ids), 0);
+            while let Some(part) = parts.next() {
+                count += parts.came_to(self.end(part).await)?;
             }
+            parts.end()?;
+            ended += count;
             if !full || count == 0 {
                 return Ok(ended);
             }
         }
+    }
+
+    async fn end(&self, ids: Vec<TokenId>) -> Result<usize, UpdateError> {
+        let scope = Scope::new().tokens(ids.iter().copied());
+        let end = move |records: &mut Records| {
+            let cutoff = records.cutoff;
+            let ran_out = |id: &_| {
+                let token = records.tokens.get_mut(id)?;
+                token.run_out(cutoff).then_some(token.room_id)
+            };
+            Ok(ids.iter().filter_map(ran_out).collect())
+        };
+        let rooms: Vec<_> = self.store.decide(scope, end).await?;
+        rooms.iter().for_each(|room_id| self.watch.ran_out(*room_id));
+        Ok(rooms.len())
     }
 }
 

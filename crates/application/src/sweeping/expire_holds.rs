@@ -5,6 +5,7 @@ use domain::ports::{Clock, DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
 use domain::reservation::expire;
 
+use super::parts::Parts;
 use super::{BATCH, was_full};
 
 /// Ends holds that are over and frees their seats.
@@ -30,9 +31,11 @@ impl ExpireHolds {
         loop {
             let lapsed = self.due_work.lapsed_holds(self.clock.cutoff(), BATCH).await?;
             let full = was_full(lapsed.len());
-            if !lapsed.is_empty() {
-                expired += self.expire(lapsed).await?;
+            let mut parts = Parts::of(lapsed);
+            while let Some(part) = parts.next() {
+                expired += parts.came_to(self.expire(part).await)?;
             }
+            parts.end()?;
             if !full {
                 return Ok(expired);
             }

@@ -9,6 +9,7 @@ mod expire_holds;
 mod feel_pulses;
 mod forget_answers;
 mod keep_time;
+mod parts;
 mod settle_payments;
 mod write_heard;
 

@@ -8,6 +8,7 @@ use domain::records::{Records, Scope};
 use domain::settling::take_on;
 use tokio::task::JoinSet;
 
+use super::parts::Parts;
 use crate::payment::Settler;
 
 /// How many payments are asked about at once.
@@ -45,7 +46,11 @@ impl SettlePayments {
         while self.settler.has_provider() {
             let due = self.due_work.payments_to_ask(self.clock.now(), AT_ONCE).await?;
             let full = u32::try_from(due.len()).is_ok_and(|count| count >= AT_ONCE);
-            asked += self.ask_about(due).await?;
+            let mut parts = Parts::of(due);
+            while let Some(part) = parts.next() {
+                asked += parts.came_to(self.ask_about(part).await)?;
+            }
+            parts.end()?;
             if !full {
                 break;
             }

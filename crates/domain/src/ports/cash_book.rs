@@ -15,7 +15,8 @@ pub trait CashBook: Send + Sync {
     /// [`Unavailable`] when the store does not answer.
     async fn account(&self, user_id: UserId) -> Result<Option<CashAccount>, Unavailable>;
 
-    /// The entries of a user's account, newest first.
+    /// The entries of a user's account, the highest number first; none where what they should come
+    /// after is none of them.
     ///
     /// # Errors
     /// [`Unavailable`] when the store does not answer.
@@ -23,5 +24,5 @@ pub trait CashBook: Send + Sync {
         &self,
         user_id: UserId,
         page: PageRequest<EntryId>,
-    ) -> Result<Page<CashEntry, EntryId>, Unavailable>;
+    ) -> Result<Option<Page<CashEntry, EntryId>>, Unavailable>;
 }

@@ -15,11 +15,11 @@ use crate::show::Show;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Catalogue: Send + Sync {
-    /// Concerts, newest first.
+    /// Concerts, those entered last first; none where what they should come after is none of them.
     async fn concerts(
         &self,
         page: PageRequest<ConcertId>,
-    ) -> Result<Page<Concert, ConcertId>, Unavailable>;
+    ) -> Result<Option<Page<Concert, ConcertId>>, Unavailable>;
 
     /// The concert of that id.
     async fn concert(&self, id: ConcertId) -> Result<Option<Concert>, Unavailable>;

@@ -17,7 +17,7 @@ pub trait Lines: Send + Sync {
     /// Who waits in a room, as of one moment.
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable>;
 
-    /// All rooms, in order of their ids, and so oldest first.
+    /// All rooms, those made first first.
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable>;
 
     /// The room of that id.

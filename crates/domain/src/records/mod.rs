@@ -157,6 +157,13 @@ impl Records {
         if self.now < end { Ok(()) } else { Err(Refusal::Interrupted) }
     }
 
+    /// Reservations that had their seats and let go of them.
+    pub fn ended_reservations(&self) -> impl Iterator<Item = &Reservation> {
+        let had_seats = |id| self.reservations.loaded(id).is_some_and(|r| r.state.has_its_seats());
+        let changed = self.reservations.changes().map(|(reservation, _)| reservation);
+        changed.filter(move |now| !now.state.has_its_seats() && had_seats(&now.id))
+    }
+
     /// A token of the user's.
     ///
     /// # Errors

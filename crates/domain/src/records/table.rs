@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::Keys;
-
 /// Something that is kept by an id.
-pub trait Entity: Clone {
+pub trait Entity: Clone + PartialEq {
     /// What it is found by.
     type Id: Ord + Clone;
 
@@ -20,29 +18,42 @@ pub trait Entity: Clone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table<E: Entity> {
     rows: LiteMap<E::Id, Row<E>>,
-    removed: Keys<E::Id>,
+    removed: LiteMap<E::Id, Arc<E>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row<E> {
     entity: Arc<E>,
-    fate: Fate,
+    /// As it is in the store; none for one that is not there yet.
+    loaded: Option<Arc<E>>,
 }
 
 /// What became of a row since it was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Nothing.
+    /// Nothing: it is as it was, whoever may have taken hold of it to change it.
     Kept,
-    /// It was there and was changed.
+    /// It was there and is another now.
     Changed,
     /// It was not there.
     New,
 }
 
+impl<E: PartialEq> Row<E> {
+    fn fate(&self) -> Fate {
+        match &self.loaded {
+            None => Fate::New,
+            Some(loaded) if Arc::ptr_eq(loaded, &self.entity) || *loaded == self.entity => {
+                Fate::Kept
+            }
+            Some(_) => Fate::Changed,
+        }
+    }
+}
+
 impl<E: Entity> Default for Table<E> {
     fn default() -> Self {
-        Self { rows: LiteMap::new(), removed: Keys::default() }
+        Self { rows: LiteMap::new(), removed: LiteMap::new() }
     }
 }
 
@@ -53,18 +64,20 @@ impl<E: Entity> Table<E> {
         self.rows.get(id).map(|row| &*row.entity)
     }
 
+    /// The row of that id as it is in the store, whatever was done to it since.
+    #[must_use]
+    pub fn loaded(&self, id: &E::Id) -> Option<&E> {
+        self.rows.get(id).and_then(|row| row.loaded.as_deref())
+    }
+
     /// The row of that id, for another table.
     pub(crate) fn share(&self, id: &E::Id) -> Option<Arc<E>> {
         self.rows.get(id).map(|row| Arc::clone(&row.entity))
     }
 
-    /// The row of that id, to be changed.
+    /// The row of that id, to be changed. One that comes out of it as it was is not a change.
     pub fn get_mut(&mut self, id: &E::Id) -> Option<&mut E> {
-        let row = self.rows.get_mut(id)?;
-        if row.fate == Fate::Kept {
-            row.fate = Fate::Changed;
-        }
-        Some(Arc::make_mut(&mut row.entity))
+        self.rows.get_mut(id).map(|row| Arc::make_mut(&mut row.entity))
     }
 
     /// All rows, in order of their ids.
@@ -74,7 +87,7 @@ impl<E: Entity> Table<E> {
 
     /// Adds a row, or puts it in the place of one of the same id.
     pub fn insert(&mut self, entity: E) {
-        self.set(Arc::new(entity), Fate::New);
+        self.set(Arc::new(entity));
     }
 
     /// Puts a changed row in the place of the one that was loaded.
@@ -86,8 +99,8 @@ impl<E: Entity> Table<E> {
 
     /// Takes a row out.
     pub fn remove(&mut self, id: &E::Id) {
-        if self.rows.remove(id).is_some_and(|row| row.fate != Fate::New) {
-            self.removed.insert(id.clone());
+        if let Some(loaded) = self.rows.remove(id).and_then(|row| row.loaded) {
+            self.removed.insert(id.clone(), loaded);
         }
     }
 
@@ -96,35 +109,30 @@ impl<E: Entity> Table<E> {
     pub fn load(&mut self, entity: impl Into<Arc<E>>) {
         let entity = entity.into();
         let id = entity.id();
-        if !self.removed.contains(&id) {
-            self.rows.entry(id).or_insert(Row { entity, fate: Fate::Kept });
+        if !self.removed.contains_key(&id) {
+            let loaded = Some(Arc::clone(&entity));
+            self.rows.entry(id).or_insert(Row { entity, loaded });
         }
     }
 
-    fn set(&mut self, entity: Arc<E>, fate: Fate) {
+    fn set(&mut self, entity: Arc<E>) {
         let id = entity.id();
-        let was_removed = self.removed.remove(&id);
-        let fate = match self.rows.get(&id).map(|row| row.fate) {
-            Some(Fate::New) => Fate::New,
-            Some(Fate::Kept | Fate::Changed) => Fate::Changed,
-            None if was_removed => Fate::Changed,
-            None => fate,
-        };
-        self.rows.insert(id, Row { entity, fate });
+        let removed = self.removed.remove(&id);
+        match self.rows.get_mut(&id) {
+            Some(row) => row.entity = entity,
+            None => drop(self.rows.insert(id, Row { entity, loaded: removed })),
+        }
     }
 
     /// The rows that were added or changed, with which of the two.
     pub fn changes(&self) -> impl Iterator<Item = (&E, Fate)> {
-        self.changed_rows().map(|row| (&*row.entity, row.fate))
-    }
-
-    fn changed_rows(&self) -> impl Iterator<Item = &Row<E>> {
-        self.rows.values().filter(|row| row.fate != Fate::Kept)
+        let fates = self.rows.values().map(|row| (&*row.entity, row.fate()));
+        fates.filter(|(_, fate)| *fate != Fate::Kept)
     }
 
     /// The ids of the rows that were taken out.
     pub fn removals(&self) -> impl Iterator<Item = &E::Id> {
-        self.removed.iter()
+        self.removed.keys()
     }
 
     /// Whether no row was added, changed or taken out.
@@ -135,8 +143,8 @@ impl<E: Entity> Table<E> {
 
     /// Takes over what `other`, which began as a copy of some of these rows, changed.
     pub(crate) fn merge(&mut self, other: &Self) {
-        for row in other.changed_rows() {
-            self.set(Arc::clone(&row.entity), row.fate);
+        for row in other.rows.values().filter(|row| row.fate() != Fate::Kept) {
+            self.set(Arc::clone(&row.entity));
         }
         for id in other.removals() {
             self.remove(id);
@@ -170,6 +178,21 @@ mod tests {
         table.get_mut(&3).unwrap().1 = "changed while new";
         let expected = [((2, "changed"), Fate::Changed), ((3, "changed while new"), Fate::New)];
         assert_eq!(changes(&table), expected);
+    }
+
+    #[test]
+    fn what_was_taken_hold_of_and_left_as_it_was_is_no_change() {
+        let mut table = Table::default();
+        table.load((1, "loaded"));
+        table.get_mut(&1).unwrap();
+        table.put((1, "loaded"));
+        table.insert((1, "loaded"));
+        assert!(table.is_unchanged());
+        table.get_mut(&1).unwrap().1 = "changed";
+        assert_eq!((table.loaded(&1), changes(&table).len()), (Some(&(1, "loaded")), 1));
+        table.remove(&1);
+        table.insert((1, "back"));
+        assert_eq!(changes(&table), [((1, "back"), Fate::Changed)]);
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl RoomPolicy {
         let day = 1..=86_400;
         errors.require(day.contains(&self.active_ttl_seconds), "active_ttl_seconds", seconds);
         errors.require(day.contains(&self.idle_ttl_seconds), "idle_ttl_seconds", seconds);
+        errors.require_time(self.opens_at, "opens_at");
         errors.into_result()
     }
 

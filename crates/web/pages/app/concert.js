@@ -20,12 +20,14 @@ export async function concertOf(id) {
 }
 
 /**
- * The queue token of somebody who took a place for a concert; who has none is sent to the line.
+ * The queue token of somebody who took a place for a show of a concert, or for the concert; who has
+ * none is sent to the line.
  * @param {string} concertId
+ * @param {string} [showId]
  * @returns {string | null}
  */
-export function tokenFor(concertId) {
-  const place = session.place(concertId);
+export function tokenFor(concertId, showId = '') {
+  const place = session.place(showId) ?? session.place(concertId);
   if (place) return place.token;
   location.replace(`#/line/${concertId}`);
   return null;

@@ -33,7 +33,11 @@ function wayOn(code) {
     case 'wrong_room':
     case 'not_admitted':
     case 'token_expired': {
-      const concert = location.hash.split('/')[2];
+      const [, page, concert, show = ''] = location.hash.split('/');
+      // Some shows have a room of their own.
+      if (page === 'seats' && (code === 'wrong_room' || session.place(show))) {
+        return [`#/line/${concert}/${show}`, t('line.title')];
+      }
       return concert ? [`#/line/${concert}`, t('line.title')] : ['#/', t('nav.concerts')];
     }
     case 'invalid_concert':

@@ -2,8 +2,9 @@
 
 /**
  * @typedef {{ token: string, userId: string, expiresAt: string, email: string }} Access
- * @typedef {{ token: string, concertId: string, userId: string, firstPosition: number | null }}
- *   Place
+ * A place for a concert, or for one of its shows that has a room of its own.
+ * @typedef {{ token: string, concertId: string, showId?: string, userId: string,
+ *   firstPosition: number | null }} Place
  */
 
 const ACCESS = 'stagedoor.access';
@@ -54,14 +55,14 @@ export function signOut() {
 }
 
 /**
- * The place of whoever is signed in, for a concert.
- * @param {string} concertId
+ * The place of whoever is signed in, for a concert or a show.
+ * @param {string} id
  * @returns {Place | null}
  */
-export function place(concertId) {
+export function place(id) {
   /** @type {Record<string, Place> | null} */
   const places = read(PLACES);
-  const found = places?.[concertId];
+  const found = places?.[id];
   return found && found.userId === access()?.userId ? found : null;
 }
 
@@ -69,15 +70,15 @@ export function place(concertId) {
 export function keepPlace(value) {
   /** @type {Record<string, Place>} */
   const places = read(PLACES) ?? {};
-  places[value.concertId] = value;
+  places[value.showId || value.concertId] = value;
   write(PLACES, places);
 }
 
-/** @param {string} concertId */
-export function forgetPlace(concertId) {
+/** @param {string} id of the concert or the show that it is for */
+export function forgetPlace(id) {
   /** @type {Record<string, Place>} */
   const places = read(PLACES) ?? {};
-  delete places[concertId];
+  delete places[id];
   write(PLACES, places);
 }
 

@@ -12,7 +12,6 @@ import { countDown } from './stay.js';
 /** A hold, to be paid for. @type {import('../main.js').View} */
 export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const token = session.access()?.token ?? null;
-  const queueToken = session.place(concertId)?.token ?? null;
   const [concert, found, cash, newest] = await Promise.all([
     concertOf(concertId),
     ask('GET', `/api/reservations/${encodeURIComponent(reservationId)}`, { token, signal }),
@@ -23,6 +22,8 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const open = newest.payments.find((/** @type {Payment} */ one) => one.reservation_id === reservationId && one.status === 'pending');
   /** @type {Reservation} */
   const held = found;
+  const place = session.place(held.show_id) ?? session.place(concertId);
+  const queueToken = place?.token ?? null;
   const again = h('p', {}, h('a', { class: 'button second', href: `#/seats/${concertId}/${held.show_id}` }, t('hold.again')));
   if (held.status === 'confirmed') return paid();
   if (held.status !== 'held') {
@@ -59,7 +60,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   }
 
   function paid() {
-    session.forgetPlace(concertId);
+    session.forgetPlace(place?.showId || concertId);
     fill(main, h('h1', {}, t('hold.paid')),
       h('p', {}, `${concert.title} · ${day(held.date)}`),
       h('p', {}, held.seats.map((seat) => seat.seat_number).join(', ')),

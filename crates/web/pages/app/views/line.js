@@ -8,21 +8,22 @@ import { dateTime, number, roughly, t } from '../text.js';
 /** @typedef {import('../api.js').Ticket} Ticket */
 
 /**
- * Takes a place for a concert, or gets the one that the user has.
+ * Takes a place for a concert, or for one of its shows, or gets the one that the user has.
  * @param {string} concertId
+ * @param {string} showId
  * @param {() => void} working that work has to be done first
  * @returns {Promise<session.Place>}
  */
-async function join(concertId, working) {
+async function join(concertId, showId, working) {
   const access = session.access();
   const token = access?.token;
   /** @type {Record<string, any>} */
-  let body = { concert_id: concertId };
+  let body = showId ? { concert_id: concertId, show_id: showId } : { concert_id: concertId };
   for (;;) {
     try {
       const ticket = await ask('POST', '/api/queue_tokens', { token, body });
       const place = {
-        token: ticket.token, concertId, userId: access?.userId ?? '', firstPosition: ticket.position,
+        token: ticket.token, concertId, showId, userId: access?.userId ?? '', firstPosition: ticket.position,
       };
       session.keepPlace(place);
       return place;
@@ -36,13 +37,14 @@ async function join(concertId, working) {
   }
 }
 
-/** The waiting room. @type {import('../main.js').View} */
-export async function line(main, [concertId = ''], signal) {
+/** The waiting room of a concert, or of one of its shows. @type {import('../main.js').View} */
+export async function line(main, [concertId = '', showId = ''], signal) {
+  const id = showId || concertId;
   const concert = await concertOf(concertId);
   fill(main, h('h1', {}, concert.title), h('p', { class: 'quiet', role: 'status' }, t('line.joining')));
-  let place = session.place(concertId);
+  let place = session.place(id);
   if (!place || !await isLive(place)) {
-    place = await join(concertId, () => fill(main, h('h1', {}, concert.title), h('p', {}, t('line.working'))));
+    place = await join(concertId, showId, () => fill(main, h('h1', {}, concert.title), h('p', {}, t('line.working'))));
   }
   const { token } = place;
   let firstPosition = place.firstPosition;
@@ -62,7 +64,7 @@ export async function line(main, [concertId = ''], signal) {
     h('p', { class: 'quiet' }, t('line.keep')), link,
     h('p', {}, h('button', { class: 'second', type: 'button', onclick: async () => {
       await ask('DELETE', '/api/queue_tokens/current', { token }).catch(() => null);
-      session.forgetPlace(concertId);
+      session.forgetPlace(id);
       say(t('line.left'));
       location.hash = '#/';
     } }, t('line.leave'))));
@@ -103,11 +105,11 @@ export async function line(main, [concertId = ''], signal) {
     last = ticket;
     if (ticket.state === 'active') {
       say(t('line.active'));
-      location.hash = `#/dates/${concertId}`;
+      location.hash = showId ? `#/seats/${concertId}/${showId}` : `#/dates/${concertId}`;
     } else if (ticket.state !== 'waiting') {
-      session.forgetPlace(concertId);
+      session.forgetPlace(id);
       fill(main, h('h1', {}, concert.title), h('div', { class: 'problem', role: 'alert' }, h('p', {}, t('line.expired'))),
-        h('button', { type: 'button', onclick: () => line(main, [concertId], signal).catch((error) => fill(main, problem(error))) }, t('concerts.book')));
+        h('button', { type: 'button', onclick: () => line(main, [concertId, showId], signal).catch((error) => fill(main, problem(error))) }, t('concerts.book')));
     } else {
       show();
     }

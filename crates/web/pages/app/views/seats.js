@@ -16,7 +16,7 @@ const LOOK_EVERY = 2000;
 
 /** The seats of a show. @type {import('../main.js').View} */
 export async function seats(main, [concertId = '', showId = ''], signal) {
-  const token = tokenFor(concertId);
+  const token = tokenFor(concertId, showId);
   if (!token) return;
   const path = `/api/shows/${encodeURIComponent(showId)}/seats`;
   const [concert, first] = await Promise.all([concertOf(concertId), call('GET', path, { token, signal })]);
