@@ -34,6 +34,9 @@ pub struct NewShow {
     pub room: Option<PolicyChange>,
 }
 
+/// A show of more seats is entered beside other changes, which need not wait for it.
+const MANY_SEATS: usize = 1_000;
+
 impl CreateShow {
     /// Over these ports.
     #[must_use]
@@ -68,7 +71,10 @@ impl CreateShow {
         let seats =
             places.iter().zip(seat_ids).map(|(place, seat)| Seat::new(seat, id, place.clone()));
         let seats: Vec<_> = seats.collect();
-        let scope = Scope::new().concert(ask.concert_id);
+        let mut scope = Scope::new().concert(ask.concert_id);
+        if seats.len() > MANY_SEATS {
+            scope = scope.many_rows();
+        }
         let create = move |records: &mut Records| {
             let now = records.now;
             let concert = records.concerts.get(&ask.concert_id).ok_or(Refusal::InvalidConcert)?;

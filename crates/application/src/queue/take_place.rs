@@ -268,7 +268,7 @@ mod tests {
     #[tokio::test]
     async fn what_became_of_a_place_since_is_not_what_its_taker_is_told() {
         let lines = lines(Some(done_token()), 0);
-        let board = Arc::new(Board::new(lines.clone()));
+        let board = Arc::new(Board::new(lines.clone(), clock()));
         board.note(&done_token());
         let pulses = Arc::new(RoomPulses::new(lines, catalogue(), clock()));
         let desk = Arc::new(TicketDesk::new(board, pulses, clock()));
