@@ -7,12 +7,12 @@ use domain::records::{Fate, Records};
 use crate::SqlError;
 use crate::columns::{key, micros};
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, Update, UserRow, seat_rows,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
+    RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, seat_rows,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
-    seats, service, shows, users, waiting_rooms, waiting_tokens,
+    room_capacities, seats, service, shows, users, waiting_rooms, waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -47,6 +47,7 @@ macro_rules! add {
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
+    add!(conn, changes.capacities, room_capacities of CapacityRow);
     add!(conn, changes.concerts, concerts of ConcertRow);
     add!(conn, changes.shows, shows of ShowRow);
     save!(conn, changes.seats, seats of SeatRow);

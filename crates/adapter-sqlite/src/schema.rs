@@ -30,6 +30,16 @@ diesel::table! {
         last_number -> BigInt,
         rate_used_until -> BigInt,
         created_at -> BigInt,
+        capacity_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    room_capacities (room_id, number) {
+        room_id -> Binary,
+        number -> BigInt,
+        since -> BigInt,
+        capacity -> BigInt,
     }
 }
 
@@ -107,6 +117,7 @@ diesel::table! {
         payment_id -> Nullable<Binary>,
         confirmed_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
+        hold_seconds -> Nullable<BigInt>,
     }
 }
 
@@ -145,6 +156,7 @@ diesel::table! {
         user_id -> Binary,
         balance -> BigInt,
         entry_count -> BigInt,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -158,6 +170,7 @@ diesel::table! {
         amount -> BigInt,
         balance_after -> BigInt,
         created_at -> BigInt,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -178,6 +191,7 @@ diesel::table! {
         last_commit_at -> BigInt,
         heartbeat_at -> Nullable<BigInt>,
         up_since -> Nullable<BigInt>,
+        evidence_since -> Nullable<BigInt>,
     }
 }
 

@@ -1,20 +1,22 @@
 use async_trait::async_trait;
 use diesel::prelude::{QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use domain::audit::Books;
+use domain::audit::{Books, ReservationSeat, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
+use domain::reservation::Reservation;
+use domain::seat::Seat;
 
 use super::decode_all;
 use crate::SqlError;
 use crate::clock::DatabaseClock;
 use crate::connect::Session;
 use crate::rows::{
-    AccountRow, EntryRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow, TokenRow,
-    with_their_seats,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
+    RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, payments, reservation_seats, reservations, seats, shows,
-    waiting_rooms, waiting_tokens,
+    cash_accounts, cash_entries, concerts, payments, reservation_seats, reservations,
+    room_capacities, seats, service, shows, waiting_rooms, waiting_tokens,
 };
 use crate::store::PostgresStore;
 
@@ -42,23 +44,34 @@ impl Ledger for PostgresStore {
 /// Everything, in one snapshot.
 async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Books, SqlError> {
     conn.batch_execute("BEGIN").await?;
-    let seats_of_reservations = reservation_seats::table
-        .inner_join(seats::table)
+    let seats: Vec<Seat> = decode_all(all!(conn, seats, SeatRow))?;
+    let of_reservations = reservation_seats::table
         .order((reservation_seats::reservation_id, reservation_seats::position))
-        .select((reservation_seats::reservation_id, SeatRow::as_select(), reservation_seats::price))
+        .select(ReservationSeatRow::as_select())
         .load(conn)
         .await?;
-    let reservations = all!(conn, reservations, ReservationRow);
+    let reservation_seats: Vec<ReservationSeat> = decode_all(of_reservations)?;
+    let mut theirs = seats_of_reservations(&seats, &reservation_seats);
+    let with_seats = all!(conn, reservations, ReservationRow).into_iter().map(|row| {
+        let seats = theirs.remove(&row.id.into()).unwrap_or_default();
+        row.with_seats(seats)
+    });
+    let reservations: Vec<Reservation> = with_seats.collect::<Result<_, _>>()?;
     let books = Books {
-        now: clock.now(),
+        concerts: decode_all(all!(conn, concerts, ConcertRow))?,
         shows: decode_all(all!(conn, shows, ShowRow))?,
-        seats: decode_all(all!(conn, seats, SeatRow))?,
-        reservations: with_their_seats(reservations, seats_of_reservations)?,
+        seats,
+        reservations,
+        reservation_seats,
         payments: decode_all(all!(conn, payments, PaymentRow))?,
         accounts: decode_all(all!(conn, cash_accounts, AccountRow))?,
         entries: decode_all(all!(conn, cash_entries, EntryRow))?,
         rooms: decode_all(all!(conn, waiting_rooms, RoomRow))?,
+        capacities: decode_all(all!(conn, room_capacities, CapacityRow))?,
         tokens: decode_all(all!(conn, waiting_tokens, TokenRow))?,
+        outages: Vec::new(),
+        evidence_since: service::table.select(service::evidence_since).first(conn).await?,
+        now: clock.now(),
     };
     conn.batch_execute("COMMIT").await?;
     Ok(books)

@@ -3,8 +3,7 @@ use std::sync::Arc;
 use domain::ids::{RoomId, UserId};
 use domain::ports::{Clock, Lines, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
-use domain::refusal::Refusal;
-use domain::waiting_room::PolicyChange;
+use domain::waiting_room::{PolicyChange, change_room};
 
 use super::{RoomReport, ensure_operator};
 
@@ -38,12 +37,7 @@ impl ChangeRoom {
         change: PolicyChange,
     ) -> Result<RoomReport, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
-        let decide = move |records: &mut Records| {
-            let now = records.now;
-            let room = records.rooms.get_mut(&id).ok_or(Refusal::NotFound)?;
-            room.change(&change, now)?;
-            Ok(room.clone())
-        };
+        let decide = move |records: &mut Records| change_room(records, id, &change);
         let room = self.store.decide(Scope::new().room(id), decide).await?;
         let head_count = self.lines.head_count(id, self.clock.now()).await?;
         Ok(RoomReport { room, head_count })
@@ -52,10 +46,12 @@ impl ChangeRoom {
 
 #[cfg(test)]
 mod tests {
+    use domain::refusal::Refusal;
+
     use super::*;
     use crate::testing::*;
 
-    fn change_room() -> ChangeRoom {
+    fn use_case() -> ChangeRoom {
         let users = users(vec![buyer(), operator()]);
         ChangeRoom::new(store_with(world()), lines(None, 0), users, clock())
     }
@@ -66,13 +62,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_operator_pauses_a_room() {
-        let report = change_room().execute(operator_id(), RoomId::SITE, pause()).await.unwrap();
+        let report = use_case().execute(operator_id(), RoomId::SITE, pause()).await.unwrap();
         assert!(report.room.policy.paused);
     }
 
     #[tokio::test]
     async fn a_buyer_an_unknown_room_and_an_impossible_policy_are_refused() {
-        let change = change_room();
+        let change = use_case();
         assert_refused(
             change.execute(buyer_id(), RoomId::SITE, pause()).await,
             &Refusal::Forbidden,

@@ -24,7 +24,7 @@ use crate::seat::Seat;
 use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
-use crate::waiting_room::{Line, WaitingRoom};
+use crate::waiting_room::{Line, RoomCapacity, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 
 macro_rules! entity {
@@ -70,6 +70,8 @@ pub struct Records {
     /// Entries made by decisions; those of before are not loaded.
     pub entries: Table<CashEntry>,
     pub rooms: Table<WaitingRoom>,
+    /// Capacities that decisions gave to rooms; those of before are not loaded.
+    pub capacities: Table<RoomCapacity>,
     /// Counted by the store and never saved.
     pub lines: Table<Line>,
     pub tokens: Table<WaitingToken>,
@@ -93,6 +95,7 @@ impl Records {
             accounts: Table::default(),
             entries: Table::default(),
             rooms: Table::default(),
+            capacities: Table::default(),
             lines: Table::default(),
             tokens: Table::default(),
             kept_answers: Table::default(),
@@ -115,6 +118,7 @@ impl Records {
             accounts,
             entries,
             rooms,
+            capacities,
             lines: _,
             tokens,
             kept_answers,
@@ -129,6 +133,7 @@ impl Records {
             && accounts.is_unchanged()
             && entries.is_unchanged()
             && rooms.is_unchanged()
+            && capacities.is_unchanged()
             && tokens.is_unchanged()
             && kept_answers.is_unchanged()
             && uptime.as_ref() == uptime_loaded
