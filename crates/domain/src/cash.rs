@@ -48,9 +48,7 @@ pub struct CashEntry {
     pub balance_after: Amount,
     /// When.
     pub created_at: Timestamp,
-    /// Binds it to the entries before it; none for one that was written before there were digests. Nobody
-    /// is told of it, so answers that are kept are without.
-    #[serde(skip)]
+    /// Binds it to the entries before it; none for one that was written before there were digests.
     pub digest: Option<EntryDigest>,
 }
 
