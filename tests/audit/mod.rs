@@ -3,6 +3,7 @@
 
 mod cash;
 mod line;
+mod older;
 mod past;
 mod selling;
 

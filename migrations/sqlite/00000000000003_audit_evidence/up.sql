@@ -3,8 +3,7 @@
 
 -- Since when. The audit asks for no evidence of what is older.
 ALTER TABLE service ADD COLUMN evidence_since BIGINT;
-UPDATE service SET evidence_since =
-    max(CAST(unixepoch('subsec') * 1000000 AS INTEGER), last_commit_at) + 1;
+UPDATE service SET evidence_since = last_commit_at + 1;
 
 -- Every capacity that a room has had, in order.
 CREATE TABLE room_capacities (

@@ -55,11 +55,13 @@ fn leads_to(books: &Books, history: &[RoomCapacity], room: &WaitingRoom) -> bool
     let (Some(first), Some(last)) = (history.first(), history.last()) else {
         return room.capacity_count == 0 && books.is_before_evidence(room.created_at);
     };
-    // A room that was there before histories were kept has one from then on.
-    let is_begun = first.since == room.created_at
-        || (books.is_before_evidence(room.created_at) && first.since > room.created_at);
+    // A room that was there before histories were kept has one from then on. At that moment the clock
+    // may have been ahead.
+    let is_whole = first.since == room.created_at;
+    let is_begun =
+        is_whole || (books.is_before_evidence(room.created_at) && first.since > room.created_at);
     let is_counted = history.iter().map(|row| row.number).eq(1..=room.capacity_count);
-    let is_in_order = history.is_sorted_by_key(|row| row.since);
+    let is_in_order = history.iter().skip(usize::from(!is_whole)).is_sorted_by_key(|row| row.since);
     is_begun && is_counted && is_in_order && last.capacity == room.policy.capacity
 }
 
