@@ -120,6 +120,11 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              ends_at = NULL WHERE number = 1 AND room_id = {drawn}",
     ),
     mutation(
+        &[12, 14, 19, 23],
+        "people inside of whom it is not known when they were let in",
+        "UPDATE waiting_tokens SET admitted_at = NULL WHERE number = 2 AND room_id = {drawn}",
+    ),
+    mutation(
         &[19],
         "two numbers of a draw",
         "UPDATE waiting_tokens SET number = 1000 WHERE number = 4 AND room_id = {drawn};

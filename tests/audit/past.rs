@@ -10,14 +10,13 @@ use crate::harness::{Caller, Concert, Installation, Server, enter, new_show, roo
 use crate::provider::{Decision, Plan, Provider};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For so many seconds seats are held at first, so that a hold runs out.
-const HOLD_SECONDS: u8 = 5;
 
 pub(super) async fn store() -> Installation {
     let provider = Provider::honest().await;
-    let installation = provider.installation();
+    let installation = provider.installation().with("GATEWAY_TIMEOUT_MS", 5_000);
     installation.create_operator();
-    let concert = in_cash(&installation).await;
+    let concert = with_short_holds(&installation).await;
+    in_cash(&installation, &concert).await;
     through_provider(&installation, &provider, &concert).await;
     // As a store is between two steps of a draw.
     execute(
@@ -29,54 +28,60 @@ pub(super) async fn store() -> Installation {
     installation
 }
 
-/// The first days: seats are paid for in cash, and two rooms open and draw.
-async fn in_cash(installation: &Installation) -> Concert {
+/// First a concert with two shows, and a hold that runs out.
+async fn with_short_holds(installation: &Installation) -> Concert {
     let mut command = installation.command(&["serve"]);
-    command.env_remove("STAGEDOOR_GATEWAY_URL").env_remove("STAGEDOOR_GATEWAY_SECRET");
-    command.env("STAGEDOOR_HOLD_SECONDS", HOLD_SECONDS.to_string());
+    command.env("STAGEDOOR_HOLD_SECONDS", "1");
     let server = installation.start_as(command);
     let operator = server.operator().await;
-    let opens_at = chrono::Utc::now() + chrono::TimeDelta::seconds(6);
-    let opening = |capacity: u32| json!({ "capacity": capacity, "opens_at": opens_at });
-    let drawn = enter(&operator, opening(1), 2).await;
-    let drawing = enter(&operator, opening(0), 2).await;
-    let (first, second) = (lobby(&server, &drawn).await, lobby(&server, &drawing).await);
-
     let concert = enter(&operator, json!({ "capacity": 10 }), 12).await;
     let mut evening = new_show(2);
     evening["starts_at"] = json!("2035-06-02T11:00:00Z");
     let shows = format!("/api/admin/concerts/{}/shows", concert.id);
     operator.post(&shows, evening).await.expect(201);
-    let seat = |n: usize| concert.seats[n].as_str();
-
-    hold(&server, &concert, &[seat(4), seat(10)]).await;
-    let (buyer, held) = hold(&server, &concert, &[seat(0), seat(1)]).await;
-    buyer.pay(&held).await.expect(201);
-    let (buyer, held) = hold(&server, &concert, &[seat(2)]).await;
-    refund(&buyer, &held).await;
-    let (buyer, held) = hold(&server, &concert, &[seat(3)]).await;
-    buyer.delete(&format!("/api/reservations/{held}")).await.expect(204);
-    let larger = json!({ "capacity": 12 });
-    operator.patch(&room_path(&operator, &concert.id).await, larger).await.expect(200);
-
-    until_drawn(&operator, &drawing).await;
-    until_drawn(&operator, &drawn).await;
-    server.user("late").await.join(Some(&drawn.id)).await;
-    let order = by_number(&first).await;
-    let leave = async |place: usize| {
-        first[order[place]].delete("/api/queue_tokens/current").await.expect(204);
-    };
-    first[order[0]].until("active").await;
-    leave(2).await;
-    leave(0).await;
-    first[order[1]].until("active").await;
-    assert_eq!(second.len(), first.len());
-    tokio::time::sleep(Duration::from_secs(HOLD_SECONDS.into())).await;
+    let both = [concert.seats[4].as_str(), &concert.seats[10]];
+    let (buyer, held) = hold(&server, &concert, &both).await;
+    let path = format!("/api/reservations/{held}");
+    let began = Instant::now();
+    while buyer.get(&path).await.expect(200)["status"] != "expired" {
+        assert!(began.elapsed() < PATIENCE, "not expired");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     end(server);
     concert
 }
 
-/// Later days: a provider has to agree to payments.
+/// Then seats are paid for in cash, and two rooms open and draw.
+async fn in_cash(installation: &Installation, concert: &Concert) {
+    let mut command = installation.command(&["serve"]);
+    command.env_remove("STAGEDOOR_GATEWAY_URL").env_remove("STAGEDOOR_GATEWAY_SECRET");
+    let server = installation.start_as(command);
+    let operator = server.operator().await;
+    let seat = |n: usize| concert.seats[n].as_str();
+    let (buyer, held) = hold(&server, concert, &[seat(0), seat(1)]).await;
+    buyer.pay(&held).await.expect(201);
+    let (buyer, held) = hold(&server, concert, &[seat(2)]).await;
+    refund(&buyer, &held).await;
+    let (buyer, held) = hold(&server, concert, &[seat(3)]).await;
+    buyer.delete(&format!("/api/reservations/{held}")).await.expect(204);
+    let larger = json!({ "capacity": 12 });
+    operator.patch(&room_path(&operator, &concert.id).await, larger).await.expect(200);
+
+    lobby(&server, &operator, 0).await;
+    let (drawn, places) = lobby(&server, &operator, 1).await;
+    server.user("late").await.join(Some(&drawn.id)).await;
+    let order = by_number(&places).await;
+    let leave = async |place: usize| {
+        places[order[place]].delete("/api/queue_tokens/current").await.expect(204);
+    };
+    places[order[0]].until("active").await;
+    leave(2).await;
+    leave(0).await;
+    places[order[1]].until("active").await;
+    end(server);
+}
+
+/// At last a provider has to agree to payments.
 async fn through_provider(installation: &Installation, provider: &Provider, concert: &Concert) {
     let server = installation.start();
     let seat = |n: usize| concert.seats[n].as_str();
@@ -99,13 +104,23 @@ fn end(server: Server) {
     assert!(server.ended_well());
 }
 
-/// Five people who come before the room of a concert opens.
-async fn lobby(server: &Server, concert: &Concert) -> Vec<Caller> {
-    let mut lobby = Vec::new();
+/// A concert for which five people come before its room opens, and then are drawn.
+async fn lobby(server: &Server, operator: &Caller, capacity: u32) -> (Concert, Vec<Caller>) {
+    let room = json!({ "capacity": capacity, "opens_at": "2034-01-01T00:00:00Z" });
+    let concert = enter(operator, room, 2).await;
+    let mut places = Vec::new();
     for _ in 0..5 {
-        lobby.push(server.user("early").await.join(Some(&concert.id)).await.0);
+        places.push(server.user("early").await.join(Some(&concert.id)).await.0);
     }
-    lobby
+    let room = room_path(operator, &concert.id).await;
+    operator.patch(&room, json!({ "opens_at": null })).await.expect(200);
+    let draw = room.replace("admin/", "") + "/draw";
+    let began = Instant::now();
+    while operator.get(&draw).await.expect(200)["drawn_at"] == Value::Null {
+        assert!(began.elapsed() < PATIENCE, "not drawn");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (concert, places)
 }
 
 /// Somebody new who is let in, has cash, and holds these seats.
@@ -123,15 +138,6 @@ async fn refund(buyer: &Caller, reservation: &str) {
     let paid = buyer.pay(reservation).await.expect(201);
     let refund = format!("/api/payments/{}/refund", text(&paid, "payment_id"));
     buyer.post(&refund, json!(null)).await.expect(200);
-}
-
-async fn until_drawn(operator: &Caller, concert: &Concert) {
-    let path = room_path(operator, &concert.id).await.replace("admin/", "") + "/draw";
-    let began = Instant::now();
-    while operator.get(&path).await.expect(200)["drawn_at"] == Value::Null {
-        assert!(began.elapsed() < PATIENCE, "not drawn");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// Places in the order of their numbers.

@@ -6,7 +6,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[2],
         "a hold that began within another",
-        "UPDATE reservations SET created_at = created_at - {minute}, hold_seconds = hold_seconds + 60
+        "UPDATE reservations SET created_at = created_at - {hour}, hold_seconds = hold_seconds + 3600
          WHERE state = 'confirmed' AND id IN (SELECT reservation_id FROM reservation_seats
              WHERE seat_id IN (SELECT t.seat_id FROM reservation_seats AS t
                  JOIN reservations AS r ON r.id = t.reservation_id WHERE r.state = 'expired'))",
@@ -185,6 +185,11 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "UPDATE concerts SET max_seats_per_user = 2;
          UPDATE reservations SET user_id = (SELECT r.user_id FROM reservations AS r
              WHERE r.state = 'paying') WHERE state = 'held'",
+    ),
+    mutation(
+        &[8, 23],
+        "a confirmed reservation that does not say since when",
+        "UPDATE reservations SET confirmed_at = NULL WHERE state = 'confirmed'",
     ),
     mutation(&[22], "versions of 0", "UPDATE seats SET version = 0"),
     mutation(

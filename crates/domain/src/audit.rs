@@ -44,6 +44,8 @@ pub struct Books {
     pub rooms: Vec<WaitingRoom>,
     pub capacities: Vec<RoomCapacity>,
     pub tokens: Vec<WaitingToken>,
+    /// What cannot be read: in which row of which table, and why.
+    pub unreadable: Vec<String>,
     /// Those that have put off the ends of holds.
     pub outages: Vec<Outage>,
     /// Since when everything is written with its evidence: an entry with its digest, a room with its
@@ -75,7 +77,7 @@ pub struct ReservationSeat {
     pub live: bool,
 }
 
-/// The seats of each reservation, in order, at the prices they had. One that is not there is left out: an
+/// The seats of each reservation, in the order of their rows, at the prices they had. One that is not there is left out: an
 /// audit finds that by its row.
 #[must_use]
 pub fn seats_of_reservations(
@@ -83,6 +85,8 @@ pub fn seats_of_reservations(
     rows: &[ReservationSeat],
 ) -> HashMap<ReservationId, Vec<ReservedSeat>> {
     let seats: HashMap<SeatId, &Seat> = seats.iter().map(|seat| (seat.id, seat)).collect();
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|row| row.position);
     let mut theirs: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
         let Some(seat) = seats.get(&row.seat_id) else { continue };
@@ -127,6 +131,7 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(20, "a reservation is of the show that its seats are at", of_one_show(books)),
         finding(21, "no user ever has more seats of a concert than it allows", limits(books)),
         finding(22, "a seat's version counts what became of it", versions(books)),
+        finding(23, "every row is one that can be read", books.unreadable.clone()),
     ]
 }
 

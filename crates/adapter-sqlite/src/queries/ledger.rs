@@ -4,12 +4,11 @@ use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::audit::{Books, ReservationSeat, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
-use domain::reservation::Reservation;
 use domain::seat::Seat;
+use uuid::Uuid;
 
 use crate::SqlError;
-use crate::columns::time;
-use crate::loading::decode_all;
+use crate::columns::{Key, Unreadable, time};
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
     RoomRow, SeatRow, ShowRow, TokenRow,
@@ -20,10 +19,33 @@ use crate::schema::{
 };
 use crate::store::SqliteStore;
 
+/// All rows of a table, by the column that names them. Those that cannot be read are noted.
 macro_rules! all {
-    ($conn:ident, $table:ident, $row:ty) => {
-        decode_all($table::table.select(<$row>::as_select()).load($conn)?)?
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident, $read:expr) => {{
+        let by_key = ($table::$key, <$row>::as_select());
+        let rows: Vec<(Key, $row)> = $table::table.select(by_key).load($conn)?;
+        readable(stringify!($table), rows, &mut $unreadable, $read)
+    }};
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident) => {
+        all!($conn, $unreadable, $row as $table by $key, TryFrom::try_from)
     };
+}
+
+/// What rows of a table stand for; of those that stand for nothing, what is wrong is noted.
+fn readable<R, T>(
+    table: &str,
+    rows: Vec<(Key, R)>,
+    unreadable: &mut Vec<String>,
+    mut read: impl FnMut(R) -> Result<T, Unreadable>,
+) -> Vec<T> {
+    let mut all = Vec::with_capacity(rows.len());
+    for (id, row) in rows {
+        match read(row) {
+            Ok(found) => all.push(found),
+            Err(error) => unreadable.push(format!("{table} {}: {error}", id.id::<Uuid>())),
+        }
+    }
+    all
 }
 
 #[async_trait]
@@ -35,32 +57,30 @@ impl Ledger for SqliteStore {
 }
 
 fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError> {
-    let seats: Vec<Seat> = all!(conn, seats, SeatRow);
-    let of_reservations = reservation_seats::table
-        .order((reservation_seats::reservation_id, reservation_seats::position))
-        .select(ReservationSeatRow::as_select())
-        .load(conn)?;
-    let reservation_seats: Vec<ReservationSeat> = decode_all(of_reservations)?;
+    let mut unreadable = Vec::new();
+    let seats: Vec<Seat> = all!(conn, unreadable, SeatRow as seats by id);
+    let reservation_seats: Vec<ReservationSeat> =
+        all!(conn, unreadable, ReservationSeatRow as reservation_seats by reservation_id);
     let mut theirs = seats_of_reservations(&seats, &reservation_seats);
-    let rows = reservations::table.select(ReservationRow::as_select()).load(conn)?;
-    let with_seats = rows.into_iter().map(|row: ReservationRow| {
+    let with_seats = |row: ReservationRow| {
         let seats = theirs.remove(&row.id.id()).unwrap_or_default();
         row.with_seats(seats)
-    });
-    let reservations: Vec<Reservation> = with_seats.collect::<Result<_, _>>()?;
+    };
+    let reservations = all!(conn, unreadable, ReservationRow as reservations by id, with_seats);
     let evidence_since: Option<i64> = service::table.select(service::evidence_since).first(conn)?;
     Ok(Books {
-        concerts: all!(conn, concerts, ConcertRow),
-        shows: all!(conn, shows, ShowRow),
+        concerts: all!(conn, unreadable, ConcertRow as concerts by id),
+        shows: all!(conn, unreadable, ShowRow as shows by id),
         seats,
         reservations,
         reservation_seats,
-        payments: all!(conn, payments, PaymentRow),
-        accounts: all!(conn, cash_accounts, AccountRow),
-        entries: all!(conn, cash_entries, EntryRow),
-        rooms: all!(conn, waiting_rooms, RoomRow),
-        capacities: all!(conn, room_capacities, CapacityRow),
-        tokens: all!(conn, waiting_tokens, TokenRow),
+        payments: all!(conn, unreadable, PaymentRow as payments by id),
+        accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
+        entries: all!(conn, unreadable, EntryRow as cash_entries by id),
+        rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
+        capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
+        tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        unreadable,
         outages: Vec::new(),
         evidence_since: evidence_since.map(time).transpose()?,
         now,

@@ -98,6 +98,7 @@ fn sound() -> Books {
         concerts: vec![concert.clone()],
         reservation_seats: Vec::new(),
         capacities: vec![capacity],
+        unreadable: Vec::new(),
         outages: Vec::new(),
         evidence_since: Some(START),
         now: at(100),
@@ -163,6 +164,11 @@ fn assert_breaks(numbers: &[u8], damage: impl Fn(&mut Books)) {
     let mut books = sound();
     damage(&mut books);
     assert_eq!(broken(&books), numbers);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_found() {
+    assert_breaks(&[23], |books| books.unreadable.push("seats 1: unreadable hold".into()));
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl Memory {
             capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
             reservation_seats: self.reservations.values().flat_map(seats_of).collect(),
+            unreadable: Vec::new(),
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),
             now: self.now,
