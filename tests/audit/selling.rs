@@ -187,7 +187,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              WHERE r.state = 'paying') WHERE state = 'held'",
     ),
     mutation(
-        &[8, 23],
+        &[3, 8, 20, 23],
         "a confirmed reservation that does not say since when",
         "UPDATE reservations SET confirmed_at = NULL WHERE state = 'confirmed'",
     ),
