@@ -38,20 +38,20 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         &[13],
         "people let in over the capacity, written with another",
         "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 99,
-             admitted_at = (SELECT max(t.admitted_at) FROM waiting_tokens AS t
-                 WHERE t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT max(t.ends_at) FROM waiting_tokens AS t
-                 WHERE t.room_id = waiting_tokens.room_id)
+             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
+             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
          WHERE state = 'waiting' AND room_id = {drawn}",
     ),
     mutation(
         &[13],
         "people let in over the capacity",
         "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 1,
-             admitted_at = (SELECT max(t.admitted_at) FROM waiting_tokens AS t
-                 WHERE t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT max(t.ends_at) FROM waiting_tokens AS t
-                 WHERE t.room_id = waiting_tokens.room_id)
+             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
+             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
          WHERE state = 'waiting' AND room_id = {drawn}",
     ),
     mutation(
