@@ -28,8 +28,8 @@ impl ChangeRoom {
     }
 
     /// # Errors
-    /// [`Refusal::Forbidden`] for who is no operator, [`Refusal::NotFound`], [`Refusal::Invalid`]
-    /// naming what is out of its limits.
+    /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator, and what
+    /// [`change_room`] refuses.
     pub async fn execute(
         &self,
         operator: UserId,

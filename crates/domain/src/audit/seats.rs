@@ -128,7 +128,7 @@ pub(super) fn versions(books: &Books) -> Vec<String> {
     }
     let below = books.seats.iter().filter_map(|seat| {
         let least = least.get(&seat.id).copied().unwrap_or(0);
-        (seat.version < least).then(|| (seat, least))
+        (seat.version < least).then_some((seat, least))
     });
     below
         .map(|(seat, least)| format!("seat {} has version {} of {least}", seat.id, seat.version))

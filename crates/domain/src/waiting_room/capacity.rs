@@ -39,7 +39,8 @@ pub fn add_room(records: &mut Records, mut room: WaitingRoom) {
 /// the room among the records.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] without such a room, and what [`WaitingRoom::change`] refuses.
+/// [`Refusal::NotFound`] without such a room; [`Refusal::Invalid`], naming each field that would leave
+/// its limits, or when it opens if it has opened.
 pub fn change_room(
     records: &mut Records,
     id: RoomId,

@@ -17,7 +17,7 @@ use domain::ids::{
 use domain::money::Amount;
 use domain::payment::Payment;
 use domain::ports::Decide;
-use domain::records::{Entity, Group, Records, Scope, Source, Table};
+use domain::records::{Entity, Group, Scope, Source, Table};
 use domain::reservation::Reservation;
 use domain::seat::{Place, Seat};
 use domain::show::Show;
@@ -116,11 +116,11 @@ impl Memory {
         };
         let seed = DrawSeed::new([7; 32]);
         let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, start);
-        let add = move |records: &mut Records| {
+        let add: Decide = Box::new(move |records| {
             add_room(records, room.clone());
             Ok(())
-        };
-        memory.run(start, &Scope::new(), &(Box::new(add) as Decide));
+        });
+        memory.run(start, &Scope::new(), &add);
         memory
     }
 
