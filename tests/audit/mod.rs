@@ -68,7 +68,7 @@ fn missed(store: &Installation, mutation: &Mutation) -> Option<String> {
 }
 
 /// How many copies are looked at side by side.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 2;
 
 #[tokio::test]
 async fn each_change_of_a_sound_store_is_found_under_its_number() {

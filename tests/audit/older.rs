@@ -7,11 +7,10 @@ use crate::harness::{Installation, Theatre, text};
 
 /// Takes the schema back to before the audit had evidence.
 fn make_older(store: &Installation) {
-    store.execute(if crate::ON_POSTGRES {
-        include_str!("../../migrations/postgres/00000000000003_audit_evidence/down.sql")
-    } else {
-        include_str!("../../migrations/sqlite/00000000000003_audit_evidence/down.sql")
-    });
+    let kind = if crate::ON_POSTGRES { "postgres" } else { "sqlite" };
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let down = format!("{migrations}/{kind}/00000000000003_audit_evidence/down.sql");
+    store.execute(&std::fs::read_to_string(down).unwrap());
     store.execute("DELETE FROM __diesel_schema_migrations WHERE version = '00000000000003'");
 }
 
