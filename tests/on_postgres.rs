@@ -8,6 +8,7 @@
     reason = "these are tests: they fail by panicking, and are clients with a clock of their own"
 )]
 
+mod audit;
 mod contract;
 mod crashes;
 mod guarding;

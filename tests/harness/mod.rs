@@ -5,7 +5,7 @@ mod caller;
 pub(crate) use caller::{Answer, Caller, http_client, text};
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use throw_away_postgres::Database;
 const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 /// What all servers on one PostgreSQL share in these tests.
 pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
+
+/// How many invariants an audit looks at.
+const INVARIANTS: usize = 16;
 
 /// All clients of a test come from one address, and most do in a second what people do in an hour.
 const NO_LIMITS: [&str; 7] = [
@@ -45,6 +48,34 @@ impl Installation {
         Self { folder: tempfile::tempdir().unwrap(), database, settings: Vec::new() }
     }
 
+    /// A copy of its store as it is, which no server may use meanwhile.
+    pub(crate) fn copy(&self) -> Self {
+        let database = self.database.as_ref();
+        let copy = Self::on(database.map(|database| throw_away_postgres::shared().copy(database)));
+        if database.is_none() {
+            std::fs::copy(self.file(), copy.file()).unwrap();
+        }
+        copy
+    }
+
+    /// Runs SQL on its store, where references need not hold.
+    pub(crate) fn execute(&self, sql: &str) {
+        let done = match &self.database {
+            Some(database) => {
+                let unchecked = format!("SET session_replication_role = replica; {sql}");
+                throw_away_postgres::execute(&database.url, &unchecked)
+            }
+            None => rusqlite::Connection::open(self.file())
+                .and_then(|conn| conn.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")))
+                .map_err(|error| error.to_string()),
+        };
+        done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("stagedoor.db")
+    }
+
     /// With a setting, as it is named in the environment after `STAGEDOOR_`.
     pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.settings.push((format!("STAGEDOOR_{name}"), value.to_string()));
@@ -55,7 +86,7 @@ impl Installation {
     pub(crate) fn database_url(&self) -> String {
         match &self.database {
             Some(database) => database.url.clone(),
-            None => format!("sqlite:{}", self.folder.path().join("stagedoor.db").display()),
+            None => format!("sqlite:{}", self.file().display()),
         }
     }
 
@@ -105,10 +136,22 @@ impl Installation {
 
     /// Has the books audited.
     pub(crate) fn assert_sound(&self) {
+        let (broken, said) = self.audit();
+        assert!(broken.is_empty(), "{said}");
+    }
+
+    /// Has the books audited. Returns the numbers of what is broken, and all that was said.
+    pub(crate) fn audit(&self) -> (Vec<u8>, String) {
         let audit = self.run(&["audit"], "");
         let said = String::from_utf8_lossy(&audit.stdout).into_owned();
-        assert!(audit.status.success(), "{said}");
-        assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 12, "{said}");
+        let number = |line: &str| line.trim_start().split('.').next().unwrap().parse().unwrap();
+        let of = |verdict: &str| -> Vec<u8> {
+            said.lines().filter_map(|line| line.strip_prefix(verdict)).map(number).collect()
+        };
+        let (sound, broken) = (of("ok    "), of("BROKEN"));
+        assert_eq!(sound.len() + broken.len(), INVARIANTS, "{said}{audit:?}");
+        assert_eq!(audit.status.success(), broken.is_empty(), "{said}");
+        (broken, said)
     }
 
     pub(crate) fn start(&self) -> Server {

@@ -13,8 +13,8 @@ use crate::at_once::{AtOnce, FoundBy};
 use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, UserRow, seat_rows,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
+    RoomRow, SeatRow, ShowRow, TokenRow, UserRow, seat_rows,
 };
 use crate::statement::{array, ids, one};
 
@@ -68,6 +68,7 @@ fn new(changes: &Records) -> AtOnce {
     let mut new = AtOnce::default();
     new.insert(&rows::<_, UserRow>(&changes.users, Fate::New));
     new.insert(&rows::<_, RoomRow>(&changes.rooms, Fate::New));
+    new.insert(&rows::<_, CapacityRow>(&changes.capacities, Fate::New));
     new.insert(&rows::<_, ConcertRow>(&changes.concerts, Fate::New));
     new.insert(&rows::<_, ShowRow>(&changes.shows, Fate::New));
     new.insert(&rows::<_, SeatRow>(&changes.seats, Fate::New));

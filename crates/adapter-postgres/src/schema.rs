@@ -30,6 +30,16 @@ diesel::table! {
         last_number -> BigInt,
         rate_used_until -> Timestamptz,
         created_at -> Timestamptz,
+        capacity_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    room_capacities (room_id, number) {
+        room_id -> Uuid,
+        number -> BigInt,
+        since -> Timestamptz,
+        capacity -> BigInt,
     }
 }
 
@@ -107,6 +117,7 @@ diesel::table! {
         payment_id -> Nullable<Uuid>,
         confirmed_at -> Nullable<Timestamptz>,
         ended_at -> Nullable<Timestamptz>,
+        hold_seconds -> Nullable<BigInt>,
     }
 }
 
@@ -145,6 +156,7 @@ diesel::table! {
         user_id -> Uuid,
         balance -> BigInt,
         entry_count -> BigInt,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -158,6 +170,7 @@ diesel::table! {
         amount -> BigInt,
         balance_after -> BigInt,
         created_at -> Timestamptz,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -177,6 +190,14 @@ diesel::table! {
         id -> Integer,
         heartbeat_at -> Nullable<Timestamptz>,
         up_since -> Nullable<Timestamptz>,
+        evidence_since -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    outages (began_at) {
+        began_at -> Timestamptz,
+        ended_at -> Timestamptz,
     }
 }
 

@@ -7,12 +7,12 @@ use domain::records::{Entity, Fate, Records};
 use crate::SqlError;
 use crate::columns::key;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow,
-    ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
+    RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
-    seats, shows, users, waiting_rooms, waiting_tokens,
+    room_capacities, seats, shows, users, waiting_rooms, waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -50,6 +50,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     crate::panics::if_asked_to(changes);
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
+    add!(conn, changes.capacities, room_capacities of CapacityRow);
     add!(conn, changes.concerts, concerts of ConcertRow);
     add!(conn, changes.shows, shows of ShowRow);
     save!(conn, changes.seats, seats of SeatRow);

@@ -30,6 +30,16 @@ diesel::table! {
         last_number -> BigInt,
         rate_used_until -> BigInt,
         created_at -> BigInt,
+        capacity_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    room_capacities (room_id, number) {
+        room_id -> Binary,
+        number -> BigInt,
+        since -> BigInt,
+        capacity -> BigInt,
     }
 }
 
@@ -107,6 +117,7 @@ diesel::table! {
         payment_id -> Nullable<Binary>,
         confirmed_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
+        hold_seconds -> Nullable<BigInt>,
     }
 }
 
@@ -145,6 +156,7 @@ diesel::table! {
         user_id -> Binary,
         balance -> BigInt,
         entry_count -> BigInt,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -158,6 +170,7 @@ diesel::table! {
         amount -> BigInt,
         balance_after -> BigInt,
         created_at -> BigInt,
+        digest -> Nullable<Binary>,
     }
 }
 
@@ -184,6 +197,7 @@ diesel::table! {
         outage_beat_at -> Nullable<BigInt>,
         outage_step -> Nullable<Text>,
         outage_done_to -> Nullable<Binary>,
+        evidence_since -> Nullable<BigInt>,
     }
 }
 

@@ -198,7 +198,11 @@ pub(crate) fn world() -> Records {
     records.lines.load(Line { room_id: RoomId::SITE, active_count: Some(1), anyone_waiting: true });
     records.tokens.load(active_token());
     let balance = Amount::new(50_000).unwrap();
-    records.accounts.load(CashAccount { user_id: buyer_id(), balance, entry_count: 1 });
+    records.accounts.load(CashAccount {
+        balance,
+        entry_count: 1,
+        ..CashAccount::empty(buyer_id())
+    });
     records
 }
 

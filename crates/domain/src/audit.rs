@@ -1,36 +1,99 @@
 //! The audit: proves from a store's books alone, after the fact, what must always hold. It shares
 //! no code with the rules that keep it so.
 
+mod capacity;
+mod digest;
 mod line;
 mod money;
+mod reservations;
 mod seats;
+
+use std::collections::HashMap;
 
 use crate::Timestamp;
 use crate::cash::{CashAccount, CashEntry};
+use crate::concert::Concert;
+use crate::ids::{ReservationId, SeatId};
+use crate::money::Amount;
 use crate::payment::Payment;
-use crate::reservation::Reservation;
-use crate::seat::Seat;
+use crate::reservation::{Reservation, ReservedSeat};
+use crate::seat::{Place, Seat};
 use crate::show::Show;
-use crate::waiting_room::WaitingRoom;
+use crate::uptime::Outage;
+use crate::waiting_room::{RoomCapacity, WaitingRoom};
 use crate::waiting_token::WaitingToken;
-use line::{capacity, draws, numbers, order};
+use capacity::capacity;
+use line::{draws, numbers, order};
 use money::{balances, payments, provider};
-use seats::{all_seats, holds_apart, reservation_ways, seats_name_holders, sold_once};
+use reservations::{limits, of_one_show, reservation_ways};
+use seats::{all_seats, holds_apart, seats_name_holders, sold_once, versions};
 
 /// Everything that a store knows, as of one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "each list is named for what is in it")]
 pub struct Books {
+    pub concerts: Vec<Concert>,
     pub shows: Vec<Show>,
     pub seats: Vec<Seat>,
+    /// With those of their seats that there are.
     pub reservations: Vec<Reservation>,
+    pub reservation_seats: Vec<ReservationSeat>,
     pub payments: Vec<Payment>,
     pub accounts: Vec<CashAccount>,
     pub entries: Vec<CashEntry>,
     pub rooms: Vec<WaitingRoom>,
+    pub capacities: Vec<RoomCapacity>,
     pub tokens: Vec<WaitingToken>,
+    /// What cannot be read: in which row of which table, and why.
+    pub unreadable: Vec<String>,
+    /// Those that have put off the ends of holds.
+    pub outages: Vec<Outage>,
+    /// Since when everything is written with its evidence: an entry with its digest, a room with its
+    /// capacity's history, a reservation with how long it was to be held.
+    pub evidence_since: Option<Timestamp>,
     /// The store's time.
     pub now: Timestamp,
+}
+
+impl Books {
+    /// Whether what was written at that moment may be without its evidence.
+    fn is_before_evidence(&self, at: Timestamp) -> bool {
+        self.evidence_since.is_none_or(|since| at < since)
+    }
+}
+
+/// A row that says which seat a reservation has, or had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReservationSeat {
+    /// The reservation.
+    pub reservation_id: ReservationId,
+    /// Its how-many-th seat it is, from 0.
+    pub position: u32,
+    /// The seat.
+    pub seat_id: SeatId,
+    /// What it cost when it was held.
+    pub price: Amount,
+    /// Whether the reservation still has it, by which stores keep a seat from being held twice.
+    pub live: bool,
+}
+
+/// The seats of each reservation, in the order of their rows, at the prices they had. One that is not there is left out: an
+/// audit finds that by its row.
+#[must_use]
+pub fn seats_of_reservations(
+    seats: &[Seat],
+    rows: &[ReservationSeat],
+) -> HashMap<ReservationId, Vec<ReservedSeat>> {
+    let seats: HashMap<SeatId, &Seat> = seats.iter().map(|seat| (seat.id, seat)).collect();
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|row| row.position);
+    let mut theirs: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let Some(seat) = seats.get(&row.seat_id) else { continue };
+        let place = Place { price: row.price, ..seat.place.clone() };
+        theirs.entry(row.reservation_id).or_default().push(ReservedSeat { id: seat.id, place });
+    }
+    theirs
 }
 
 /// What must always hold, and what was found that does not fit.
@@ -65,6 +128,10 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(13, "never more active tokens than the room's capacity", capacity(books)),
         finding(14, "nobody is let in past somebody who waits", order(books)),
         finding(19, "the draw of a lobby follows its seed", draws(books)),
+        finding(20, "a reservation is of the show that its seats are at", of_one_show(books)),
+        finding(21, "no user ever has more seats of a concert than it allows", limits(books)),
+        finding(22, "a seat's version counts what became of it", versions(books)),
+        finding(23, "every row is one that can be read", books.unreadable.clone()),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Cash accounts: a prepaid balance, and an entry for every change of it.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::{EntryId, PaymentId, UserId};
@@ -17,7 +18,18 @@ pub struct CashAccount {
     pub balance: Amount,
     /// How many entries it has; the number of its newest one.
     pub entry_count: u64,
+    /// The digest of its newest entry, if that has one.
+    pub digest: Option<EntryDigest>,
 }
+
+/// A digest of an entry and of all before it in its account, so that an audit finds an entry that
+/// was changed later, together with the balance or not.
+///
+/// BLAKE3 over the digest of the entry before (32 zero bytes if there is none), the entry's id and
+/// its user's id (16 bytes each), its number (8 bytes), its kind (1 byte: 1 charge, 2 payment,
+/// 3 refund), its payment's id (16 bytes, zero for a charge), its amount and the balance after it
+/// (8 bytes each), numbers in big-endian. Its time is not part of it.
+pub type EntryDigest = [u8; 32];
 
 /// One change of a balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +48,8 @@ pub struct CashEntry {
     pub balance_after: Amount,
     /// When.
     pub created_at: Timestamp,
+    /// Binds it to the entries before it; none for one that was written before there were digests.
+    pub digest: Option<EntryDigest>,
 }
 
 /// Why a balance changed.
@@ -94,7 +108,7 @@ impl CashAccount {
     /// The account of somebody who never charged.
     #[must_use]
     pub const fn empty(user_id: UserId) -> Self {
-        Self { user_id, balance: Amount::ZERO, entry_count: 0 }
+        Self { user_id, balance: Amount::ZERO, entry_count: 0, digest: None }
     }
 
     /// Puts `minor_units` in.
@@ -133,7 +147,7 @@ impl CashAccount {
         };
         self.balance = balance;
         self.entry_count += 1;
-        Some(CashEntry {
+        let mut entry = CashEntry {
             id,
             user_id: self.user_id,
             number: self.entry_count,
@@ -141,8 +155,28 @@ impl CashAccount {
             amount,
             balance_after: balance,
             created_at: now,
-        })
+            digest: None,
+        };
+        self.digest = Some(digest(self.digest, &entry));
+        entry.digest = self.digest;
+        Some(entry)
     }
+}
+
+/// See [`EntryDigest`].
+fn digest(before: Option<EntryDigest>, entry: &CashEntry) -> EntryDigest {
+    let (kind, payment_id) = match entry.kind {
+        EntryKind::Charge => (1, Uuid::nil()),
+        EntryKind::Payment(id) => (2, id.into()),
+        EntryKind::Refund(id) => (3, id.into()),
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&before.unwrap_or_default());
+    hasher.update(Uuid::from(entry.id).as_bytes()).update(Uuid::from(entry.user_id).as_bytes());
+    hasher.update(&entry.number.to_be_bytes()).update(&[kind]).update(payment_id.as_bytes());
+    hasher.update(&entry.amount.minor_units().to_be_bytes());
+    hasher.update(&entry.balance_after.minor_units().to_be_bytes());
+    hasher.finalize().into()
 }
 
 /// A user puts cash in. Needs the user and the user's account among the records.
@@ -165,8 +199,6 @@ pub fn charge(
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const POLICY: CashPolicy = match (Amount::new(1_000), Amount::new(1_500)) {
@@ -176,7 +208,7 @@ mod tests {
 
     fn account(balance: i64) -> CashAccount {
         let balance = Amount::new(balance).unwrap();
-        CashAccount { user_id: Uuid::nil().into(), balance, entry_count: 3 }
+        CashAccount { user_id: Uuid::nil().into(), balance, entry_count: 3, digest: None }
     }
 
     fn charge(account: &mut CashAccount, amount: i64) -> Result<CashEntry, Refusal> {
@@ -192,6 +224,22 @@ mod tests {
             (entry.balance_after, account.balance),
             (Amount::new(500).unwrap(), Amount::new(500).unwrap())
         );
+    }
+
+    #[test]
+    fn an_entrys_digest_is_blake3_of_what_is_written_down_and_of_the_digest_before() {
+        let user = CashAccount::empty(Uuid::from_u128(7).into());
+        let mut account = CashAccount { entry_count: 4, ..user };
+        let first = account.charge(Uuid::from_u128(9).into(), 300, POLICY, Timestamp::UNIX_EPOCH);
+        let mut written = vec![0; 32];
+        written.extend([9_u128.to_be_bytes(), 7_u128.to_be_bytes()].concat());
+        written.extend([&5_u64.to_be_bytes()[..], &[1], &[0; 16]].concat());
+        written.extend([300_i64.to_be_bytes(), 300_i64.to_be_bytes()].concat());
+        let expected = Some(blake3::hash(&written).into());
+        assert_eq!((first.unwrap().digest, account.digest), (expected, expected));
+
+        let second = account.charge(Uuid::from_u128(9).into(), 300, POLICY, Timestamp::UNIX_EPOCH);
+        assert_ne!(second.unwrap().digest, expected);
     }
 
     #[test]

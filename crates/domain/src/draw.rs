@@ -101,7 +101,7 @@ pub fn open(records: &mut Records, room_id: RoomId) -> Result<Option<Lobby>, Ref
 }
 
 /// Gives `next`, who come next in the draw's order, their numbers from `first` on. Nothing happens
-/// unless `first` is the next number: somebody else was quicker. Says whether it was. Needs the
+/// unless there are some and `first` is the next number: somebody else was quicker. Says whether it was. Needs the
 /// room and the tokens among the records.
 ///
 /// # Errors
@@ -114,7 +114,7 @@ pub fn draw(
 ) -> Result<bool, Refusal> {
     let now = records.now;
     let lobby = &mut records.rooms.get_mut(&room_id).ok_or(Refusal::NotFound)?.lobby;
-    if lobby.drawn_count + 1 != first {
+    if next.is_empty() || lobby.drawn_count + 1 != first {
         return Ok(false);
     }
     for (number, id) in (first..).zip(next) {

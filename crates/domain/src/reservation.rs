@@ -36,6 +36,9 @@ pub struct Reservation {
     pub total_amount: Amount,
     /// When they were held.
     pub created_at: Timestamp,
+    /// For how many seconds they were held, without what outages added since; none for one that was
+    /// written before this was kept.
+    pub hold_seconds: Option<u32>,
     /// Until when they are held, unless paid for before.
     pub held_until: Timestamp,
     /// How far it got.
@@ -233,6 +236,7 @@ pub fn hold(
         total_amount: total
             .ok_or(Refusal::SeatLimitExceeded { limit: policy.seats_per_reservation })?,
         created_at: now,
+        hold_seconds: Some(policy.hold_seconds),
         held_until,
         state: ReservationState::Held,
     };

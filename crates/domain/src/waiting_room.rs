@@ -1,5 +1,6 @@
 //! Waiting rooms: a line with a policy in front of what it sells.
 
+mod capacity;
 mod policy;
 
 use chrono::TimeDelta;
@@ -11,6 +12,7 @@ use crate::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use crate::refusal::Refusal;
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
 
+pub use capacity::{RoomCapacity, add_room, change_room};
 pub use policy::{PolicyChange, RoomPolicy};
 
 /// A line and its policy.
@@ -22,6 +24,8 @@ pub struct WaitingRoom {
     pub door: Door,
     /// Who is let in, and for how long.
     pub policy: RoomPolicy,
+    /// How many capacities it has had; the number of the one in [`Self::policy`].
+    pub capacity_count: u64,
     /// Who came before it opened.
     pub lobby: Lobby,
     /// The highest number there is, drawn or to be drawn or given to whoever joined last. Numbers
@@ -82,6 +86,7 @@ impl WaitingRoom {
             id,
             door,
             policy,
+            capacity_count: 0,
             lobby: Lobby::new(seed),
             last_number: 0,
             sold_out: false,
@@ -183,7 +188,7 @@ impl WaitingRoom {
     /// # Errors
     /// [`Refusal::Invalid`], naming each field that would leave its limits, or when it opens if it
     /// has opened.
-    pub fn change(&mut self, change: &PolicyChange, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn change(&mut self, change: &PolicyChange, now: Timestamp) -> Result<(), Refusal> {
         let mut policy = self.policy.changed(change)?;
         if policy.opens_at != self.policy.opens_at {
             if self.last_number > 0 || self.is_to_be_drawn(now) || self.lobby.drawn_at.is_some() {

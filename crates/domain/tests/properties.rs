@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
 
+mod commands;
 mod memory;
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use commands::{Command, command};
 use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashPolicy, charge};
@@ -16,12 +18,13 @@ use domain::line::{IfExists, JoinRequest, admit, join};
 use domain::money::Amount;
 use domain::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
 use domain::ports::Decide;
-use domain::provider_charge::{SettlingPolicy, Verdict};
+use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{BookingPolicy, HoldRequest, ReservationStatus, cancel, expire, hold};
 use domain::seat::SeatStatus;
 use domain::settling::{hear, take_on, undo};
+use domain::waiting_room::{PolicyChange, change_room};
 use domain::waiting_token::WaitingToken;
 use memory::Memory;
 use proptest::prelude::*;
@@ -35,66 +38,6 @@ const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
 /// Patient enough for all the time that commands take.
 const SETTLING: SettlingPolicy =
     SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::days(1) };
-
-#[derive(Debug, Clone)]
-enum Command {
-    Join { user: u8 },
-    Leave { token: u8 },
-    Admit,
-    Open,
-    Draw { most: u8 },
-    Hold { user: u8, token: u8, seats: Vec<u8> },
-    Cancel { user: u8, reservation: u8 },
-    Expire { reservation: u8 },
-    RunOut { token: u8 },
-    Charge { user: u8, amount: i64 },
-    Pay { user: u8, token: u8, reservation: u8, provider: bool },
-    Hear { payment: u8, verdict: Verdict },
-    TakeOn { payment: u8 },
-    Undo { payment: u8 },
-    Refund { user: u8, payment: u8 },
-}
-
-fn verdict() -> impl Strategy<Value = Verdict> {
-    prop_oneof![
-        Just(Verdict::Unknown),
-        Just(Verdict::Pending),
-        Just(Verdict::Charged),
-        Just(Verdict::Charged),
-        Just(Verdict::Declined { reason: "no".into() }),
-        Just(Verdict::Returned),
-    ]
-}
-
-fn command() -> impl Strategy<Value = Command> {
-    let (user, token, other) = (0..USERS, 0..12_u8, 0..12_u8);
-    prop_oneof![
-        3 => user.clone().prop_map(|user| Command::Join { user }),
-        1 => token.clone().prop_map(|token| Command::Leave { token }),
-        4 => Just(Command::Admit),
-        2 => Just(Command::Open),
-        3 => (1..4_u8).prop_map(|most| Command::Draw { most }),
-        5 => (user.clone(), token.clone(), prop::collection::vec(0..SEATS, 1..4))
-            .prop_map(|(user, token, seats)| Command::Hold { user, token, seats }),
-        2 => (user.clone(), other.clone())
-            .prop_map(|(user, reservation)| Command::Cancel { user, reservation }),
-        1 => other.clone().prop_map(|reservation| Command::Expire { reservation }),
-        1 => token.clone().prop_map(|token| Command::RunOut { token }),
-        2 => (user.clone(), -10..320_i64).prop_map(|(user, amount)| Command::Charge { user, amount }),
-        6 => (user.clone(), token, other.clone(), any::<bool>()).prop_map(
-            |(user, token, reservation, provider)| Command::Pay {
-                user,
-                token,
-                reservation,
-                provider
-            }
-        ),
-        6 => (0..4_u8, verdict()).prop_map(|(payment, verdict)| Command::Hear { payment, verdict }),
-        1 => other.clone().prop_map(|payment| Command::TakeOn { payment }),
-        1 => (0..40_u8).prop_map(|payment| Command::Undo { payment }),
-        2 => (user, other).prop_map(|(user, payment)| Command::Refund { user, payment }),
-    ]
-}
 
 fn id<Id: From<Uuid>>(kind: u128, n: impl Into<u128>) -> Id {
     Uuid::from_u128((kind << 64) | n.into()).into()
@@ -310,6 +253,13 @@ impl World {
                 };
                 let scope = scope.payment(ask.payment_id).account(ask.user_id);
                 (scope, Box::new(move |records| refund(records, &ask, REFUND, SETTLING).map(drop)))
+            }
+            Command::Resize { capacity } => {
+                let change = PolicyChange { capacity: Some(capacity), ..PolicyChange::default() };
+                let resize = move |records: &mut Records| {
+                    change_room(records, RoomId::SITE, &change).map(drop)
+                };
+                (scope.room(RoomId::SITE), Box::new(resize))
             }
         }
     }

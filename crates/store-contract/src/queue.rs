@@ -10,7 +10,7 @@ use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::seat::{Place, Seat};
 use domain::show::Show;
-use domain::waiting_room::{Door, PolicyChange, WaitingRoom};
+use domain::waiting_room::{Door, PolicyChange, WaitingRoom, add_room, change_room};
 use domain::waiting_token::TokenState;
 use tokio::task::JoinSet;
 
@@ -78,10 +78,7 @@ async fn set_capacity(stage: &Stage, capacity: u32) {
 }
 
 async fn change(stage: &Stage, change: PolicyChange) {
-    let decide = move |records: &mut Records| {
-        let now = records.now;
-        records.rooms.get_mut(&RoomId::SITE).ok_or(Refusal::NotFound)?.change(&change, now)
-    };
+    let decide = move |records: &mut Records| change_room(records, RoomId::SITE, &change);
     stage.store.decide(Scope::new().room(RoomId::SITE), decide).await.unwrap();
 }
 
@@ -230,7 +227,8 @@ fn enter_show(
 ) -> impl Fn(&mut Records) -> Result<(), Refusal> {
     move |records: &mut Records| {
         let site = records.rooms.get(&RoomId::SITE).ok_or(Refusal::NotFound)?.clone();
-        records.rooms.insert(WaitingRoom { id: room_id, door: Door::Show(show_id), ..site });
+        let (policy, seed, now) = (site.policy, site.lobby.seed, records.now);
+        add_room(records, WaitingRoom::new(room_id, Door::Show(show_id), policy, seed, now));
         let starts_at = records.now + TimeDelta::days(30);
         let zone = "Asia/Seoul".parse().unwrap();
         records.shows.insert(Show {

@@ -22,7 +22,7 @@ use domain::reservation::{BookingPolicy, HoldRequest, Reservation, hold};
 use domain::seat::{Place, Seat};
 use domain::show::Show;
 use domain::user::{Email, Role, User, UserName};
-use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, RoomPolicy, WaitingRoom, add_room};
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
@@ -119,7 +119,8 @@ impl Stage {
                 opens_at: None,
             };
             let seed = DrawSeed::new([9; 32]);
-            records.rooms.insert(WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, now));
+            let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, now);
+            add_room(records, room);
             let details = ConcertDetails {
                 title: "봄의 노래 '); DROP TABLE seats; --".into(),
                 venue: "🎤 <b>hall</b>".into(),

@@ -28,16 +28,25 @@ pub trait Postgres {
     fn url(&self, database: &str) -> String;
 
     /// Makes an empty database, which goes away when dropped.
-    #[expect(clippy::disallowed_methods, reason = "the name of a database is no id of ours")]
     fn create_database(&self) -> Database {
-        let name = format!("stagedoor_{}", uuid::Uuid::new_v4().simple());
-        let admin = self.url("postgres");
-        execute(&admin, &format!("CREATE DATABASE {name}")).expect("a database can be made");
-        Database { url: self.url(&name), admin, name }
+        create(self, "")
+    }
+
+    /// Makes a copy of a database that nobody is connected to.
+    fn copy(&self, of: &Database) -> Database {
+        create(self, &format!("TEMPLATE {}", of.name))
     }
 }
 
-/// An empty database, dropped when this is.
+#[expect(clippy::disallowed_methods, reason = "the name of a database is no id of ours")]
+fn create(server: &(impl Postgres + ?Sized), options: &str) -> Database {
+    let name = format!("stagedoor_{}", uuid::Uuid::new_v4().simple());
+    let admin = server.url("postgres");
+    execute(&admin, &format!("CREATE DATABASE {name} {options}")).expect("a database can be made");
+    Database { url: server.url(&name), admin, name }
+}
+
+/// A database, dropped when this is.
 #[derive(Debug)]
 pub struct Database {
     /// Where it is.

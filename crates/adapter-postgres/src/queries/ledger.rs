@@ -1,28 +1,54 @@
 use async_trait::async_trait;
 use diesel::prelude::{QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use domain::audit::Books;
+use domain::Timestamp;
+use domain::audit::{Books, ReservationSeat, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
+use domain::seat::Seat;
+use domain::uptime::Outage;
+use uuid::Uuid;
 
-use super::decode_all;
 use crate::SqlError;
 use crate::clock::DatabaseClock;
+use crate::columns::Unreadable;
 use crate::connect::Session;
 use crate::rows::{
-    AccountRow, EntryRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow, TokenRow,
-    with_their_seats,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
+    RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, payments, reservation_seats, reservations, seats, shows,
-    waiting_rooms, waiting_tokens,
+    cash_accounts, cash_entries, concerts, outages, payments, reservation_seats, reservations,
+    room_capacities, seats, service, shows, waiting_rooms, waiting_tokens,
 };
 use crate::store::PostgresStore;
 
+/// All rows of a table, by the column that names them. Those that cannot be read are noted.
 macro_rules! all {
-    ($conn:ident, $table:ident, $row:ty) => {{
-        let rows: Vec<$row> = $table::table.select(<$row>::as_select()).load($conn).await?;
-        rows
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident, $read:expr) => {{
+        let by_key = ($table::$key, <$row>::as_select());
+        let rows: Vec<(Uuid, $row)> = $table::table.select(by_key).load($conn).await?;
+        readable(stringify!($table), rows, &mut $unreadable, $read)
     }};
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident) => {
+        all!($conn, $unreadable, $row as $table by $key, TryFrom::try_from)
+    };
+}
+
+/// What rows of a table stand for; of those that stand for nothing, what is wrong is noted.
+fn readable<R, T>(
+    table: &str,
+    rows: Vec<(Uuid, R)>,
+    unreadable: &mut Vec<String>,
+    mut read: impl FnMut(R) -> Result<T, Unreadable>,
+) -> Vec<T> {
+    let mut all = Vec::with_capacity(rows.len());
+    for (id, row) in rows {
+        match read(row) {
+            Ok(found) => all.push(found),
+            Err(error) => unreadable.push(format!("{table} {}: {error}", id)),
+        }
+    }
+    all
 }
 
 #[async_trait]
@@ -39,26 +65,40 @@ impl Ledger for PostgresStore {
     }
 }
 
+async fn all_outages(conn: &mut AsyncPgConnection) -> Result<Vec<Outage>, SqlError> {
+    let times: Vec<(Timestamp, Timestamp)> = outages::table.load(conn).await?;
+    Ok(times.into_iter().map(|(began_at, ended_at)| Outage { began_at, ended_at }).collect())
+}
+
 /// Everything, in one snapshot.
 async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Books, SqlError> {
     conn.batch_execute("BEGIN").await?;
-    let seats_of_reservations = reservation_seats::table
-        .inner_join(seats::table)
-        .order((reservation_seats::reservation_id, reservation_seats::position))
-        .select((reservation_seats::reservation_id, SeatRow::as_select(), reservation_seats::price))
-        .load(conn)
-        .await?;
-    let reservations = all!(conn, reservations, ReservationRow);
+    let mut unreadable = Vec::new();
+    let seats: Vec<Seat> = all!(conn, unreadable, SeatRow as seats by id);
+    let reservation_seats: Vec<ReservationSeat> =
+        all!(conn, unreadable, ReservationSeatRow as reservation_seats by reservation_id);
+    let mut theirs = seats_of_reservations(&seats, &reservation_seats);
+    let with_seats = |row: ReservationRow| {
+        let seats = theirs.remove(&row.id.into()).unwrap_or_default();
+        row.with_seats(seats)
+    };
+    let reservations = all!(conn, unreadable, ReservationRow as reservations by id, with_seats);
     let books = Books {
+        concerts: all!(conn, unreadable, ConcertRow as concerts by id),
+        shows: all!(conn, unreadable, ShowRow as shows by id),
+        seats,
+        reservations,
+        reservation_seats,
+        payments: all!(conn, unreadable, PaymentRow as payments by id),
+        accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
+        entries: all!(conn, unreadable, EntryRow as cash_entries by id),
+        rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
+        capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
+        tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        unreadable,
+        outages: all_outages(conn).await?,
+        evidence_since: service::table.select(service::evidence_since).first(conn).await?,
         now: clock.now(),
-        shows: decode_all(all!(conn, shows, ShowRow))?,
-        seats: decode_all(all!(conn, seats, SeatRow))?,
-        reservations: with_their_seats(reservations, seats_of_reservations)?,
-        payments: decode_all(all!(conn, payments, PaymentRow))?,
-        accounts: decode_all(all!(conn, cash_accounts, AccountRow))?,
-        entries: decode_all(all!(conn, cash_entries, EntryRow))?,
-        rooms: decode_all(all!(conn, waiting_rooms, RoomRow))?,
-        tokens: decode_all(all!(conn, waiting_tokens, TokenRow))?,
     };
     conn.batch_execute("COMMIT").await?;
     Ok(books)

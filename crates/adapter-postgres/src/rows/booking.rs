@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use domain::Timestamp;
+use domain::audit::ReservationSeat;
 use domain::reservation::{Reservation, ReservationState, ReservedSeat};
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ row! {
         payment_id: Option<Uuid>,
         confirmed_at: Option<Timestamp>,
         ended_at: Option<Timestamp>,
+        hold_seconds: Option<i64>,
     }
 }
 
@@ -58,6 +60,7 @@ impl From<&Reservation> for ReservationRow {
             payment_id: payment_id.map(Into::into),
             confirmed_at,
             ended_at,
+            hold_seconds: reservation.hold_seconds.map(i64::from),
         }
     }
 }
@@ -96,6 +99,7 @@ impl ReservationRow {
             seats,
             total_amount: read(self.total_amount, "amount")?,
             created_at: self.created_at,
+            hold_seconds: self.hold_seconds.map(|n| read(n, "length of a hold")).transpose()?,
             held_until: self.held_until,
             state,
         })
@@ -110,6 +114,20 @@ row! {
         seat_id: Uuid,
         price: i64,
         live: bool,
+    }
+}
+
+impl TryFrom<ReservationSeatRow> for ReservationSeat {
+    type Error = Unreadable;
+
+    fn try_from(row: ReservationSeatRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            reservation_id: row.reservation_id.into(),
+            position: read(row.position, "position of a seat")?,
+            seat_id: row.seat_id.into(),
+            price: read(row.price, "price")?,
+            live: row.live,
+        })
     }
 }
 

@@ -117,11 +117,12 @@ fn provider_charge(row: &PaymentRow) -> Result<Option<ProviderCharge>, Unreadabl
 }
 
 row! {
-    cash_accounts by (user_id) changing (balance, entry_count)
+    cash_accounts by (user_id) changing (balance, entry_count, digest)
     pub(crate) struct AccountRow {
         user_id: Uuid,
         balance: i64,
         entry_count: i64,
+        digest: Option<Vec<u8>>,
     }
 }
 
@@ -131,6 +132,7 @@ impl From<&CashAccount> for AccountRow {
             user_id: account.user_id.into(),
             balance: account.balance.into(),
             entry_count: number(account.entry_count),
+            digest: account.digest.map(Vec::from),
         }
     }
 }
@@ -143,6 +145,7 @@ impl TryFrom<AccountRow> for CashAccount {
             user_id: row.user_id.into(),
             balance: read(row.balance, "balance")?,
             entry_count: read(row.entry_count, "number of entries")?,
+            digest: row.digest.map(|digest| read(digest, "digest")).transpose()?,
         })
     }
 }
@@ -158,6 +161,7 @@ row! {
         amount: i64,
         balance_after: i64,
         created_at: Timestamp,
+        digest: Option<Vec<u8>>,
     }
 }
 
@@ -172,6 +176,7 @@ impl From<&CashEntry> for EntryRow {
             amount: entry.amount.into(),
             balance_after: entry.balance_after.into(),
             created_at: entry.created_at,
+            digest: entry.digest.map(Vec::from),
         }
     }
 }
@@ -195,6 +200,7 @@ impl TryFrom<EntryRow> for CashEntry {
             amount: read(row.amount, "amount")?,
             balance_after: read(row.balance_after, "balance")?,
             created_at: row.created_at,
+            digest: row.digest.map(|digest| read(digest, "digest")).transpose()?,
         })
     }
 }

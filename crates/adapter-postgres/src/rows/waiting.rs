@@ -1,16 +1,16 @@
 use domain::Timestamp;
 use domain::draw::{DrawSeed, Lobby};
 use domain::ids::RoomId;
-use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, RoomCapacity, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
 
 use super::row;
 use crate::columns::{Unreadable, number, present, read};
-use crate::schema::{waiting_rooms, waiting_tokens};
+use crate::schema::{room_capacities, waiting_rooms, waiting_tokens};
 
 row! {
-    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until)
+    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until, capacity_count)
     pub(crate) struct RoomRow {
         id: Uuid,
         concert_id: Option<Uuid>,
@@ -29,6 +29,7 @@ row! {
         last_number: i64,
         rate_used_until: Timestamp,
         created_at: Timestamp,
+        capacity_count: i64,
     }
 }
 
@@ -57,6 +58,7 @@ impl From<&WaitingRoom> for RoomRow {
             last_number: number(room.last_number),
             rate_used_until: room.rate_used_until,
             created_at: room.created_at,
+            capacity_count: number(room.capacity_count),
         }
     }
 }
@@ -92,11 +94,46 @@ impl TryFrom<RoomRow> for WaitingRoom {
             id,
             door,
             policy,
+            capacity_count: read(row.capacity_count, "number of capacities")?,
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
             rate_used_until: row.rate_used_until,
             created_at: row.created_at,
+        })
+    }
+}
+
+row! {
+    room_capacities by (room_id, number) changing ()
+    pub(crate) struct CapacityRow {
+        room_id: Uuid,
+        number: i64,
+        since: Timestamp,
+        capacity: i64,
+    }
+}
+
+impl From<&RoomCapacity> for CapacityRow {
+    fn from(capacity: &RoomCapacity) -> Self {
+        Self {
+            room_id: capacity.room_id.into(),
+            number: number(capacity.number),
+            since: capacity.since,
+            capacity: capacity.capacity.into(),
+        }
+    }
+}
+
+impl TryFrom<CapacityRow> for RoomCapacity {
+    type Error = Unreadable;
+
+    fn try_from(row: CapacityRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            room_id: row.room_id.into(),
+            number: read(row.number, "number of a capacity")?,
+            since: row.since,
+            capacity: read(row.capacity, "capacity")?,
         })
     }
 }

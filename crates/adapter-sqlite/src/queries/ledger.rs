@@ -1,65 +1,96 @@
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use diesel::prelude::*;
-use domain::audit::Books;
+use diesel::sqlite::SqliteConnection;
+use domain::Timestamp;
+use domain::audit::{Books, ReservationSeat, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
-use domain::reservation::ReservedSeat;
+use domain::seat::Seat;
+use domain::uptime::Outage;
+use uuid::Uuid;
 
-use crate::columns::Key;
-use crate::loading::decode_all;
+use crate::SqlError;
+use crate::columns::{Key, Unreadable, time};
 use crate::rows::{
-    AccountRow, EntryRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow, TokenRow,
-    reserved_seat,
+    AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
+    RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, payments, reservation_seats, reservations, seats, shows,
-    waiting_rooms, waiting_tokens,
+    cash_accounts, cash_entries, concerts, outages, payments, reservation_seats, reservations,
+    room_capacities, seats, service, shows, waiting_rooms, waiting_tokens,
 };
 use crate::store::SqliteStore;
 
+/// All rows of a table, by the column that names them. Those that cannot be read are noted.
 macro_rules! all {
-    ($conn:ident, $table:ident, $row:ty) => {
-        decode_all($table::table.select(<$row>::as_select()).load($conn)?)?
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident, $read:expr) => {{
+        let by_key = ($table::$key, <$row>::as_select());
+        let rows: Vec<(Key, $row)> = $table::table.select(by_key).load($conn)?;
+        readable(stringify!($table), rows, &mut $unreadable, $read)
+    }};
+    ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident) => {
+        all!($conn, $unreadable, $row as $table by $key, TryFrom::try_from)
     };
+}
+
+/// What rows of a table stand for; of those that stand for nothing, what is wrong is noted.
+fn readable<R, T>(
+    table: &str,
+    rows: Vec<(Key, R)>,
+    unreadable: &mut Vec<String>,
+    mut read: impl FnMut(R) -> Result<T, Unreadable>,
+) -> Vec<T> {
+    let mut all = Vec::with_capacity(rows.len());
+    for (id, row) in rows {
+        match read(row) {
+            Ok(found) => all.push(found),
+            Err(error) => unreadable.push(format!("{table} {}: {error}", id.id::<Uuid>())),
+        }
+    }
+    all
 }
 
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn books(&self) -> Result<Books, Unavailable> {
         let clock = self.clock();
-        self.read(move |conn| {
-            let reserved: Vec<(Key, SeatRow, i64)> = reservation_seats::table
-                .inner_join(seats::table)
-                .order((reservation_seats::reservation_id, reservation_seats::position))
-                .select((
-                    reservation_seats::reservation_id,
-                    SeatRow::as_select(),
-                    reservation_seats::price,
-                ))
-                .load(conn)?;
-            let mut seats_of: BTreeMap<Key, Vec<ReservedSeat>> = BTreeMap::new();
-            for (reservation, seat, price) in reserved {
-                seats_of.entry(reservation).or_default().push(reserved_seat(seat, price)?);
-            }
-            let rows = reservations::table.select(ReservationRow::as_select()).load(conn)?;
-            let with_seats = rows.into_iter().map(|row| {
-                let seats = seats_of.remove(&row.id).unwrap_or_default();
-                row.with_seats(seats)
-            });
-            let reservations = with_seats.collect::<Result<_, _>>()?;
-            Ok(Books {
-                now: clock.now(),
-                shows: all!(conn, shows, ShowRow),
-                seats: all!(conn, seats, SeatRow),
-                reservations,
-                payments: all!(conn, payments, PaymentRow),
-                accounts: all!(conn, cash_accounts, AccountRow),
-                entries: all!(conn, cash_entries, EntryRow),
-                rooms: all!(conn, waiting_rooms, RoomRow),
-                tokens: all!(conn, waiting_tokens, TokenRow),
-            })
-        })
-        .await
+        self.read(move |conn| books(conn, clock.now())).await
     }
+}
+
+fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError> {
+    let mut unreadable = Vec::new();
+    let seats: Vec<Seat> = all!(conn, unreadable, SeatRow as seats by id);
+    let reservation_seats: Vec<ReservationSeat> =
+        all!(conn, unreadable, ReservationSeatRow as reservation_seats by reservation_id);
+    let mut theirs = seats_of_reservations(&seats, &reservation_seats);
+    let with_seats = |row: ReservationRow| {
+        let seats = theirs.remove(&row.id.id()).unwrap_or_default();
+        row.with_seats(seats)
+    };
+    let reservations = all!(conn, unreadable, ReservationRow as reservations by id, with_seats);
+    let evidence_since: Option<i64> = service::table.select(service::evidence_since).first(conn)?;
+    Ok(Books {
+        concerts: all!(conn, unreadable, ConcertRow as concerts by id),
+        shows: all!(conn, unreadable, ShowRow as shows by id),
+        seats,
+        reservations,
+        reservation_seats,
+        payments: all!(conn, unreadable, PaymentRow as payments by id),
+        accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
+        entries: all!(conn, unreadable, EntryRow as cash_entries by id),
+        rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
+        capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
+        tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        unreadable,
+        outages: all_outages(conn)?,
+        evidence_since: evidence_since.map(time).transpose()?,
+        now,
+    })
+}
+
+fn all_outages(conn: &mut SqliteConnection) -> Result<Vec<Outage>, SqlError> {
+    let times: Vec<(i64, i64)> = outages::table.load(conn)?;
+    let outage =
+        |(began_at, ended_at)| Ok(Outage { began_at: time(began_at)?, ended_at: time(ended_at)? });
+    times.into_iter().map(outage).collect()
 }

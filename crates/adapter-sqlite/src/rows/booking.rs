@@ -1,4 +1,5 @@
 use diesel::prelude::*;
+use domain::audit::ReservationSeat;
 use domain::reservation::{Reservation, ReservationState, ReservedSeat};
 
 use super::selling::{SeatRow, date};
@@ -21,6 +22,7 @@ pub(crate) struct ReservationRow {
     payment_id: Option<Key>,
     confirmed_at: Option<i64>,
     ended_at: Option<i64>,
+    hold_seconds: Option<i64>,
 }
 
 update_by_key! { reservations by id in ReservationRow:
@@ -58,6 +60,7 @@ impl From<&Reservation> for ReservationRow {
             payment_id: payment_id.map(key),
             confirmed_at: confirmed_at.map(micros),
             ended_at: ended_at.map(micros),
+            hold_seconds: reservation.hold_seconds.map(i64::from),
         }
     }
 }
@@ -96,13 +99,14 @@ impl ReservationRow {
             seats,
             total_amount: read(self.total_amount, "amount")?,
             created_at: time(self.created_at)?,
+            hold_seconds: self.hold_seconds.map(|n| read(n, "length of a hold")).transpose()?,
             held_until: time(self.held_until)?,
             state,
         })
     }
 }
 
-#[derive(Insertable)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = reservation_seats, treat_none_as_default_value = false)]
 pub(crate) struct ReservationSeatRow {
     reservation_id: Key,
@@ -110,6 +114,20 @@ pub(crate) struct ReservationSeatRow {
     seat_id: Key,
     price: i64,
     live: bool,
+}
+
+impl TryFrom<ReservationSeatRow> for ReservationSeat {
+    type Error = Unreadable;
+
+    fn try_from(row: ReservationSeatRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            reservation_id: row.reservation_id.id(),
+            position: read(row.position, "position of a seat")?,
+            seat_id: row.seat_id.id(),
+            price: read(row.price, "price")?,
+            live: row.live,
+        })
+    }
 }
 
 /// The rows that say which seats a reservation has.

@@ -126,9 +126,12 @@ pub(crate) struct AccountRow {
     user_id: Key,
     balance: i64,
     entry_count: i64,
+    digest: Option<Vec<u8>>,
 }
 
-update_by_key! { cash_accounts by user_id in AccountRow: balance: BigInt, entry_count: BigInt }
+update_by_key! { cash_accounts by user_id in AccountRow:
+    balance: BigInt, entry_count: BigInt, digest: Nullable<Binary>
+}
 
 impl From<&CashAccount> for AccountRow {
     fn from(account: &CashAccount) -> Self {
@@ -136,6 +139,7 @@ impl From<&CashAccount> for AccountRow {
             user_id: key(account.user_id),
             balance: account.balance.into(),
             entry_count: number(account.entry_count),
+            digest: account.digest.map(Vec::from),
         }
     }
 }
@@ -148,6 +152,7 @@ impl TryFrom<AccountRow> for CashAccount {
             user_id: row.user_id.id(),
             balance: read(row.balance, "balance")?,
             entry_count: read(row.entry_count, "number of entries")?,
+            digest: row.digest.map(|digest| read(digest, "digest")).transpose()?,
         })
     }
 }
@@ -163,6 +168,7 @@ pub(crate) struct EntryRow {
     amount: i64,
     balance_after: i64,
     created_at: i64,
+    digest: Option<Vec<u8>>,
 }
 
 impl From<&CashEntry> for EntryRow {
@@ -176,6 +182,7 @@ impl From<&CashEntry> for EntryRow {
             amount: entry.amount.into(),
             balance_after: entry.balance_after.into(),
             created_at: micros(entry.created_at),
+            digest: entry.digest.map(Vec::from),
         }
     }
 }
@@ -199,6 +206,7 @@ impl TryFrom<EntryRow> for CashEntry {
             amount: read(row.amount, "amount")?,
             balance_after: read(row.balance_after, "balance")?,
             created_at: time(row.created_at)?,
+            digest: row.digest.map(|digest| read(digest, "digest")).transpose()?,
         })
     }
 }

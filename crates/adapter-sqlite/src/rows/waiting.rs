@@ -1,12 +1,12 @@
 use diesel::prelude::*;
 use domain::draw::{DrawSeed, Lobby};
 use domain::ids::RoomId;
-use domain::waiting_room::{Door, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, RoomCapacity, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 
 use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
-use crate::schema::{waiting_rooms, waiting_tokens};
+use crate::schema::{room_capacities, waiting_rooms, waiting_tokens};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = waiting_rooms, treat_none_as_default_value = false)]
@@ -28,13 +28,14 @@ pub(crate) struct RoomRow {
     last_number: i64,
     rate_used_until: i64,
     created_at: i64,
+    capacity_count: i64,
 }
 
 update_by_key! { waiting_rooms by id in RoomRow:
     capacity: BigInt, admissions_per_minute: Nullable<BigInt>, active_ttl_seconds: BigInt,
     idle_ttl_seconds: BigInt, paused: Bool, opens_at: Nullable<BigInt>, lobby_count: BigInt,
     drawn_count: BigInt, drawn_at: Nullable<BigInt>, sold_out: Bool, last_number: BigInt,
-    rate_used_until: BigInt
+    rate_used_until: BigInt, capacity_count: BigInt
 }
 
 impl From<&WaitingRoom> for RoomRow {
@@ -62,6 +63,7 @@ impl From<&WaitingRoom> for RoomRow {
             last_number: number(room.last_number),
             rate_used_until: micros(room.rate_used_until),
             created_at: micros(room.created_at),
+            capacity_count: number(room.capacity_count),
         }
     }
 }
@@ -97,11 +99,45 @@ impl TryFrom<RoomRow> for WaitingRoom {
             id,
             door,
             policy,
+            capacity_count: read(row.capacity_count, "number of capacities")?,
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
             rate_used_until: time(row.rate_used_until)?,
             created_at: time(row.created_at)?,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = room_capacities, treat_none_as_default_value = false)]
+pub(crate) struct CapacityRow {
+    room_id: Key,
+    number: i64,
+    since: i64,
+    capacity: i64,
+}
+
+impl From<&RoomCapacity> for CapacityRow {
+    fn from(capacity: &RoomCapacity) -> Self {
+        Self {
+            room_id: key(capacity.room_id),
+            number: number(capacity.number),
+            since: micros(capacity.since),
+            capacity: capacity.capacity.into(),
+        }
+    }
+}
+
+impl TryFrom<CapacityRow> for RoomCapacity {
+    type Error = Unreadable;
+
+    fn try_from(row: CapacityRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            room_id: row.room_id.id(),
+            number: read(row.number, "number of a capacity")?,
+            since: time(row.since)?,
+            capacity: read(row.capacity, "capacity")?,
         })
     }
 }

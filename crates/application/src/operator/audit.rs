@@ -37,14 +37,10 @@ mod tests {
         ledger.expect_books().returning(move || {
             Ok(Books {
                 now: now(),
+                concerts: vec![concert()],
                 shows: vec![domain::show::Show { seat_count, ..show() }],
                 seats: vec![seat(1), seat(2)],
-                reservations: vec![],
-                payments: vec![],
-                accounts: vec![],
-                entries: vec![],
-                rooms: vec![],
-                tokens: vec![],
+                ..Books::default()
             })
         });
         let findings = Audit::new(Arc::new(ledger)).execute().await.unwrap();

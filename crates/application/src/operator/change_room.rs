@@ -4,7 +4,7 @@ use domain::ids::{RoomId, UserId};
 use domain::ports::{Clock, Lines, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
-use domain::waiting_room::PolicyChange;
+use domain::waiting_room::{PolicyChange, change_room};
 
 use super::{RoomReport, ensure_operator};
 
@@ -29,8 +29,7 @@ impl ChangeRoom {
     }
 
     /// # Errors
-    /// [`Refusal::Forbidden`] for who is no operator, [`Refusal::NotFound`], [`Refusal::Invalid`]
-    /// naming what is out of its limits.
+    /// [`Refusal::Forbidden`] for who is no operator, and what [`change_room`] refuses.
     pub async fn execute(
         &self,
         operator: UserId,
@@ -43,12 +42,7 @@ impl ChangeRoom {
         let room = self.lines.room(id).await?.ok_or(Refusal::NotFound)?;
         room.policy.changed(&change)?;
         let head_count = self.lines.head_count(id, self.clock.now()).await?;
-        let decide = move |records: &mut Records| {
-            let now = records.now;
-            let room = records.rooms.get_mut(&id).ok_or(Refusal::NotFound)?;
-            room.change(&change, now)?;
-            Ok(room.clone())
-        };
+        let decide = move |records: &mut Records| change_room(records, id, &change);
         let room = self.store.decide(Scope::new().room(id), decide).await?;
         Ok(RoomReport { room, head_count })
     }
@@ -61,11 +55,11 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    fn change_room() -> ChangeRoom {
-        change_room_on(store_with(world()))
+    fn use_case() -> ChangeRoom {
+        use_case_on(store_with(world()))
     }
 
-    fn change_room_on(store: Arc<MockStore>) -> ChangeRoom {
+    fn use_case_on(store: Arc<MockStore>) -> ChangeRoom {
         let mut lines = MockLines::new();
         lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
         lines.expect_head_count().returning(|_, _| Ok(Default::default()));
@@ -78,14 +72,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_operator_pauses_a_room() {
-        let report = change_room().execute(operator_id(), RoomId::SITE, pause()).await.unwrap();
+        let report = use_case().execute(operator_id(), RoomId::SITE, pause()).await.unwrap();
         assert!(report.room.policy.paused);
     }
 
     #[tokio::test]
     async fn a_buyer_an_unknown_room_and_an_impossible_policy_are_refused() {
         // None of them has the room locked.
-        let change = change_room_on(Arc::new(MockStore::new()));
+        let change = use_case_on(Arc::new(MockStore::new()));
         assert_refused(
             change.execute(buyer_id(), RoomId::SITE, pause()).await,
             &Refusal::Forbidden,

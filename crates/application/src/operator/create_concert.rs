@@ -5,7 +5,7 @@ use domain::ids::{ConcertId, RoomId, UserId};
 use domain::money::Currency;
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
-use domain::waiting_room::{Door, PolicyChange, RoomPolicy};
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy, add_room};
 
 use super::{ensure_operator, new_room};
 
@@ -55,7 +55,7 @@ impl CreateConcert {
         let create = move |records: &mut Records| {
             let now = records.now;
             if let Some(room) = &room {
-                records.rooms.insert(room(now));
+                add_room(records, room(now));
             }
             let concert = Concert { id, details: details.clone(), room_id, created_at: now };
             records.concerts.insert(concert.clone());

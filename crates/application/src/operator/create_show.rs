@@ -8,7 +8,7 @@ use domain::refusal::{FieldErrors, Refusal};
 use domain::seat::Seat;
 use domain::seat_plan::SeatPlan;
 use domain::show::Show;
-use domain::waiting_room::{Door, PolicyChange, RoomPolicy};
+use domain::waiting_room::{Door, PolicyChange, RoomPolicy, add_room};
 
 use super::{ensure_operator, new_room};
 
@@ -87,7 +87,7 @@ impl CreateShow {
                 room_id,
             };
             if let Some(room) = &room {
-                records.rooms.insert(room(now));
+                add_room(records, room(now));
             }
             records.shows.insert(show.clone());
             seats.iter().cloned().for_each(|seat| records.seats.insert(seat));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use domain::ids::RoomId;
 use domain::ports::{DrawSeeds, Store, UpdateError};
 use domain::records::{Records, Scope};
-use domain::waiting_room::{Door, RoomPolicy};
+use domain::waiting_room::{Door, RoomPolicy, add_room};
 
 use super::new_room;
 
@@ -30,7 +30,8 @@ impl OpenSiteRoom {
         let room = new_room(RoomId::SITE, Door::Site, policy, seed);
         let open = move |records: &mut Records| {
             if records.rooms.get(&RoomId::SITE).is_none() {
-                records.rooms.insert(room(records.now));
+                let room = room(records.now);
+                add_room(records, room);
             }
             Ok(())
         };

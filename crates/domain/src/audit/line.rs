@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Books;
 use crate::Timestamp;
-use crate::draw::draw_order;
-use crate::ids::RoomId;
+use crate::draw::{Lobby, draw_order};
+use crate::ids::{RoomId, TokenId};
+use crate::waiting_room::WaitingRoom;
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
 
-fn by_room(books: &Books) -> BTreeMap<RoomId, Vec<&WaitingToken>> {
+/// Who has a place in each room: first who has no number, then by number.
+pub(super) fn by_room(books: &Books) -> BTreeMap<RoomId, Vec<&WaitingToken>> {
     let mut rooms: BTreeMap<_, Vec<_>> = books.rooms.iter().map(|r| (r.id, Vec::new())).collect();
     for token in &books.tokens {
         rooms.entry(token.room_id).or_default().push(token);
@@ -17,6 +19,11 @@ fn by_room(books: &Books) -> BTreeMap<RoomId, Vec<&WaitingToken>> {
         tokens.sort_by_key(|token| token.number);
     }
     rooms
+}
+
+/// Whether a token's place is one that is given by lot.
+fn is_of_lobby(token: &WaitingToken, lobby: &Lobby) -> bool {
+    token.number.is_none_or(|number| number <= lobby.count)
 }
 
 pub(super) fn numbers(books: &Books) -> Vec<String> {
@@ -38,6 +45,11 @@ pub(super) fn numbers(books: &Books) -> Vec<String> {
         if u64::try_from(without) != Ok(undrawn) {
             breaches.push(format!("room {id}: {without} have no number instead of {undrawn}"));
         }
+        let late = tokens.iter().filter(|token| !came_as_numbered(room, token));
+        breaches.extend(late.map(|token| match token.number {
+            None => format!("token {} has no number and came after the opening", token.id),
+            Some(number) => format!("room {id}: number {number} came at another time"),
+        }));
         let mut live = BTreeSet::new();
         for token in tokens {
             let is_live = matches!(token.state, TokenState::Waiting | TokenState::Active { .. });
@@ -49,8 +61,19 @@ pub(super) fn numbers(books: &Books) -> Vec<String> {
     breaches
 }
 
+/// Whether who came before the opening has a number of the lobby, or will have one, and who came
+/// after it another. The opening may have been put on the moment at which somebody came.
+fn came_as_numbered(room: &WaitingRoom, token: &WaitingToken) -> bool {
+    let is_of_lobby = is_of_lobby(token, &room.lobby);
+    match room.policy.opens_at {
+        Some(opens_at) if is_of_lobby => token.joined_at <= opens_at,
+        Some(opens_at) => token.joined_at >= opens_at,
+        None => !is_of_lobby,
+    }
+}
+
 /// How a token was let in and when it was out again.
-fn stay(token: &WaitingToken) -> Option<(Admission, Timestamp)> {
+pub(super) fn stay(token: &WaitingToken) -> Option<(Admission, Timestamp)> {
     match token.state {
         TokenState::Waiting | TokenState::Expired { admission: None, .. } => None,
         TokenState::Active { admission, expires_at } => Some((admission, expires_at)),
@@ -61,33 +84,15 @@ fn stay(token: &WaitingToken) -> Option<(Admission, Timestamp)> {
     }
 }
 
-pub(super) fn capacity(books: &Books) -> Vec<String> {
-    let mut breaches = Vec::new();
-    for (room, tokens) in by_room(books) {
-        let mut stays: Vec<_> = tokens.iter().filter_map(|token| stay(token)).collect();
-        stays.sort_by_key(|(admission, _)| admission.at);
-        let mut ends = BTreeMap::new();
-        let mut inside = 0_u32;
-        let mut stays = stays.into_iter().peekable();
-        while let Some((admission, end)) = stays.next() {
-            let later = ends.split_off(&(admission.at + chrono::TimeDelta::microseconds(1)));
-            inside -= ends.values().sum::<u32>();
-            ends = later;
-            *ends.entry(end.max(admission.at)).or_insert(0) += 1;
-            inside += 1;
-            let last_of_moment = stays.peek().is_none_or(|(next, _)| next.at > admission.at);
-            if last_of_moment && inside > admission.capacity {
-                let (at, most) = (admission.at, admission.capacity);
-                breaches.push(format!("room {room} had {inside} of {most} inside at {at}"));
-            }
-        }
-    }
-    breaches
-}
-
 pub(super) fn order(books: &Books) -> Vec<String> {
+    let rooms: BTreeMap<_, _> = books.rooms.iter().map(|room| (room.id, room)).collect();
     let mut breaches = Vec::new();
     for (room, tokens) in by_room(books) {
+        let opens_at = rooms.get(&room).and_then(|room| room.policy.opens_at);
+        let odd = tokens.iter().filter(|token| !is_in_order(token, opens_at));
+        breaches.extend(odd.map(|token| {
+            format!("token {} joined at {} and is {:?}", token.id, token.joined_at, token.state)
+        }));
         // Everybody with a lower number had been let in or was out by then; `None`: still waits.
         let mut line_passed_at = Some(Timestamp::MIN_UTC);
         for (number, token) in tokens.iter().filter_map(|token| Some((token.number?, token))) {
@@ -109,15 +114,40 @@ pub(super) fn order(books: &Books) -> Vec<String> {
     breaches
 }
 
+/// Whether a token's user joined, was let in once the room had opened and by a number, and was out
+/// again, in this order.
+fn is_in_order(token: &WaitingToken, opens_at: Option<Timestamp>) -> bool {
+    let was_let_in_well = stay(token).is_none_or(|(admission, end)| {
+        let has_opened = opens_at.is_none_or(|opens_at| opens_at <= admission.at);
+        let in_order = token.joined_at <= admission.at && admission.at <= end;
+        token.number.is_some() && has_opened && in_order
+    });
+    let left_well = match token.state {
+        TokenState::Expired { admission: None, ended_at } => token.joined_at <= ended_at,
+        _ => true,
+    };
+    was_let_in_well && left_well && token.joined_at <= token.heard_at
+}
+
 pub(super) fn draws(books: &Books) -> Vec<String> {
     let by_room = by_room(books);
-    let drawn = books.rooms.iter().filter(|room| room.lobby.drawn_at.is_some());
-    let off = drawn.filter(|room| {
-        let is_of_lobby =
-            |token: &&&WaitingToken| token.number.is_some_and(|number| number <= room.lobby.count);
-        let tokens = by_room.get(&room.id).into_iter().flatten().filter(is_of_lobby);
-        let ids: Vec<_> = tokens.map(|token| token.id).collect();
-        draw_order(&room.lobby.seed, &ids) != ids
+    let off = books.rooms.iter().filter(|room| {
+        let tokens = by_room.get(&room.id).into_iter().flatten();
+        let lobby: Vec<_> = tokens.filter(|token| is_of_lobby(token, &room.lobby)).collect();
+        let ids: Vec<_> = lobby.iter().map(|token| token.id).collect();
+        let numbered = lobby.iter().filter(|token| token.number.is_some());
+        let drawn: Vec<TokenId> = numbered.map(|token| token.id).collect();
+        // As long as the draw goes on, those drawn so far are the first of it.
+        !draw_order(&room.lobby.seed, &ids).starts_with(&drawn) || !is_ended_as_drawn(room)
     });
     off.map(|room| format!("room {} was drawn in another order", room.id)).collect()
+}
+
+/// Whether a draw that is written down as over is, and the other way round, and was not before the
+/// opening.
+fn is_ended_as_drawn(room: &WaitingRoom) -> bool {
+    let Lobby { count, drawn_count, drawn_at, .. } = room.lobby;
+    let Some(drawn_at) = drawn_at else { return count == 0 || drawn_count < count };
+    let has_opened = room.policy.opens_at.is_some_and(|opens_at| opens_at <= drawn_at);
+    drawn_count == count && has_opened
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Books;
-use crate::cash::{CashEntry, EntryKind};
+use super::digest::digest_after;
+use crate::Timestamp;
+use crate::cash::{CashAccount, CashEntry, EntryDigest, EntryKind};
 use crate::ids::PaymentId;
-use crate::payment::PaymentState;
+use crate::payment::{Payment, PaymentState};
 use crate::provider_charge::ProviderChargeState;
-use crate::reservation::ReservationState;
+use crate::reservation::{Reservation, ReservationState};
 
 pub(super) fn balances(books: &Books) -> Vec<String> {
     let mut entries: BTreeMap<_, Vec<&CashEntry>> = BTreeMap::new();
@@ -18,21 +20,37 @@ pub(super) fn balances(books: &Books) -> Vec<String> {
     for account in &books.accounts {
         let mut of_account = entries.remove(&account.user_id).unwrap_or_default();
         of_account.sort_by_key(|entry| entry.number);
-        let mut balance = 0_i64;
-        for (number, entry) in (1..).zip(&of_account) {
-            balance += entry.signed_amount();
-            if entry.number != number || entry.balance_after.minor_units() != balance {
-                breaches.push(format!("entry {} does not follow from those before", entry.id));
-            }
-        }
-        let count = u64::try_from(of_account.len()).unwrap_or(u64::MAX);
-        if account.balance.minor_units() != balance || account.entry_count != count {
-            let told = account.balance.minor_units();
-            let user = account.user_id;
-            breaches.push(format!("account of {user}: {told}, its entries say {balance}"));
-        }
+        breaches.extend(odd_entries(books, account, &of_account));
     }
     breaches.extend(entries.into_keys().map(|user| format!("entries of {user} without account")));
+    breaches
+}
+
+/// What does not follow from the entries before, and whether the account follows from all of them.
+fn odd_entries(books: &Books, account: &CashAccount, entries: &[&CashEntry]) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let mut balance = 0_i128;
+    let mut digest: Option<EntryDigest> = None;
+    let mut before = Timestamp::MIN_UTC;
+    for (number, entry) in (1..).zip(entries) {
+        balance += i128::from(entry.signed_amount());
+        let adds_up = i128::from(entry.balance_after.minor_units()) == balance;
+        let is_next = entry.number == number && before <= entry.created_at;
+        let is_bound = match entry.digest {
+            Some(told) => told == digest_after(digest, entry),
+            None => digest.is_none() && books.is_before_evidence(entry.created_at),
+        };
+        if !(adds_up && is_next && is_bound) {
+            breaches.push(format!("entry {} does not follow from those before", entry.id));
+        }
+        (digest, before) = (entry.digest, entry.created_at);
+    }
+    let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+    let told = account.balance.minor_units();
+    if i128::from(told) != balance || account.entry_count != count || account.digest != digest {
+        let user = account.user_id;
+        breaches.push(format!("account of {user}: {told}, its entries say {balance}"));
+    }
     breaches
 }
 
@@ -51,38 +69,57 @@ pub(super) fn payments(books: &Books) -> Vec<String> {
     for payment in &books.payments {
         let debits = debits.remove(&payment.id).unwrap_or_default();
         let credits = credits.remove(&payment.id).unwrap_or_default();
-        let is_its =
-            |entry: &&CashEntry| (entry.user_id, entry.amount) == (payment.user_id, payment.amount);
-        let credits_due = match payment.state {
-            PaymentState::Pending | PaymentState::Succeeded => 0,
-            PaymentState::Failed { .. } | PaymentState::Refunded { .. } => 1,
-        };
-        let booked = debits.len() == 1
-            && debits.iter().all(is_its)
-            && credits.len() == credits_due
-            && credits.iter().all(is_its);
-        let of_reservation = reservations.get(&payment.reservation_id).is_some_and(|r| {
-            let state_fits = matches!(
-                (r.state, &payment.state),
-                (ReservationState::Paying { .. }, PaymentState::Pending)
-                    | (ReservationState::Confirmed { .. }, PaymentState::Succeeded)
-                    | (ReservationState::PaymentFailed { .. }, PaymentState::Failed { .. })
-                    | (ReservationState::Refunded { .. }, PaymentState::Refunded { .. })
-            );
-            let named = state_fits && r.state.payment_id() == Some(payment.id);
-            let prices: i64 = r.seats.iter().map(|seat| seat.place.price.minor_units()).sum();
-            named
-                && r.user_id == payment.user_id
-                && r.total_amount == payment.amount
-                && prices == payment.amount.minor_units()
-        });
-        if !booked || !of_reservation {
+        let reservation = reservations.get(&payment.reservation_id);
+        let is_for = reservation.is_some_and(|reservation| is_payment_for(payment, reservation));
+        if !is_booked(payment, &debits, &credits) || !is_for {
             breaches.push(format!("payment {}", payment.id));
         }
     }
     let strays = debits.into_keys().chain(credits.into_keys());
     breaches.extend(strays.map(|id| format!("entries of payment {id}, which there is not")));
     breaches
+}
+
+/// Whether a payment has its debit, with the same balances and at the same time, and its credit, if
+/// the cash was given back, and when.
+fn is_booked(payment: &Payment, debits: &[&CashEntry], credits: &[&CashEntry]) -> bool {
+    let is_its =
+        |entry: &CashEntry| (entry.user_id, entry.amount) == (payment.user_id, payment.amount);
+    let is_debited = matches!(debits, [debit] if is_its(debit)
+        && debit.created_at == payment.paid_at
+        && debit.balance_after == payment.balance_after
+        && debit.balance_after.checked_add(debit.amount) == Some(payment.balance_before));
+    let is_credited = match payment.state {
+        PaymentState::Pending | PaymentState::Succeeded => credits.is_empty(),
+        PaymentState::Failed { failed_at: ended_at, .. }
+        | PaymentState::Refunded { refunded_at: ended_at } => {
+            matches!(credits, [credit] if is_its(credit) && credit.created_at == ended_at)
+        }
+    };
+    is_debited && is_credited
+}
+
+/// Whether a payment is for that reservation, for what it costs, and ended as and when it did.
+fn is_payment_for(payment: &Payment, r: &Reservation) -> bool {
+    let state_fits = match (r.state, &payment.state) {
+        (ReservationState::Paying { .. }, PaymentState::Pending)
+        | (ReservationState::Confirmed { .. }, PaymentState::Succeeded) => true,
+        (
+            ReservationState::PaymentFailed { ended_at, .. },
+            PaymentState::Failed { failed_at: of_payment, .. },
+        )
+        | (
+            ReservationState::Refunded { refunded_at: ended_at, .. },
+            PaymentState::Refunded { refunded_at: of_payment },
+        ) => ended_at == *of_payment,
+        _ => false,
+    };
+    let prices: i128 = r.seats.iter().map(|s| i128::from(s.place.price.minor_units())).sum();
+    state_fits
+        && r.state.payment_id() == Some(payment.id)
+        && r.user_id == payment.user_id
+        && r.total_amount == payment.amount
+        && prices == i128::from(payment.amount.minor_units())
 }
 
 pub(super) fn provider(books: &Books) -> Vec<String> {

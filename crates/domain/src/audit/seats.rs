@@ -1,16 +1,16 @@
-//! What must hold of seats and reservations.
+//! What must hold of seats.
 
 use std::collections::BTreeMap;
 
 use super::Books;
 use crate::Timestamp;
-use crate::ids::{PaymentId, ReservationId, SeatId};
+use crate::ids::{ReservationId, SeatId};
 use crate::reservation::{Reservation, ReservationState};
-use crate::seat::SeatState;
+use crate::seat::{Seat, SeatState};
 use crate::show::Show;
 
 /// From when to when a reservation had its seats; no end for one that has them.
-fn term(reservation: &Reservation) -> (Timestamp, Option<Timestamp>) {
+pub(super) fn term(reservation: &Reservation) -> (Timestamp, Option<Timestamp>) {
     let end = match reservation.state {
         ReservationState::Held | ReservationState::Expired { .. } => Some(reservation.held_until),
         ReservationState::Paying { .. } | ReservationState::Confirmed { .. } => None,
@@ -62,30 +62,35 @@ pub(super) fn seats_name_holders(books: &Books) -> Vec<String> {
     let mut breaches = Vec::new();
     for seat in &books.seats {
         let Some(named) = seat.reservation_id() else { continue };
-        let fits = reservations.get(&named).is_some_and(|r| {
-            let state_fits = matches!(
-                (seat.state, r.state),
-                (SeatState::Held { .. }, ReservationState::Held)
-                    | (SeatState::Pinned { .. }, ReservationState::Paying { .. })
-                    | (SeatState::Sold { .. }, ReservationState::Confirmed { .. })
-            );
-            state_fits && r.seat_ids().any(|id| id == seat.id)
-        });
-        if !fits {
+        if !reservations.get(&named).is_some_and(|r| is_held_as_written(seat, r)) {
             breaches.push(format!("seat {} names reservation {named}", seat.id));
         }
     }
     let seats: BTreeMap<_, _> = books.seats.iter().map(|s| (s.id, s)).collect();
-    for r in &books.reservations {
-        if !r.state.has_its_seats() {
-            continue;
+    for row in &books.reservation_seats {
+        let (id, seat_id) = (row.reservation_id, row.seat_id);
+        let has_seats = reservations.get(&id).is_some_and(|r| r.state.has_its_seats());
+        if row.live != has_seats {
+            let live = if row.live { "live" } else { "not live" };
+            breaches.push(format!("seat {seat_id} of reservation {id} is {live}"));
         }
-        let forgotten = r
-            .seat_ids()
-            .filter(|id| seats.get(id).is_none_or(|seat| seat.reservation_id() != Some(r.id)));
-        breaches.extend(forgotten.map(|id| format!("reservation {} has lost seat {id}", r.id)));
+        let names = seats.get(&seat_id).and_then(|seat| seat.reservation_id());
+        if has_seats && names != Some(id) {
+            breaches.push(format!("reservation {id} has lost seat {seat_id}"));
+        }
     }
     breaches
+}
+
+/// Whether a reservation has the seat that names it, in the same state and until the same time.
+fn is_held_as_written(seat: &Seat, reservation: &Reservation) -> bool {
+    let state_fits = match (seat.state, reservation.state) {
+        (SeatState::Held { until, .. }, ReservationState::Held) => until == reservation.held_until,
+        (SeatState::Pinned { .. }, ReservationState::Paying { .. })
+        | (SeatState::Sold { .. }, ReservationState::Confirmed { .. }) => true,
+        _ => false,
+    };
+    state_fits && reservation.seat_ids().any(|id| id == seat.id)
 }
 
 pub(super) fn all_seats(books: &Books) -> Vec<String> {
@@ -99,35 +104,33 @@ pub(super) fn all_seats(books: &Books) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn reservation_ways(books: &Books) -> Vec<String> {
-    let paid: BTreeMap<_, _> = books.payments.iter().map(|p| (p.reservation_id, p)).collect();
-    let fits = |r: &&Reservation| {
-        let payment = paid.get(&r.id).copied();
-        // Paid in time, if perhaps confirmed later: a provider may take its time over a pinned hold.
-        let is_paid_by = |id: PaymentId, settled_at: Timestamp| {
-            payment.is_some_and(|p| {
-                let in_time = p.paid_at < r.held_until && p.paid_at <= settled_at;
-                p.id == id && in_time && (p.provider.is_some() || p.paid_at == settled_at)
-            })
-        };
+/// A seat's version is never below the number of changes that its reservations made to it.
+pub(super) fn versions(books: &Books) -> Vec<String> {
+    let providers: BTreeMap<_, _> =
+        books.payments.iter().map(|p| (p.reservation_id, p.provider.is_some())).collect();
+    // Each was held; one to be paid through a provider was pinned; and then it was sold, or free
+    // again, or both.
+    let changes = |r: &Reservation| {
+        let pinned = u64::from(providers.get(&r.id).is_some_and(|has_provider| *has_provider));
         match r.state {
-            ReservationState::Held => payment.is_none(),
-            ReservationState::Paying { payment_id } => is_paid_by(payment_id, books.now),
-            ReservationState::Expired { ended_at } => payment.is_none() && ended_at >= r.held_until,
-            ReservationState::Cancelled { ended_at } => {
-                payment.is_none() && (r.created_at..=r.held_until).contains(&ended_at)
+            ReservationState::Held => 1,
+            ReservationState::Paying { .. } => 1 + pinned,
+            ReservationState::Expired { .. } | ReservationState::Cancelled { .. } => 2,
+            ReservationState::Confirmed { .. } | ReservationState::PaymentFailed { .. } => {
+                2 + pinned
             }
-            ReservationState::PaymentFailed { payment_id, ended_at } => {
-                is_paid_by(payment_id, ended_at)
-            }
-            ReservationState::Confirmed { payment_id, confirmed_at } => {
-                is_paid_by(payment_id, confirmed_at)
-            }
-            ReservationState::Refunded { payment_id, confirmed_at, refunded_at } => {
-                is_paid_by(payment_id, confirmed_at) && confirmed_at <= refunded_at
-            }
+            ReservationState::Refunded { .. } => 3 + pinned,
         }
     };
-    let odd = books.reservations.iter().filter(|r| !fits(r));
-    odd.map(|r| format!("reservation {} is {:?}", r.id, r.state)).collect()
+    let mut least: BTreeMap<SeatId, u64> = BTreeMap::new();
+    for (seat, reservations) in by_seat(books) {
+        least.insert(seat, reservations.into_iter().map(changes).sum());
+    }
+    let below = books.seats.iter().filter_map(|seat| {
+        let least = least.get(&seat.id).copied().unwrap_or(0);
+        (seat.version < least).then_some((seat, least))
+    });
+    below
+        .map(|(seat, least)| format!("seat {} has version {} of {least}", seat.id, seat.version))
+        .collect()
 }

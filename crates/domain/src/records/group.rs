@@ -329,6 +329,7 @@ impl<S: Source> Group<S> {
             accounts,
             entries,
             rooms,
+            capacities,
             lines,
             tokens,
             kept_answers,
@@ -349,6 +350,7 @@ impl<S: Source> Group<S> {
         self.all.accounts.merge(accounts);
         self.all.entries.merge(entries);
         self.all.rooms.merge(rooms);
+        self.all.capacities.merge(capacities);
         self.all.lines.merge(lines);
         self.all.tokens.merge(tokens);
         self.all.kept_answers.merge(kept_answers);

@@ -24,7 +24,7 @@ use crate::seat::Seat;
 use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
-use crate::waiting_room::{Line, WaitingRoom};
+use crate::waiting_room::{Line, RoomCapacity, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 
 macro_rules! entity {
@@ -73,6 +73,8 @@ pub struct Records {
     /// Entries made by decisions; those of before are not loaded.
     pub entries: Table<CashEntry>,
     pub rooms: Table<WaitingRoom>,
+    /// Capacities that decisions gave to rooms; those of before are not loaded.
+    pub capacities: Table<RoomCapacity>,
     /// Counted by the store and never saved.
     pub lines: Table<Line>,
     pub tokens: Table<WaitingToken>,
@@ -97,6 +99,7 @@ impl Records {
             accounts: Table::default(),
             entries: Table::default(),
             rooms: Table::default(),
+            capacities: Table::default(),
             lines: Table::default(),
             tokens: Table::default(),
             kept_answers: Table::default(),
@@ -125,6 +128,7 @@ impl Records {
             accounts,
             entries,
             rooms,
+            capacities,
             lines: _,
             tokens,
             kept_answers,
@@ -139,6 +143,7 @@ impl Records {
             && accounts.is_unchanged()
             && entries.is_unchanged()
             && rooms.is_unchanged()
+            && capacities.is_unchanged()
             && tokens.is_unchanged()
             && kept_answers.is_unchanged()
             && uptime.as_ref() == uptime_loaded

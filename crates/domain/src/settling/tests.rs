@@ -57,7 +57,7 @@ pub(crate) fn held_for(price: i64) -> Records {
         state: TokenState::Active { admission, expires_at: START + TimeDelta::seconds(600) },
     });
     let balance = Amount::new(100).unwrap();
-    records.accounts.load(CashAccount { user_id, balance, entry_count: 0 });
+    records.accounts.load(CashAccount { balance, ..CashAccount::empty(user_id) });
     let ask = HoldRequest {
         id: id(20),
         user_id,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::audit::Books;
+use domain::audit::{Books, ReservationSeat};
 use domain::cash::{CashAccount, CashEntry};
 use domain::concert::{Concert, ConcertDetails};
 use domain::draw::DrawSeed;
@@ -23,7 +23,7 @@ use domain::seat::{Place, Seat};
 use domain::show::Show;
 use domain::uptime::Uptime;
 use domain::user::{Email, Role, User, UserName};
-use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, Line, RoomCapacity, RoomPolicy, WaitingRoom, add_room};
 use domain::waiting_token::{TokenState, WaitingToken};
 use uuid::Uuid;
 
@@ -39,6 +39,7 @@ pub(crate) struct Memory {
     accounts: BTreeMap<UserId, CashAccount>,
     entries: BTreeMap<EntryId, CashEntry>,
     rooms: BTreeMap<RoomId, WaitingRoom>,
+    capacities: BTreeMap<(RoomId, u64), RoomCapacity>,
     tokens: BTreeMap<TokenId, WaitingToken>,
 }
 
@@ -115,7 +116,11 @@ impl Memory {
         };
         let seed = DrawSeed::new([7; 32]);
         let room = WaitingRoom::new(RoomId::SITE, Door::Site, policy, seed, start);
-        memory.rooms.insert(room.id, room);
+        let add: Decide = Box::new(move |records| {
+            add_room(records, room.clone());
+            Ok(())
+        });
+        memory.run(start, &Scope::new(), &add);
         memory
     }
 
@@ -132,6 +137,7 @@ impl Memory {
         save(&mut self.accounts, &changes.accounts);
         save(&mut self.entries, &changes.entries);
         save(&mut self.rooms, &changes.rooms);
+        save(&mut self.capacities, &changes.capacities);
         save(&mut self.tokens, &changes.tokens);
         accepted
     }
@@ -142,7 +148,7 @@ impl Memory {
 
     pub(crate) fn books(&self) -> Books {
         Books {
-            now: self.now,
+            concerts: self.concerts.values().cloned().collect(),
             shows: self.shows.values().cloned().collect(),
             seats: self.seats.values().cloned().collect(),
             reservations: self.reservations.values().cloned().collect(),
@@ -150,9 +156,26 @@ impl Memory {
             accounts: self.accounts.values().cloned().collect(),
             entries: self.entries.values().cloned().collect(),
             rooms: self.rooms.values().cloned().collect(),
+            capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
+            reservation_seats: self.reservations.values().flat_map(seats_of).collect(),
+            unreadable: Vec::new(),
+            outages: Vec::new(),
+            evidence_since: Some(Timestamp::UNIX_EPOCH),
+            now: self.now,
         }
     }
+}
+
+/// The rows that a store would have for the seats of a reservation.
+fn seats_of(reservation: &Reservation) -> impl Iterator<Item = ReservationSeat> {
+    (0..).zip(&reservation.seats).map(|(position, seat)| ReservationSeat {
+        reservation_id: reservation.id,
+        position,
+        seat_id: seat.id,
+        price: seat.place.price,
+        live: reservation.state.has_its_seats(),
+    })
 }
 
 impl Source for &mut Memory {

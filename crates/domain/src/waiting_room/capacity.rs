@@ -1,0 +1,111 @@
+//! The history of a room's capacity, so that an audit can tell which one was in force when somebody was let in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{PolicyChange, WaitingRoom};
+use crate::Timestamp;
+use crate::ids::RoomId;
+use crate::records::{Entity, Records};
+use crate::refusal::Refusal;
+
+/// A capacity that a room has had from some moment on, until the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomCapacity {
+    /// Whose it is.
+    pub room_id: RoomId,
+    /// The how-many-th capacity of that room it is, from 1.
+    pub number: u64,
+    /// Since when it is in force.
+    pub since: Timestamp,
+    /// How many may be inside at once.
+    pub capacity: u32,
+}
+
+impl Entity for RoomCapacity {
+    type Id = (RoomId, u64);
+
+    fn id(&self) -> (RoomId, u64) {
+        (self.room_id, self.number)
+    }
+}
+
+/// Enters a new room, with the first capacity that it has.
+pub fn add_room(records: &mut Records, mut room: WaitingRoom) {
+    record_capacity(records, &mut room);
+    records.rooms.insert(room);
+}
+
+/// Changes a room's policy, and records its capacity if that is another now. Returns the room. Needs
+/// the room among the records.
+///
+/// # Errors
+/// [`Refusal::NotFound`] without such a room; [`Refusal::Invalid`], naming each field that would leave
+/// its limits, or when it opens if it has opened.
+pub fn change_room(
+    records: &mut Records,
+    id: RoomId,
+    change: &PolicyChange,
+) -> Result<WaitingRoom, Refusal> {
+    let mut room = records.rooms.get(&id).ok_or(Refusal::NotFound)?.clone();
+    let before = room.policy.capacity;
+    room.change(change, records.now)?;
+    if room.policy.capacity != before {
+        record_capacity(records, &mut room);
+    }
+    records.rooms.put(room.clone());
+    Ok(room)
+}
+
+fn record_capacity(records: &mut Records, room: &mut WaitingRoom) {
+    room.capacity_count += 1;
+    records.capacities.insert(RoomCapacity {
+        room_id: room.id,
+        number: room.capacity_count,
+        since: records.now,
+        capacity: room.policy.capacity,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::waiting_room::tests::room;
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn capacity(capacity: u32) -> PolicyChange {
+        PolicyChange { capacity: Some(capacity), ..PolicyChange::default() }
+    }
+
+    fn history(records: &Records) -> Vec<(u64, Timestamp, u32)> {
+        records.capacities.iter().map(|row| (row.number, row.since, row.capacity)).collect()
+    }
+
+    #[test]
+    fn each_capacity_is_recorded_with_its_moment_and_other_changes_are_not() {
+        let (room, _) = room(2);
+        let mut records = Records::at(START);
+        add_room(&mut records, room.clone());
+        records.now = START + TimeDelta::seconds(9);
+        change_room(&mut records, room.id, &capacity(5)).unwrap();
+        let paused = PolicyChange { paused: Some(true), ..capacity(5) };
+        let changed = change_room(&mut records, room.id, &paused).unwrap();
+        assert_eq!((changed.policy.capacity, changed.capacity_count), (5, 2));
+        assert_eq!(records.rooms.get(&room.id), Some(&changed));
+        assert_eq!(history(&records), [(1, START, 2), (2, records.now, 5)]);
+    }
+
+    #[test]
+    fn a_change_that_is_refused_records_nothing() {
+        let (room, _) = room(2);
+        let mut records = Records::at(START);
+        add_room(&mut records, room.clone());
+        let refused = change_room(&mut records, room.id, &capacity(u32::MAX));
+        assert!(matches!(refused, Err(Refusal::Invalid(_))));
+        let nowhere = uuid::Uuid::from_u128(9).into();
+        assert_eq!(change_room(&mut records, nowhere, &capacity(1)), Err(Refusal::NotFound));
+        assert_eq!(history(&records), [(1, START, 2)]);
+    }
+}
