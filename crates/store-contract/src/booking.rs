@@ -10,7 +10,7 @@ use domain::ports::UpdateError;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{ReservationStatus, expire};
-use domain::waiting_room::{Door, WaitingRoom};
+use domain::waiting_room::{Door, WaitingRoom, add_room};
 use tokio::task::JoinSet;
 
 use crate::Stage;
@@ -256,7 +256,7 @@ async fn enter(stage: &Stage) -> (ConcertId, RoomId) {
         let policy = records.rooms.get(&RoomId::SITE).unwrap().policy.clone();
         let created_at = records.now;
         let (door, seed) = (Door::Concert(concert_id), DrawSeed::new([7; 32]));
-        records.rooms.insert(WaitingRoom::new(room_id, door, policy, seed, created_at));
+        add_room(records, WaitingRoom::new(room_id, door, policy, seed, created_at));
         let room_id = Some(room_id);
         records.concerts.insert(Concert { id: concert_id, room_id, created_at, ..concert });
         Ok(())
