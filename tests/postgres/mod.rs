@@ -8,3 +8,4 @@ mod history;
 mod interruptions;
 mod many_servers;
 mod proxy;
+mod stuck;

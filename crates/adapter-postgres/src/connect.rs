@@ -85,7 +85,13 @@ impl Session {
                 " -c lock_timeout=1000 -c statement_timeout=30000 \
                  -c plan_cache_mode=force_custom_plan"
             }
-            Self::Follows => " -c lock_timeout=1000 -c statement_timeout=1500",
+            // All that is new it finds by key, as a writer does.
+            Self::Follows => {
+                " -c lock_timeout=1000 -c statement_timeout=1500 \
+                 -c plan_cache_mode=force_generic_plan -c jit=off \
+                 -c enable_seqscan=off -c enable_bitmapscan=off \
+                 -c enable_hashjoin=off -c enable_mergejoin=off"
+            }
             Self::ReadsAll => {
                 " -c lock_timeout=10000 -c statement_timeout=1800000 \
                  -c default_transaction_isolation=repeatable\\ read"

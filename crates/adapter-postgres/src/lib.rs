@@ -8,6 +8,7 @@
 mod at_once;
 mod clock;
 mod columns;
+mod committing;
 mod connect;
 mod deciding;
 mod desk;

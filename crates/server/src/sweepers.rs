@@ -50,8 +50,7 @@ fn tell_of_clock(app: &Application, is_told: &AtomicBool) {
     if differs {
         tracing::warn!(
             seconds_ahead = seconds,
-            "the clock that the store follows was set, or the store's time was ahead of it; see \
-             `stagedoor clock`"
+            "the clock that the store follows was set, or the store's time was ahead of it"
         );
     } else {
         tracing::info!("the store's time is that of the clock again");

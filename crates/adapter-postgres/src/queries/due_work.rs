@@ -99,6 +99,10 @@ impl DueWork for PostgresStore {
             let first_in_line = in_room()
                 .filter(waiting_tokens::state.eq("waiting"))
                 .filter(waiting_tokens::number.is_not_null())
+                // By number, so that the first is found by the index of who waits: where nobody does,
+                // any other way looks at all who ever waited.
+                .order(waiting_tokens::number)
+                .limit(1)
                 .select(waiting_tokens::id);
             let inside = in_room()
                 .filter(waiting_tokens::state.eq("active"))

@@ -58,6 +58,8 @@ impl Hearing {
         let Some(mut shard) = self.shard(id) else { return };
         let heard = shard.entry(id).or_insert(Heard { last: at, due });
         heard.last = heard.last.max(at);
+        // The room's patience may have become shorter.
+        heard.due = heard.due.min(due);
     }
 
     /// Whether somebody was heard of and that is not written down yet.
@@ -160,6 +162,9 @@ mod tests {
         hearing.note(id(1), now(), 40);
         hearing.note(id(1), now() + seconds(9), 40);
         hearing.note(id(2), now(), 100_000);
+        hearing.note(id(3), now(), 100_000);
+        hearing.note(id(3), now(), 4);
+        assert_eq!(hearing.take_due(now() + seconds(1), 10), [(id(3), now())], "at once");
         assert_eq!(hearing.take_due(now() + seconds(9), 10), []);
         let heard = [(id(1), now() + seconds(9))];
         assert_eq!(hearing.take_due(now() + seconds(10), 10), heard);

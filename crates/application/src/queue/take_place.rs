@@ -95,7 +95,7 @@ impl TakePlace {
         let join = move |records: &mut Records| {
             let token = join(records, &join_request)?;
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
-            Ok((token, room, records.now))
+            Ok((token, room, records.cutoff))
         };
         let (token, room, decided_at) = self.store.decide(scope, join).await?;
         let issued = token.id == id;

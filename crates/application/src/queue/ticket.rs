@@ -90,20 +90,16 @@ impl TicketDesk {
         let _ = tokio::time::timeout(PREPARED_WITHIN, reading).await;
     }
 
-    /// The ticket of a token as a decision of `decided_at` left it: how far it got is said by nothing
-    /// else, and what goes beyond that (position, estimate, seats) as far as it is known here.
+    /// The ticket of a token as a decision left it, where ends counted as of `cutoff`: how far it got is
+    /// said by nothing else, and what goes beyond that (position, estimate, seats) as far as it is known
+    /// here.
     #[must_use]
-    pub fn ticket_of(
-        &self,
-        token: &WaitingToken,
-        room: &WaitingRoom,
-        decided_at: Timestamp,
-    ) -> Ticket {
+    pub fn ticket_of(&self, token: &WaitingToken, room: &WaitingRoom, cutoff: Timestamp) -> Ticket {
         let (claims, now) = (QueueClaims::from(token), self.clock.now());
-        let standing = token.standing(decided_at);
+        let standing = token.standing(cutoff);
         // One that another server gave may be news here.
         self.board.note(token);
-        let known = self.board.known_place(&claims, now);
+        let known = self.board.known_place(&claims, cutoff);
         let known =
             known.filter(|known| (known.standing, standing) == (Standing::Waiting, standing));
         let ahead = known.and_then(|known| known.ahead);

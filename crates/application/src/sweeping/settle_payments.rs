@@ -113,10 +113,11 @@ mod tests {
         overdue: usize,
     ) -> Payment {
         let first = records.payments.get(&payment_id()).unwrap().provider.clone().unwrap();
-        records.now = match overdue {
+        let later = match overdue {
             0 => first.question().map_or(records.now, |question| question.ask_at),
             _ => records.now + SETTLING.settle_within,
         };
+        records.go_on_to(later);
         let (store, kept) = store_that_keeps(records);
         let mut due_work = MockDueWork::new();
         due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![payment_id()]));

@@ -78,7 +78,7 @@ async fn a_taken_seat_is_refused_and_named_and_nothing_else_is_held() {
 #[tokio::test]
 async fn a_seat_whose_hold_is_over_is_held_by_the_next_and_the_old_hold_ends() {
     let (mut records, old) = world_with_hold();
-    records.now = old.held_until + seconds(60);
+    records.go_on_to(old.held_until + seconds(60));
     if let Some(token) = records.tokens.get_mut(&claims().token_id) {
         token.keep_until(old.held_until + seconds(600));
     }
@@ -97,7 +97,7 @@ async fn hold_again(
     meanwhile: impl Fn(&mut Records),
 ) -> Result<Answered<Reservation>, UpdateError> {
     let (mut records, _) = world_with_hold();
-    records.now = now() + seconds(later);
+    records.go_on_to(now() + seconds(later));
     meanwhile(&mut records);
     if let Some(token) = records.tokens.get_mut(&claims().token_id) {
         token.keep_until(now() + seconds(3_600));
