@@ -138,9 +138,9 @@ impl Worker {
         for waiting in group {
             if let Some(fault) = &away {
                 waiting.answer(Err(UpdateError::Unavailable(Unavailable::clone(fault))));
-            } else if began.elapsed() > TRY_ALONE_WITHIN {
-                waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
-            } else if self.stuck.how_to_try(&waiting.command.scope) == Try::Later {
+            } else if began.elapsed() > TRY_ALONE_WITHIN
+                || self.stuck.how_to_try(&waiting.command.scope) == Try::Later
+            {
                 waiting.answer(Err(UpdateError::Unavailable(fault.clone())));
             } else {
                 away = self.commit_alone(waiting).await;

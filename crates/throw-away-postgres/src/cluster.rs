@@ -57,10 +57,10 @@ impl Home {
     fn make() -> Result<Self, String> {
         let binaries = find()?;
         let folder = tempfile::Builder::new().prefix("stagedoor-postgres-").tempdir();
-        let folder = folder.map_err(cannot_start)?.keep();
+        let folder = folder.map_err(|error| cannot_start(&error))?.keep();
         let user = unprivileged_user(&folder)?;
         if let Some((user, group)) = user {
-            chown(&folder, Some(user), Some(group)).map_err(cannot_start)?;
+            chown(&folder, Some(user), Some(group)).map_err(|error| cannot_start(&error))?;
         }
         Ok(Self { folder, user, binaries })
     }
@@ -81,7 +81,8 @@ impl Home {
     /// Runs one of PostgreSQL's programs to its end.
     fn run(&self, program: &str, args: &[&str]) -> Result<(), String> {
         let mut command = self.command(self.binaries.path(program));
-        let ran = command.args(args).arg(self.data()).output().map_err(cannot_start)?;
+        let ran =
+            command.args(args).arg(self.data()).output().map_err(|error| cannot_start(&error))?;
         if ran.status.success() {
             return Ok(());
         }
@@ -91,7 +92,7 @@ impl Home {
     }
 }
 
-fn cannot_start(error: std::io::Error) -> String {
+fn cannot_start(error: &std::io::Error) -> String {
     format!("PostgreSQL cannot be started: {error}")
 }
 
@@ -135,8 +136,8 @@ impl Cluster {
         durability: Durability,
         environment: &[(&str, &str)],
     ) -> Result<Self, String> {
-        let port = free_port().map_err(cannot_start)?;
-        configure(&home.data(), port, durability).map_err(cannot_start)?;
+        let port = free_port().map_err(|error| cannot_start(&error))?;
+        configure(&home.data(), port, durability).map_err(|error| cannot_start(&error))?;
         let mut keeper = home
             .command("sh")
             .envs(environment.iter().copied())
@@ -149,7 +150,7 @@ impl Cluster {
             // What a terminal sends to the tests does not reach it.
             .process_group(0)
             .spawn()
-            .map_err(cannot_start)?;
+            .map_err(|error| cannot_start(&error))?;
         let orders = Mutex::new(keeper.stdin.take().expect("it is piped"));
         let Home { folder, binaries, .. } = home;
         let cluster = Self { port, folder, orders, _keeper: keeper, binaries };
