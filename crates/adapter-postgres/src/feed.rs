@@ -160,7 +160,8 @@ impl Feed {
     /// Says whether there is more to hear.
     async fn hear(&mut self, conn: &AsyncPgConnection) -> Result<bool, SqlError> {
         let live = self.desk.writers.all();
-        for (id, committed) in &live {
+        // One that has committed nothing yet may not even be registered.
+        for (id, committed) in live.iter().filter(|(_, committed)| **committed > 0) {
             self.heard.insert(*id, Heard { number: *committed, retired: None });
         }
         let news = self.question(conn, Some(&live)).await?;
