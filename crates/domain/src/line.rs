@@ -3,7 +3,7 @@
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::waiting_token::WaitingToken;
+use crate::waiting_token::{TokenState, WaitingToken};
 
 /// A place that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,16 @@ fn end_run_out(records: &mut Records, room_id: RoomId) {
     }
 }
 
+/// How many tokens of the room among the records are over because their time was. What a decision adds
+/// to it is how many ran out in that decision.
+#[must_use]
+pub fn expired_in(records: &Records, room_id: RoomId) -> usize {
+    let is_over = |token: &&WaitingToken| {
+        token.room_id == room_id && matches!(token.state, TokenState::Expired { .. })
+    };
+    records.tokens.iter().filter(is_over).count()
+}
+
 fn count_one_less(records: &mut Records, room_id: RoomId) {
     if let Some(line) = records.lines.get_mut(&room_id) {
         line.active_count = line.active_count.map(|count| count.saturating_sub(1));
@@ -122,7 +132,7 @@ mod tests {
     use crate::Timestamp;
     use crate::uptime::Uptime;
     use crate::waiting_room::Line;
-    use crate::waiting_token::{Admission, TokenState};
+    use crate::waiting_token::Admission;
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
 

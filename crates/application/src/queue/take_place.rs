@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
-use domain::line::{IfExists, JoinRequest, join};
+use domain::line::{IfExists, JoinRequest, expired_in, join};
 use domain::ports::{
     Catalogue, Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError,
     Users, WorkDone,
@@ -93,11 +93,14 @@ impl TakePlace {
         let join_request =
             JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
         let join = move |records: &mut Records| {
+            let over_before = expired_in(records, room_id);
             let token = join(records, &join_request)?;
+            let ran_out = expired_in(records, room_id).saturating_sub(over_before);
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
-            Ok((token, room, records.cutoff))
+            Ok((token, room, records.cutoff, ran_out))
         };
-        let (token, room, decided_at) = self.store.decide(scope, join).await?;
+        let (token, room, decided_at, ran_out) = self.store.decide(scope, join).await?;
+        (0..ran_out).for_each(|_| self.watch.ran_out(room_id));
         let issued = token.id == id;
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());
@@ -163,8 +166,8 @@ impl TakePlace {
 #[cfg(test)]
 mod tests {
     use domain::ports::{
-        MockCatalogue, MockJoinWork, MockLines, MockQueueTokens, MockStore, Unavailable,
-        WaitingNumbers, WorkDemand,
+        MockCatalogue, MockJoinWork, MockLineWatch, MockLines, MockQueueTokens, MockStore,
+        Unavailable, WaitingNumbers, WorkDemand,
     };
     use domain::show::Show;
     use domain::waiting_token::Standing;
@@ -338,7 +341,11 @@ mod tests {
             let written_live = records.live_token_of(buyer_id(), RoomId::SITE).unwrap();
             assert_eq!(written_live.number, Some(101));
         });
-        assert!(take_place(store).execute(ask()).await.unwrap().issued);
+        let mut watch = MockLineWatch::new();
+        watch.expect_ran_out().withf(|room_id| *room_id == RoomId::SITE).times(1).return_const(());
+        watch.expect_admitted().return_const(());
+        let take = TakePlace { watch: Arc::new(watch), ..take_place(store) };
+        assert!(take.execute(ask()).await.unwrap().issued);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{RoomId, TokenId};
-use domain::line::admit;
+use domain::line::{admit, expired_in};
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
@@ -54,11 +54,14 @@ impl AdmitNext {
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
         let scope = Scope::new().line(room_id).tokens(next.iter().copied());
         let admit = move |records: &mut Records| {
+            let over_before = expired_in(records, room_id);
             let admitted = admit(records, room_id, &next)?;
             let waited = admitted.iter().map(|token| records.now - token.joined_at);
-            Ok(waited.collect::<Vec<_>>())
+            let ran_out = expired_in(records, room_id).saturating_sub(over_before);
+            Ok((waited.collect::<Vec<_>>(), ran_out))
         };
-        let waited = self.store.decide(scope, admit).await?;
+        let (waited, ran_out) = self.store.decide(scope, admit).await?;
+        (0..ran_out).for_each(|_| self.watch.ran_out(room_id));
         waited.iter().for_each(|waited| self.watch.admitted(room_id, *waited));
         Ok(waited.len())
     }
@@ -66,7 +69,7 @@ impl AdmitNext {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::MockDueWork;
+    use domain::ports::{MockDueWork, MockLineWatch};
     use domain::waiting_room::WaitingRoom;
     use domain::waiting_token::WaitingToken;
 
@@ -111,6 +114,20 @@ mod tests {
             assert_eq!([2, 3, 4, 5].map(live), [true, true, false, false]);
         });
         assert_eq!(admitted.await, 2);
+    }
+
+    #[tokio::test]
+    async fn who_ran_out_for_the_next_is_told_of() {
+        let mut records = world();
+        records.tokens = Default::default();
+        records.tokens.load(run_out_token());
+        let mut due_work = MockDueWork::new();
+        due_work.expect_next_in_line().returning(|_, _| Ok(vec![claims().token_id]));
+        due_work.expect_rooms_with_places().returning(|_| Ok(vec![RoomId::SITE]));
+        let mut watch = MockLineWatch::new();
+        watch.expect_ran_out().withf(|room_id| *room_id == RoomId::SITE).times(1).return_const(());
+        let (store, due_work) = (store_with(records), Arc::new(due_work));
+        AdmitNext::new(store, due_work, clock(), Arc::new(watch)).execute().await.unwrap();
     }
 
     #[tokio::test]
