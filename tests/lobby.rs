@@ -35,7 +35,7 @@ async fn until_drawn(anyone: &Caller, path: &str) -> Value {
 
 #[tokio::test]
 async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyone_can_check() {
-    let (theatre, draw_path) = opening_in(4).await;
+    let (theatre, draw_path) = opening_in(15).await;
     let anyone = theatre.server.anyone();
     let promised = text(&anyone.get(&draw_path).await.expect(200), "seed_sha256");
     let concert = Some(theatre.concert.id.as_str());
