@@ -90,7 +90,7 @@ async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyo
 
 #[tokio::test]
 async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
-    let (theatre, draw_path) = opening_in(2).await;
+    let (theatre, draw_path) = opening_in(8).await;
     for n in 0..5 {
         let user = theatre.server.user(&format!("early{n}")).await;
         user.join(Some(&theatre.concert.id)).await;
@@ -123,7 +123,7 @@ async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
 
 #[tokio::test]
 async fn a_server_that_is_killed_before_the_opening_draws_when_it_is_back() {
-    let (theatre, draw_path) = opening_in(3).await;
+    let (theatre, draw_path) = opening_in(8).await;
     let Theatre { installation, server, operator, concert } = theatre;
     let mut lobby = Vec::new();
     for n in 0..3 {
