@@ -10,6 +10,7 @@ mod clock;
 mod columns;
 mod committing;
 mod connect;
+mod counts;
 mod deciding;
 mod desk;
 mod discipline;

@@ -10,6 +10,7 @@ use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
 use crate::at_once::{AtOnce, FoundBy};
+use crate::counts::count;
 use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
@@ -59,6 +60,7 @@ fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) 
     forget_answers(&mut changed, changes);
     changed.update(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::Changed));
     save_uptime(&mut changed, changes, uptime_before);
+    count(&mut changed, changes, mark.writer_id);
     tell_others(&mut changed, changes, mark);
     changed
 }

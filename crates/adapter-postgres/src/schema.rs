@@ -44,6 +44,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    room_counts (room_id, writer_id) {
+        room_id -> Uuid,
+        writer_id -> Uuid,
+        waiting -> BigInt,
+        inside -> BigInt,
+    }
+}
+
+diesel::table! {
+    show_counts (show_id, writer_id) {
+        show_id -> Uuid,
+        writer_id -> Uuid,
+        available -> BigInt,
+        held -> BigInt,
+        sold -> BigInt,
+        income -> BigInt,
+    }
+}
+
+diesel::table! {
     concerts (id) {
         id -> Uuid,
         title -> Text,

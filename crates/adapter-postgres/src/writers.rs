@@ -7,6 +7,7 @@ use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
+use crate::counts::gather;
 use crate::statement::{Statement, array, one};
 
 /// Registers a writer, before its first commit.
@@ -113,6 +114,7 @@ pub(crate) async fn keep_up(
     Statement::<()>::new(forget_commits, parameters).execute(&mut conn).await?;
     let forget_writers = "WITH rest AS (DELETE FROM commits WHERE writer_id = ANY(?)) \
          DELETE FROM writers WHERE retired AND id = ANY(?)";
-    let gone = || array(gone.to_vec());
-    Statement::<()>::new(forget_writers, vec![gone(), gone()]).execute(&mut conn).await.map(drop)
+    let ids = || array(gone.to_vec());
+    Statement::<()>::new(forget_writers, vec![ids(), ids()]).execute(&mut conn).await?;
+    gather(conn, gone).await
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod columns;
+mod counts;
 mod loading;
 mod open;
 #[cfg(test)]

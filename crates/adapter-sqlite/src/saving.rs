@@ -6,6 +6,7 @@ use domain::records::{Entity, Fate, Records};
 
 use crate::SqlError;
 use crate::columns::key;
+use crate::counts::count;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
     RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
@@ -61,6 +62,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     save!(conn, changes.accounts, cash_accounts of AccountRow);
     add!(conn, changes.entries, cash_entries of EntryRow);
     save_kept_answers(conn, changes)?;
+    count(conn, changes)?;
     save_service(conn, changes.now, changes.uptime.as_ref())
 }
 

@@ -44,6 +44,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    room_counts (room_id) {
+        room_id -> Binary,
+        waiting -> BigInt,
+        inside -> BigInt,
+    }
+}
+
+diesel::table! {
+    show_counts (show_id) {
+        show_id -> Binary,
+        available -> BigInt,
+        held -> BigInt,
+        sold -> BigInt,
+        income -> BigInt,
+    }
+}
+
+diesel::table! {
     concerts (id) {
         id -> Binary,
         title -> Text,
@@ -217,6 +235,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     reservation_seats,
     reservations,
+    room_counts,
     seats,
     shows,
     waiting_rooms,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use diesel::dsl::{count_star, exists, select};
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
@@ -22,6 +21,7 @@ use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
 use crate::columns::{Unreadable, key, micros, read};
+use crate::counts;
 use crate::loading::{self, decode};
 use crate::rows::uptime;
 use crate::rows::{
@@ -117,15 +117,9 @@ impl Source for Database<'_> {
     }
 
     fn line(&mut self, id: RoomId) -> Result<Line, SqlError> {
-        let in_room = || waiting_tokens::table.filter(waiting_tokens::room_id.eq(key(id)));
-        let active: i64 = in_room()
-            .filter(waiting_tokens::state.eq("active"))
-            .select(count_star())
-            .first(self.conn)?;
-        let waiting = in_room().filter(waiting_tokens::state.eq("waiting"));
-        let anyone_waiting = select(exists(waiting)).get_result(self.conn)?;
-        let active_count = Some(read(active, "number of tokens")?);
-        Ok(Line { room_id: id, active_count, anyone_waiting })
+        let count = counts::of_room(self.conn, id)?;
+        let active_count = Some(read(count.inside, "number of tokens")?);
+        Ok(Line { room_id: id, active_count, anyone_waiting: count.waiting > 0 })
     }
 
     fn run_out(

@@ -2,6 +2,7 @@
 //! no code with the rules that keep it so.
 
 mod capacity;
+mod counts;
 mod digest;
 mod line;
 mod money;
@@ -13,7 +14,8 @@ use std::collections::HashMap;
 use crate::Timestamp;
 use crate::cash::{CashAccount, CashEntry};
 use crate::concert::Concert;
-use crate::ids::{ReservationId, SeatId};
+use crate::counts::{RoomCount, ShowCount};
+use crate::ids::{ReservationId, RoomId, SeatId, ShowId};
 use crate::money::Amount;
 use crate::payment::Payment;
 use crate::reservation::{Reservation, ReservedSeat};
@@ -23,6 +25,7 @@ use crate::uptime::Outage;
 use crate::waiting_room::{RoomCapacity, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 use capacity::capacity;
+use counts::{room_counts, show_counts};
 use line::{draws, numbers, order};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
@@ -44,6 +47,9 @@ pub struct Books {
     pub rooms: Vec<WaitingRoom>,
     pub capacities: Vec<RoomCapacity>,
     pub tokens: Vec<WaitingToken>,
+    /// The counts that are kept of rooms that ever had anyone, and of shows.
+    pub room_counts: Vec<(RoomId, RoomCount)>,
+    pub show_counts: Vec<(ShowId, ShowCount)>,
     /// What cannot be read: in which row of which table, and why.
     pub unreadable: Vec<String>,
     /// Those that have put off the ends of holds.
@@ -132,6 +138,8 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(21, "no user ever has more seats of a concert than it allows", limits(books)),
         finding(22, "a seat's version counts what became of it", versions(books)),
         finding(23, "every row is one that can be read", books.unreadable.clone()),
+        finding(27, "the counts of a show are those of its seats", show_counts(books)),
+        finding(28, "the counts of a room are those of its tokens", room_counts(books)),
     ]
 }
 

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod cash;
 pub mod clock_discipline;
 pub mod concert;
+pub mod counts;
 pub mod draw;
 pub mod idempotency;
 pub mod ids;

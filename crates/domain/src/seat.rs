@@ -177,10 +177,10 @@ impl Seat {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn seat() -> Seat {
+    pub(crate) fn seat() -> Seat {
         let place = Place {
             number: "A-1-1".into(),
             section: "A".into(),

@@ -15,11 +15,11 @@ use crate::loading::reading::Reading;
 use crate::rows::{Row, TokenRow};
 use crate::statement::{IdsFound, Statement, array, composed, ids};
 
-/// That somebody waits in the line of a room. (For `EXISTS`, PostgreSQL may gather all who wait.)
+/// That somebody waits in the line of a room.
 macro_rules! somebody_waits {
     () => {
-        "(SELECT true FROM waiting_tokens AS w \
-         WHERE w.room_id = line.room_id AND w.state = 'waiting' LIMIT 1) IS NOT NULL"
+        "(SELECT sum(w.waiting) > 0 FROM room_counts AS w \
+         WHERE w.room_id = line.room_id) IS TRUE"
     };
 }
 
@@ -31,7 +31,7 @@ macro_rules! run_out {
              WHERE o.room_id = line.room_id AND o.state = 'active' \
              AND o.ends_at <= (SELECT transaction_timestamp() \
                  + s.clock_offset * interval '1 microsecond' FROM service AS s WHERE s.id = 1) \
-             LIMIT 256) AS over"
+             ORDER BY o.ends_at LIMIT 256) AS over"
     };
 }
 
@@ -121,8 +121,8 @@ pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
     }
     let text = concat!(
         "SELECT line.room_id, CASE WHEN line.in_any_case OR NOT line.anyone_waits THEN \
-             (SELECT count(*) FROM waiting_tokens AS t WHERE t.room_id = line.room_id \
-              AND t.state = 'active') END, \
+             (SELECT coalesce(sum(t.inside), 0)::bigint FROM room_counts AS t \
+              WHERE t.room_id = line.room_id) END, \
              line.anyone_waits \
          FROM (SELECT line.room_id, line.in_any_case, ",
         somebody_waits!(),

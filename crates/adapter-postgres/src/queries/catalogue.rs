@@ -2,15 +2,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chrono::{Datelike, NaiveDate};
-use diesel::dsl::count_star;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension,
-    QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
 };
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::concert::Concert;
+use domain::counts::ShowCount;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
 use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
@@ -19,18 +18,25 @@ use domain::show::Show;
 use uuid::Uuid;
 
 use super::{decode, decode_all, one_more};
-use crate::columns::read;
+use crate::SqlError;
+use crate::columns::{Unreadable, read};
 use crate::rows::{ConcertRow, SeatRow, ShowRow};
 use crate::schema::{concerts, seats, shows};
 use crate::statement::{Statement, one};
 use crate::store::PostgresStore;
 
-/// Seats that can be held at a time: nobody's, or held by a hold that is over.
-macro_rules! available_at {
-    ($now:expr) => {
-        seats::state
-            .eq("available")
-            .or(seats::state.eq("held").and(seats::held_until.le($now).assume_not_null()))
+/// Joins the kept count of each show `w`, as `kept`, and how many of what it counts as held is over by a
+/// time, the parameter, though that is not written down, as `over`. Of those there are few.
+macro_rules! join_counts {
+    () => {
+        " CROSS JOIN LATERAL (SELECT coalesce(sum(k.available), 0)::bigint AS available, \
+                 coalesce(sum(k.held), 0)::bigint AS held, coalesce(sum(k.sold), 0)::bigint AS sold, \
+                 coalesce(sum(k.income), 0)::bigint AS income \
+             FROM show_counts AS k WHERE k.show_id = w.id) AS kept \
+         LEFT JOIN (SELECT r.show_id, count(*) AS seats FROM reservations AS r \
+                 JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
+             WHERE r.state = 'held' AND r.held_until <= ? GROUP BY r.show_id) AS over \
+             ON over.show_id = w.id"
     };
 }
 
@@ -84,7 +90,7 @@ impl Catalogue for PostgresStore {
                 .await
                 .optional()?;
             let found = row.map(|(show, concert)| {
-                Ok::<_, crate::SqlError>((Show::try_from(show)?, Concert::try_from(concert)?))
+                Ok::<_, SqlError>((Show::try_from(show)?, Concert::try_from(concert)?))
             });
             found.transpose()
         })
@@ -118,19 +124,10 @@ impl Catalogue for PostgresStore {
         concert_id: ConcertId,
         now: Timestamp,
     ) -> Result<Vec<(ShowId, u32)>, Unavailable> {
-        self.read(|mut conn| async move {
-            let counts: Vec<(Uuid, i64)> = seats::table
-                .inner_join(shows::table)
-                .filter(shows::concert_id.eq(Uuid::from(concert_id)))
-                .filter(available_at!(now))
-                .group_by(seats::show_id)
-                .select((seats::show_id, count_star()))
-                .load(&mut conn)
-                .await?;
-            let counts = counts.into_iter().map(|(show, count)| {
-                Ok::<_, crate::SqlError>((show.into(), read(count, "number of seats")?))
-            });
-            counts.collect()
+        self.read(|conn| async move {
+            let counts = counts_of_concert(&conn, concert_id, now).await?.into_iter();
+            let available = counts.map(|(id, count)| Ok((id, seat_count(count.available)?)));
+            available.collect()
         })
         .await
     }
@@ -150,28 +147,12 @@ impl Catalogue for PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<ShowSales>, Unavailable> {
         let shows = self.shows(concert_id, None).await?;
-        self.read(|mut conn| async move {
-            let text = "SELECT s.show_id, \
-                     count(*) FILTER (WHERE s.state = 'available' \
-                         OR s.state = 'held' AND s.held_until <= p.moment), \
-                     count(*) FILTER (WHERE s.state = 'sold'), \
-                     coalesce(sum(s.price) FILTER (WHERE s.state = 'sold'), 0)::bigint \
-                 FROM (SELECT ?::uuid AS concert_id, ?::timestamptz AS moment) AS p \
-                     JOIN shows AS w ON w.concert_id = p.concert_id \
-                     JOIN seats AS s ON s.show_id = w.id \
-                 GROUP BY s.show_id";
-            let parameters = vec![one(Uuid::from(concert_id)), one(now)];
-            let counts: Vec<(Uuid, i64, i64, i64)> =
-                Statement::<(SqlUuid, BigInt, BigInt, BigInt)>::new(text, parameters)
-                    .load(&mut *conn)
-                    .await?;
-            let counts: HashMap<ShowId, _> = counts
-                .into_iter()
-                .map(|(id, free, sold, paid)| (id.into(), (free, sold, paid)))
-                .collect();
+        self.read(|conn| async move {
+            let counts = counts_of_concert(&conn, concert_id, now).await?;
+            let counts: HashMap<_, _> = counts.into_iter().collect();
             let sales = shows.into_iter().map(|show| {
-                let (free, sold, income) = counts.get(&show.id).copied().unwrap_or_default();
-                sales_of(show, free, sold, income)
+                let count = counts.get(&show.id).copied().unwrap_or_default();
+                sales_of(show, count)
             });
             sales.collect()
         })
@@ -180,19 +161,21 @@ impl Catalogue for PostgresStore {
 
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read_behind(|mut conn| async move {
-            let text = "SELECT count(*), \
-                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
-                         OR s.state = 'held' AND s.held_until <= behind.moment)), \
-                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'pinned' \
-                         OR s.state = 'held' AND s.held_until > behind.moment)) \
-                 FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
+            let text = concat!(
+                "SELECT coalesce(sum(w.seat_count), 0)::bigint, \
+                     coalesce(sum(kept.available + coalesce(over.seats, 0)) \
+                         FILTER (WHERE w.on_offer), 0)::bigint, \
+                     coalesce(sum(kept.held - coalesce(over.seats, 0)) \
+                         FILTER (WHERE w.on_offer), 0)::bigint \
+                 FROM (SELECT w.id, w.seat_count, w.starts_at > p.moment \
                          AND coalesce(c.sale_closes_at > p.moment, true) AS on_offer \
                      FROM (SELECT ?::uuid AS room_id, ?::timestamptz AS moment) AS p, \
                          shows AS w JOIN concerts AS c ON c.id = w.concert_id \
                      WHERE w.room_id = p.room_id \
-                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS behind \
-                     JOIN seats AS s ON s.show_id = behind.id";
-            let parameters = vec![one(Uuid::from(room_id)), one(now)];
+                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS w",
+                join_counts!(),
+            );
+            let parameters = vec![one(Uuid::from(room_id)), one(now), one(now)];
             let (total, available, held): (i64, i64, i64) =
                 Statement::<(BigInt, BigInt, BigInt)>::new(text, parameters)
                     .get_result(&mut *conn)
@@ -204,14 +187,37 @@ impl Catalogue for PostgresStore {
     }
 }
 
-/// What is neither free nor sold is held.
-fn sales_of(show: Show, free: i64, sold: i64, income: i64) -> Result<ShowSales, crate::SqlError> {
-    let count = |found| read(found, "number of seats");
+/// The counts of a concert's shows, a hold that is over by `now` not counting as one.
+async fn counts_of_concert(
+    mut conn: &AsyncPgConnection,
+    concert_id: ConcertId,
+    now: Timestamp,
+) -> Result<Vec<(ShowId, ShowCount)>, SqlError> {
+    let text = concat!(
+        "SELECT w.id, kept.available + coalesce(over.seats, 0), kept.held - coalesce(over.seats, 0), \
+             kept.sold, kept.income FROM shows AS w",
+        join_counts!(),
+        " WHERE w.concert_id = ?"
+    );
+    type Sql = (SqlUuid, BigInt, BigInt, BigInt, BigInt);
+    let statement = Statement::<Sql>::new(text, vec![one(now), one(Uuid::from(concert_id))]);
+    let rows: Vec<(Uuid, i64, i64, i64, i64)> = statement.load(&mut conn).await?;
+    let counts = rows.into_iter().map(|(id, available, held, sold, income)| {
+        (id.into(), ShowCount { available, held, sold, income })
+    });
+    Ok(counts.collect())
+}
+
+fn seat_count(found: i64) -> Result<u32, Unreadable> {
+    read(found, "number of seats")
+}
+
+fn sales_of(show: Show, count: ShowCount) -> Result<ShowSales, SqlError> {
     Ok(ShowSales {
-        available: count(free)?,
-        sold: count(sold)?,
-        held: count(i64::from(show.seat_count) - free - sold)?,
-        income: read(income, "amount")?,
+        available: seat_count(count.available)?,
+        held: seat_count(count.held)?,
+        sold: seat_count(count.sold)?,
+        income: read(count.income, "amount")?,
         show,
     })
 }

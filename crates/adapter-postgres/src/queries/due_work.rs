@@ -1,24 +1,38 @@
 use async_trait::async_trait;
-use diesel::dsl::{count, count_star};
+use diesel::dsl::count;
 use diesel::prelude::{
     AggregateExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl,
 };
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::Uuid as SqlUuid;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
 use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
 use uuid::Uuid;
 
+use crate::SqlError;
 use crate::columns::read;
 use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
+use crate::statement::{Parameter, Statement, one};
 use crate::store::PostgresStore;
 
 fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
     keys.into_iter().map(Into::into).collect()
 }
 
-fn number_of(found: i64) -> Result<u64, crate::SqlError> {
+/// The ids that a query finds.
+async fn found<Id: From<Uuid>>(
+    mut conn: &AsyncPgConnection,
+    text: &'static str,
+    parameters: Vec<Parameter>,
+) -> Result<Vec<Id>, SqlError> {
+    let keys: Vec<(Uuid,)> =
+        Statement::<(SqlUuid,)>::new(text, parameters).load(&mut conn).await?;
+    Ok(keys.into_iter().map(|(key,)| key.into()).collect())
+}
+
+fn number_of(found: i64) -> Result<u64, SqlError> {
     Ok(read(found, "number of payments")?)
 }
 
@@ -45,13 +59,15 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
-            let run_out = waiting_tokens::table
-                .filter(waiting_tokens::state.eq("active"))
-                .filter(waiting_tokens::ends_at.le(now))
-                .order(waiting_tokens::ends_at)
-                .limit(limit.into());
-            Ok(ids(run_out.select(waiting_tokens::id).load(&mut conn).await?))
+        self.read_behind(|conn| async move {
+            // A room at a time, since they are in order of their ends only within a room.
+            let text = "SELECT over.id FROM waiting_rooms AS r, \
+                 LATERAL (SELECT t.id, t.ends_at FROM waiting_tokens AS t \
+                     WHERE t.room_id = r.id AND t.state = 'active' AND t.ends_at <= ? \
+                     ORDER BY t.ends_at LIMIT ?) AS over \
+                 ORDER BY over.ends_at LIMIT ?";
+            let limit = i64::from(limit);
+            found(&conn, text, vec![one(now), one(limit), one(limit)]).await
         })
         .await
     }
@@ -93,32 +109,21 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
-            let in_room =
-                || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
-            let first_in_line = in_room()
-                .filter(waiting_tokens::state.eq("waiting"))
-                .filter(waiting_tokens::number.is_not_null())
-                // By number, so that the first is found by the index of who waits: where nobody does,
-                // any other way looks at all who ever waited.
-                .order(waiting_tokens::number)
-                .limit(1)
-                .select(waiting_tokens::id);
-            let inside = in_room()
-                .filter(waiting_tokens::state.eq("active"))
-                .filter(waiting_tokens::ends_at.gt(now));
-            let rooms = waiting_rooms::table
-                .filter(waiting_rooms::paused.eq(false))
-                .filter(waiting_rooms::sold_out.eq(false))
-                // Asked for as one value, it is looked up; by EXISTS, all who wait may be joined.
-                .filter(first_in_line.single_value().is_not_null())
-                .filter(
-                    waiting_rooms::capacity
-                        .nullable()
-                        .gt(inside.select(count_star()).single_value())
-                        .assume_not_null(),
-                );
-            Ok(ids(rooms.select(waiting_rooms::id).load(&mut conn).await?))
+        self.read_behind(|conn| async move {
+            // Who is first in line is asked for as one value, and so is looked up; by EXISTS, all who
+            // wait may be joined.
+            let text = "SELECT r.id FROM waiting_rooms AS r, \
+                 LATERAL (SELECT coalesce(sum(k.waiting), 0) AS waiting, \
+                         coalesce(sum(k.inside), 0) AS inside \
+                     FROM room_counts AS k WHERE k.room_id = r.id OFFSET 0) AS c \
+                 WHERE NOT r.paused AND NOT r.sold_out AND c.waiting > 0 \
+                 AND (c.inside < r.capacity OR (SELECT t.id FROM waiting_tokens AS t \
+                     WHERE t.room_id = r.id AND t.state = 'active' AND t.ends_at <= ? \
+                     ORDER BY t.ends_at LIMIT 1) IS NOT NULL) \
+                 AND (SELECT t.id FROM waiting_tokens AS t \
+                     WHERE t.room_id = r.id AND t.state = 'waiting' AND t.number IS NOT NULL \
+                     ORDER BY t.number LIMIT 1) IS NOT NULL";
+            found(&conn, text, vec![one(now)]).await
         })
         .await
     }

@@ -12,6 +12,7 @@ use crate::SqlError;
 use crate::clock::DatabaseClock;
 use crate::columns::Unreadable;
 use crate::connect::Session;
+use crate::counts;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
     RoomRow, SeatRow, ShowRow, TokenRow,
@@ -95,6 +96,8 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
         capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
         tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        room_counts: counts::of_rooms(conn).await?,
+        show_counts: counts::of_shows(conn).await?,
         unreadable,
         outages: all_outages(conn).await?,
         evidence_since: service::table.select(service::evidence_since).first(conn).await?,

@@ -64,17 +64,15 @@ impl Lines for PostgresStore {
 
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
         self.read(|mut conn| async move {
-            let in_room = || {
-                waiting_tokens::table
-                    .filter(waiting_tokens::room_id.eq(Uuid::from(id)))
-                    .select(count_star())
-            };
-            let waiting = in_room().filter(waiting_tokens::state.eq("waiting"));
-            let waiting: i64 = waiting.first(&mut conn).await?;
-            let active = in_room()
-                .filter(waiting_tokens::state.eq("active"))
-                .filter(waiting_tokens::ends_at.gt(now));
-            let active: i64 = active.first(&mut conn).await?;
+            let text = "SELECT coalesce(sum(k.waiting), 0)::bigint, \
+                     coalesce(sum(k.inside), 0)::bigint - (SELECT count(*) FROM waiting_tokens AS t \
+                         WHERE t.room_id = p.room_id AND t.state = 'active' AND t.ends_at <= p.moment) \
+                 FROM (SELECT ?::uuid AS room_id, ?::timestamptz AS moment) AS p \
+                     LEFT JOIN room_counts AS k ON k.room_id = p.room_id \
+                 GROUP BY p.room_id, p.moment";
+            let statement =
+                Statement::<(BigInt, BigInt)>::new(text, vec![one(Uuid::from(id)), one(now)]);
+            let (waiting, active): (i64, i64) = statement.get_result(&mut *conn).await?;
             let admitted_last_minute = admitted_within(&mut conn, id, 60, now).await?;
             let count = |found| read(found, "number of tokens");
             Ok(HeadCount { waiting: count(waiting)?, active: count(active)?, admitted_last_minute })

@@ -2,11 +2,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::concert::Concert;
+use domain::counts::ShowCount;
 use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
 use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
@@ -14,18 +15,22 @@ use domain::seat::Seat;
 use domain::show::Show;
 
 use super::one_more;
-use crate::columns::{Key, key, micros, read};
+use crate::SqlError;
+use crate::columns::{Key, Unreadable, key, micros, read};
 use crate::loading::{decode, decode_all};
 use crate::rows::{ConcertRow, SeatRow, ShowRow};
 use crate::schema::{concerts, seats, shows};
 use crate::store::SqliteStore;
 
-/// Seats that can be held at a time: nobody's, or held by a hold that is over.
-macro_rules! available_at {
-    ($now:expr) => {
-        seats::state
-            .eq("available")
-            .or(seats::state.eq("held").and(seats::held_until.le(micros($now)).assume_not_null()))
+/// Joins the kept count of each show `w`, as `kept`, and how many of what it counts as held is over by a
+/// time, the parameter, though that is not written down, as `over`. Of those there are few.
+macro_rules! join_counts {
+    () => {
+        " JOIN show_counts AS kept ON kept.show_id = w.id \
+         LEFT JOIN (SELECT r.show_id AS show_id, count(*) AS seats FROM reservations AS r \
+                 JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
+             WHERE r.state = 'held' AND r.held_until <= ? GROUP BY r.show_id) AS over \
+             ON over.show_id = w.id"
     };
 }
 
@@ -70,7 +75,7 @@ impl Catalogue for SqliteStore {
                 .first(conn)
                 .optional()?;
             let found = row.map(|(show, concert)| {
-                Ok::<_, crate::SqlError>((Show::try_from(show)?, Concert::try_from(concert)?))
+                Ok::<_, SqlError>((Show::try_from(show)?, Concert::try_from(concert)?))
             });
             found.transpose()
         })
@@ -102,17 +107,9 @@ impl Catalogue for SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<(ShowId, u32)>, Unavailable> {
         self.read(move |conn| {
-            let counts: Vec<(Key, i64)> = seats::table
-                .inner_join(shows::table)
-                .filter(shows::concert_id.eq(key(concert_id)))
-                .filter(available_at!(now))
-                .group_by(seats::show_id)
-                .select((seats::show_id, count_star()))
-                .load(conn)?;
-            let counts = counts.into_iter().map(|(show, count)| {
-                Ok::<_, crate::SqlError>((show.id(), read(count, "number of seats")?))
-            });
-            counts.collect()
+            let counts = counts_of_concert(conn, concert_id, now)?.into_iter();
+            let available = counts.map(|(id, count)| Ok((id, seat_count(count.available)?)));
+            available.collect()
         })
         .await
     }
@@ -132,26 +129,11 @@ impl Catalogue for SqliteStore {
     ) -> Result<Vec<ShowSales>, Unavailable> {
         let shows = self.shows(concert_id, None).await?;
         self.read(move |conn| {
-            let text = "SELECT s.show_id AS show_id, \
-                     count(*) FILTER (WHERE s.state = 'available' \
-                         OR s.state = 'held' AND s.held_until <= p.moment) AS available, \
-                     count(*) FILTER (WHERE s.state = 'sold') AS sold, \
-                     coalesce(sum(s.price) FILTER (WHERE s.state = 'sold'), 0) AS income \
-                 FROM (SELECT ? AS concert_id, ? AS moment) AS p \
-                     JOIN shows AS w ON w.concert_id = p.concert_id \
-                     JOIN seats AS s ON s.show_id = w.id \
-                 GROUP BY s.show_id";
-            let counts: Vec<SalesRow> = diesel::sql_query(text)
-                .bind::<Binary, _>(key(concert_id))
-                .bind::<BigInt, _>(micros(now))
-                .load(conn)?;
-            let counts: HashMap<ShowId, _> = counts
-                .into_iter()
-                .map(|row| (row.show_id.id(), (row.available, row.sold, row.income)))
-                .collect();
+            let counts = counts_of_concert(conn, concert_id, now)?;
+            let counts: HashMap<_, _> = counts.into_iter().collect();
             let sales = shows.iter().cloned().map(|show| {
-                let (free, sold, income) = counts.get(&show.id).copied().unwrap_or_default();
-                sales_of(show, free, sold, income)
+                let count = counts.get(&show.id).copied().unwrap_or_default();
+                sales_of(show, count)
             });
             sales.collect()
         })
@@ -160,20 +142,23 @@ impl Catalogue for SqliteStore {
 
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
         self.read_behind(move |conn| {
-            let text = "SELECT count(*) AS total, \
-                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'available' \
-                         OR s.state = 'held' AND s.held_until <= behind.moment)) AS available, \
-                     count(*) FILTER (WHERE behind.on_offer AND (s.state = 'pinned' \
-                         OR s.state = 'held' AND s.held_until > behind.moment)) AS held \
-                 FROM (SELECT w.id, p.moment, w.starts_at > p.moment \
+            let text = concat!(
+                "SELECT coalesce(sum(w.seat_count), 0) AS total, \
+                     coalesce(sum(kept.available + coalesce(over.seats, 0)) \
+                         FILTER (WHERE w.on_offer), 0) AS available, \
+                     coalesce(sum(kept.held - coalesce(over.seats, 0)) \
+                         FILTER (WHERE w.on_offer), 0) AS held \
+                 FROM (SELECT w.id, w.seat_count, w.starts_at > p.moment \
                          AND coalesce(c.sale_closes_at > p.moment, 1) AS on_offer \
                      FROM (SELECT ? AS room_id, ? AS moment) AS p, \
                          shows AS w JOIN concerts AS c ON c.id = w.concert_id \
                      WHERE w.room_id = p.room_id \
-                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS behind \
-                     JOIN seats AS s ON s.show_id = behind.id";
+                         OR w.room_id IS NULL AND c.room_id = p.room_id) AS w",
+                join_counts!(),
+            );
             let found: StockRow = diesel::sql_query(text)
                 .bind::<Binary, _>(key(room_id))
+                .bind::<BigInt, _>(micros(now))
                 .bind::<BigInt, _>(micros(now))
                 .get_result(conn)?;
             let count = |found| read(found, "number of seats");
@@ -197,26 +182,54 @@ struct StockRow {
     held: i64,
 }
 
-/// What is neither free nor sold is held.
-fn sales_of(show: Show, free: i64, sold: i64, income: i64) -> Result<ShowSales, crate::SqlError> {
-    let count = |found| read(found, "number of seats");
-    Ok(ShowSales {
-        available: count(free)?,
-        sold: count(sold)?,
-        held: count(i64::from(show.seat_count) - free - sold)?,
-        income: read(income, "amount")?,
-        show,
-    })
+/// The counts of a concert's shows, a hold that is over by `now` not counting as one.
+fn counts_of_concert(
+    conn: &mut SqliteConnection,
+    concert_id: ConcertId,
+    now: Timestamp,
+) -> Result<Vec<(ShowId, ShowCount)>, SqlError> {
+    let text = concat!(
+        "SELECT w.id AS show_id, kept.available + coalesce(over.seats, 0) AS available, \
+             kept.held - coalesce(over.seats, 0) AS held, kept.sold AS sold, kept.income AS income \
+         FROM shows AS w",
+        join_counts!(),
+        " WHERE w.concert_id = ?"
+    );
+    let rows: Vec<CountRow> = diesel::sql_query(text)
+        .bind::<BigInt, _>(micros(now))
+        .bind::<Binary, _>(key(concert_id))
+        .load(conn)?;
+    let counts = rows.into_iter().map(|row| {
+        let CountRow { show_id, available, held, sold, income } = row;
+        (show_id.id(), ShowCount { available, held, sold, income })
+    });
+    Ok(counts.collect())
 }
 
 #[derive(QueryableByName)]
-struct SalesRow {
+struct CountRow {
     #[diesel(sql_type = Binary)]
     show_id: Key,
     #[diesel(sql_type = BigInt)]
     available: i64,
     #[diesel(sql_type = BigInt)]
+    held: i64,
+    #[diesel(sql_type = BigInt)]
     sold: i64,
     #[diesel(sql_type = BigInt)]
     income: i64,
+}
+
+fn seat_count(found: i64) -> Result<u32, Unreadable> {
+    read(found, "number of seats")
+}
+
+fn sales_of(show: Show, count: ShowCount) -> Result<ShowSales, SqlError> {
+    Ok(ShowSales {
+        available: seat_count(count.available)?,
+        held: seat_count(count.held)?,
+        sold: seat_count(count.sold)?,
+        income: read(count.income, "amount")?,
+        show,
+    })
 }

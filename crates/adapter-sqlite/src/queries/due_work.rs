@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use diesel::dsl::{count, count_star, exists};
+use diesel::dsl::{count, exists};
 use diesel::prelude::*;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
@@ -7,7 +7,9 @@ use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
 
 use crate::columns::{Key, key, micros, read};
-use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
+use crate::schema::{
+    kept_answers, payments, reservations, room_counts, waiting_rooms, waiting_tokens,
+};
 use crate::store::SqliteStore;
 
 fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
@@ -93,19 +95,16 @@ impl DueWork for SqliteStore {
             let in_line = in_room()
                 .filter(waiting_tokens::state.eq("waiting"))
                 .filter(waiting_tokens::number.is_not_null());
-            let inside = in_room()
+            let run_out = in_room()
                 .filter(waiting_tokens::state.eq("active"))
-                .filter(waiting_tokens::ends_at.gt(micros(now)));
+                .filter(waiting_tokens::ends_at.le(micros(now)));
             let rooms = waiting_rooms::table
+                .inner_join(room_counts::table.on(room_counts::room_id.eq(waiting_rooms::id)))
                 .filter(waiting_rooms::paused.eq(false))
                 .filter(waiting_rooms::sold_out.eq(false))
-                .filter(exists(in_line))
-                .filter(
-                    waiting_rooms::capacity
-                        .nullable()
-                        .gt(inside.select(count_star()).single_value())
-                        .assume_not_null(),
-                );
+                .filter(room_counts::waiting.gt(0))
+                .filter(waiting_rooms::capacity.gt(room_counts::inside).or(exists(run_out)))
+                .filter(exists(in_line));
             Ok(ids(rooms.select(waiting_rooms::id).load(conn)?))
         })
         .await

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::SqlError;
 use crate::columns::{Key, Unreadable, time};
+use crate::counts;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
     RoomRow, SeatRow, ShowRow, TokenRow,
@@ -81,6 +82,8 @@ fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError>
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
         capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
         tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        room_counts: counts::of_rooms(conn)?,
+        show_counts: counts::of_shows(conn)?,
         unreadable,
         outages: all_outages(conn)?,
         evidence_since: evidence_since.map(time).transpose()?,

@@ -12,6 +12,7 @@ use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
 use crate::columns::{Key, key, micros, number, read};
+use crate::counts;
 use crate::loading::decode_all;
 use crate::rows::RoomRow;
 use crate::schema::{waiting_rooms, waiting_tokens};
@@ -51,26 +52,7 @@ impl Lines for SqliteStore {
     }
 
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
-        self.read(move |conn| {
-            let in_room = || {
-                waiting_tokens::table
-                    .filter(waiting_tokens::room_id.eq(key(id)))
-                    .select(count_star())
-            };
-            let waiting: i64 = in_room().filter(waiting_tokens::state.eq("waiting")).first(conn)?;
-            let active: i64 = in_room()
-                .filter(waiting_tokens::state.eq("active"))
-                .filter(waiting_tokens::ends_at.gt(micros(now)))
-                .first(conn)?;
-            let admitted = admitted_within(conn, id, 60, now)?;
-            let count = |found| read(found, "number of tokens");
-            Ok(HeadCount {
-                waiting: count(waiting)?,
-                active: count(active)?,
-                admitted_last_minute: admitted,
-            })
-        })
-        .await
+        self.read(move |conn| conn.transaction(|conn| head_count(conn, id, now))).await
     }
 
     async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable> {
@@ -142,6 +124,27 @@ fn waiting_numbers(conn: &mut SqliteConnection, id: RoomId) -> Result<WaitingNum
         lobby_count: room.lobby.count,
         drawn_count: room.lobby.drawn_count,
         lobby: lobby.into_iter().map(with_number).collect::<Result<_, SqlError>>()?,
+    })
+}
+
+/// All of one snapshot.
+fn head_count(
+    conn: &mut SqliteConnection,
+    id: RoomId,
+    now: Timestamp,
+) -> Result<HeadCount, SqlError> {
+    let kept = counts::of_room(conn, id)?;
+    let run_out: i64 = waiting_tokens::table
+        .filter(waiting_tokens::room_id.eq(key(id)))
+        .filter(waiting_tokens::state.eq("active"))
+        .filter(waiting_tokens::ends_at.le(micros(now)))
+        .select(count_star())
+        .first(conn)?;
+    let count = |found| read(found, "number of tokens");
+    Ok(HeadCount {
+        waiting: count(kept.waiting)?,
+        active: count(kept.inside - run_out)?,
+        admitted_last_minute: admitted_within(conn, id, 60, now)?,
     })
 }
 

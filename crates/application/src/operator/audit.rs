@@ -27,6 +27,7 @@ impl Audit {
 #[cfg(test)]
 mod tests {
     use domain::audit::Books;
+    use domain::counts::ShowCount;
     use domain::ports::MockLedger;
 
     use super::*;
@@ -40,6 +41,7 @@ mod tests {
                 concerts: vec![concert()],
                 shows: vec![domain::show::Show { seat_count, ..show() }],
                 seats: vec![seat(1), seat(2)],
+                show_counts: vec![(show().id, ShowCount { available: 2, ..ShowCount::default() })],
                 ..Books::default()
             })
         });

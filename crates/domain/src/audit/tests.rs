@@ -10,6 +10,7 @@ use crate::cash::EntryKind;
 use crate::concert::tests::concert;
 use crate::ids::{RoomId, TokenId, UserId};
 use crate::payment::PaymentState;
+use crate::records::Records;
 use crate::reservation::ReservationState;
 use crate::seat::SeatState;
 use crate::show::tests::show;
@@ -98,6 +99,8 @@ fn sound() -> Books {
         concerts: vec![concert.clone()],
         reservation_seats: Vec::new(),
         capacities: vec![capacity],
+        room_counts: Vec::new(),
+        show_counts: Vec::new(),
         unreadable: Vec::new(),
         outages: Vec::new(),
         evidence_since: Some(START),
@@ -126,6 +129,7 @@ fn sound() -> Books {
     };
     write_seats(&mut books);
     write_digests(&mut books);
+    write_counts(&mut books);
     books
 }
 
@@ -153,6 +157,14 @@ fn write_digests(books: &mut Books) {
     books.accounts[0].digest = digest;
 }
 
+/// Counts what there is.
+fn write_counts(books: &mut Books) {
+    let mut kept = Records::at(books.now);
+    books.seats.iter().cloned().for_each(|seat| kept.seats.insert(seat));
+    books.tokens.iter().cloned().for_each(|token| kept.tokens.insert(token));
+    (books.show_counts, books.room_counts) = (kept.show_counts(), kept.room_counts());
+}
+
 /// The numbers of the invariants that are found broken.
 fn broken(books: &Books) -> Vec<u8> {
     let findings = audit(books).into_iter();
@@ -163,7 +175,23 @@ fn broken(books: &Books) -> Vec<u8> {
 fn assert_breaks(numbers: &[u8], damage: impl Fn(&mut Books)) {
     let mut books = sound();
     damage(&mut books);
+    write_counts(&mut books);
     assert_eq!(broken(&books), numbers);
+}
+
+#[test]
+fn a_count_that_is_not_of_what_there_is_is_found() {
+    let broken_by = |damage: fn(&mut Books)| {
+        let mut books = sound();
+        damage(&mut books);
+        broken(&books)
+    };
+    assert_eq!(broken_by(|books| books.show_counts[0].1.available += 1), [27]);
+    assert_eq!(broken_by(|books| books.show_counts[0].1.income -= 1), [27]);
+    assert_eq!(broken_by(|books| books.show_counts.clear()), [27]);
+    assert_eq!(broken_by(|books| books.room_counts[0].1.inside += 1), [28]);
+    let of_nobody = broken_by(|books| books.room_counts.push((id(9), RoomCount::default())));
+    assert!(of_nobody.is_empty());
 }
 
 #[test]

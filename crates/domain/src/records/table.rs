@@ -130,6 +130,14 @@ impl<E: Entity> Table<E> {
         fates.filter(|(_, fate)| *fate != Fate::Kept)
     }
 
+    /// What became of each row that was added, changed or taken out: what it was, unless it is new, and
+    /// what it is, unless it is gone.
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = (Option<&E>, Option<&E>)> {
+        let changed = self.rows.values().filter(|row| row.fate() != Fate::Kept);
+        let changed = changed.map(|row| (row.loaded.as_deref(), Some(&*row.entity)));
+        changed.chain(self.removed.values().map(|gone| (Some(&**gone), None)))
+    }
+
     /// The ids of the rows that were taken out.
     pub fn removals(&self) -> impl Iterator<Item = &E::Id> {
         self.removed.keys()

@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::audit::{Books, ReservationSeat};
 use domain::cash::{CashAccount, CashEntry};
 use domain::concert::{Concert, ConcertDetails};
+use domain::counts::{RoomCount, ShowCount};
 use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
@@ -41,6 +42,8 @@ pub(crate) struct Memory {
     rooms: BTreeMap<RoomId, WaitingRoom>,
     capacities: BTreeMap<(RoomId, u64), RoomCapacity>,
     tokens: BTreeMap<TokenId, WaitingToken>,
+    room_counts: BTreeMap<RoomId, RoomCount>,
+    show_counts: BTreeMap<ShowId, ShowCount>,
 }
 
 fn save<E: Entity>(rows: &mut BTreeMap<E::Id, E>, changes: &Table<E>) {
@@ -103,6 +106,7 @@ impl Memory {
             };
             let seat = Seat::new(id(4, n).into(), show.id, place);
             memory.seats.insert(seat.id, seat);
+            memory.show_counts.entry(show.id).or_default().available += 1;
         }
         memory.concerts.insert(concert.id, concert);
         memory.shows.insert(show.id, show);
@@ -139,6 +143,12 @@ impl Memory {
         save(&mut self.rooms, &changes.rooms);
         save(&mut self.capacities, &changes.capacities);
         save(&mut self.tokens, &changes.tokens);
+        for (id, more) in changes.room_counts() {
+            *self.room_counts.entry(id).or_default() += more;
+        }
+        for (id, more) in changes.show_counts() {
+            *self.show_counts.entry(id).or_default() += more;
+        }
         accepted
     }
 
@@ -159,6 +169,8 @@ impl Memory {
             capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
             reservation_seats: self.reservations.values().flat_map(seats_of).collect(),
+            room_counts: self.room_counts.iter().map(|(id, count)| (*id, *count)).collect(),
+            show_counts: self.show_counts.iter().map(|(id, count)| (*id, *count)).collect(),
             unreadable: Vec::new(),
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),

@@ -1,0 +1,2 @@
+DROP TABLE show_counts;
+DROP TABLE room_counts;
