@@ -97,7 +97,9 @@ fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
     let seats = changes.ended_reservations().map(|reservation| reservation.seats.len()).sum();
     if seats > 0 {
         let text =
-            "UPDATE reservation_seats SET live = false WHERE live AND reservation_id = ANY(?)";
+            // In other words than the index of live ones has, which is no help here.
+            "UPDATE reservation_seats SET live = false \
+             WHERE live IS NOT FALSE AND reservation_id = ANY(?)";
         let reservations = ids(changes.ended_reservations().map(|reservation| reservation.id));
         let found_by = FoundBy { table: "reservation_seats", key: "reservation_id", at: Some(0) };
         changed.update_by(text, vec![reservations], found_by, seats);
@@ -111,8 +113,8 @@ fn forget_answers(changed: &mut AtOnce, changes: &Records) {
         return;
     }
     let text = "DELETE FROM kept_answers USING unnest(?, ?, ?) AS old (user_id, call, key) \
-         WHERE (kept_answers.user_id, kept_answers.call, kept_answers.key) \
-             = (old.user_id, old.call, old.key)";
+         WHERE kept_answers.user_id = ANY (ARRAY[old.user_id]) \
+         AND kept_answers.call = ANY (ARRAY[old.call]) AND kept_answers.key = ANY (ARRAY[old.key])";
     let keys = vec![
         ids(old().map(|key| key.user_id)),
         array(old().map(|key| key.call.clone()).collect()),

@@ -54,7 +54,7 @@ pub(super) async fn read_last(
 type ReservedRow = (ReservationRow, SeatRow, i64);
 type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
 
-/// What users reserved in concerts and still have, a row a seat.
+/// What users reserved in concerts and still have, a row a seat, in the order of seats.
 fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
     if scope.reserved_by.is_empty() {
         return None;
@@ -63,10 +63,11 @@ fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
         format!(
             "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
          LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
-             JOIN reservation_seats AS rs ON rs.reservation_id = r.id \
-             JOIN seats AS s ON s.id = rs.seat_id \
-             WHERE r.user_id = wanted.user_id AND r.concert_id = wanted.concert_id \
-             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY r.id, rs.position) AS theirs",
+             JOIN reservation_seats AS rs ON rs.reservation_id = ANY (ARRAY[r.id]) \
+             JOIN seats AS s ON s.id = ANY (ARRAY[rs.seat_id]) \
+             WHERE r.user_id = ANY (ARRAY[wanted.user_id]) \
+             AND r.concert_id = ANY (ARRAY[wanted.concert_id]) \
+             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY rs.position) AS theirs",
             columns::<ReservationRow>("r"),
             columns::<SeatRow>("s"),
         )
@@ -88,7 +89,7 @@ fn seats_of_reservations(scope: &Scope) -> Option<Reading<ReservedSeatSql>> {
     static BEFORE: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT rs.reservation_id, {}, rs.price FROM reservation_seats AS rs \
-             JOIN seats AS s ON s.id = rs.seat_id WHERE rs.reservation_id = ANY(",
+             JOIN seats AS s ON s.id = ANY (ARRAY[rs.seat_id]) WHERE rs.reservation_id = ANY(",
             columns::<SeatRow>("s")
         )
     });

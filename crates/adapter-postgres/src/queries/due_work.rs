@@ -27,8 +27,7 @@ async fn found<Id: From<Uuid>>(
     text: &'static str,
     parameters: Vec<Parameter>,
 ) -> Result<Vec<Id>, SqlError> {
-    let keys: Vec<(Uuid,)> =
-        Statement::<(SqlUuid,)>::new(text, parameters).load(&mut conn).await?;
+    let keys: Vec<(Uuid,)> = Statement::<(SqlUuid,)>::new(text, parameters).load(&mut conn).await?;
     Ok(keys.into_iter().map(|(key,)| key.into()).collect())
 }
 

@@ -43,7 +43,7 @@ impl Texts {
             arrays = arrays(all),
         );
         let set = |name: &&str| format!("\"{name}\" = new.\"{name}\"");
-        let same = |name: &&str| format!("old.\"{name}\" = new.\"{name}\"");
+        let same = |name: &&str| format!("old.\"{name}\" = ANY (ARRAY[new.\"{name}\"])");
         let update = format!(
             "UPDATE {table} AS old SET {changes} FROM (SELECT {arrays}) AS new ({names}) WHERE {found}",
             table = R::TABLE,

@@ -53,5 +53,7 @@ where
         *kept = *count;
     }
     let unlike = both.into_iter().filter(|(_, [counted, kept])| counted != kept);
-    unlike.map(|(id, [counted, kept])| format!("{of} {id} has {counted:?}, kept is {kept:?}")).collect()
+    unlike
+        .map(|(id, [counted, kept])| format!("{of} {id} has {counted:?}, kept is {kept:?}"))
+        .collect()
 }
