@@ -84,7 +84,7 @@ impl Session {
             }
             Self::ReadsMuch => {
                 " -c lock_timeout=1000 -c statement_timeout=30000 \
-                 -c plan_cache_mode=force_custom_plan"
+                 -c plan_cache_mode=force_custom_plan -c jit=off -c enable_seqscan=off"
             }
             // All that is new it finds by key, as a writer does.
             Self::Follows => {

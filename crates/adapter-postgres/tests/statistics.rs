@@ -8,6 +8,7 @@ mod stage;
 use std::time::{Duration, Instant};
 
 use store_contract::Stage;
+use store_contract::looks::LOOKS;
 use throw_away_postgres::{Database, execute};
 use tokio_postgres::NoTls;
 
@@ -57,6 +58,19 @@ const LONG_LINE: &str = "
         FROM waiting_rooms AS r, generate_series(1, 5000) AS n;
 ";
 
+/// Half a million who came, held and went, all of them in the one room and at the one show.
+const WHAT_IS_OVER: &str = "
+    INSERT INTO waiting_tokens (id, user_id, room_id, number, joined_at, heard_at, state, ends_at)
+        SELECT id(2, n), id(1, n), r.id, 1000000 + n, p.past, p.past, 'expired', p.past
+        FROM waiting_rooms AS r, generate_series(1, 500000) AS n, (SELECT now() - interval '1 day') AS p (past);
+    INSERT INTO reservations (id, user_id, concert_id, show_id, date, total_amount, created_at, held_until,
+            state, ended_at)
+        SELECT id(4, n), id(1, n), s.concert_id, s.id, s.date, 1, p.past, p.past, 'expired', p.past
+        FROM shows AS s, generate_series(1, 500000) AS n, (SELECT now() - interval '1 day') AS p (past);
+    INSERT INTO reservation_seats (reservation_id, position, seat_id, price, live)
+        SELECT id(4, n), 0, (SELECT id FROM seats LIMIT 1), 1, false FROM generate_series(1, 500000) AS n;
+";
+
 /// How long the writer keeps its plans, and some more.
 const PLANS_KEPT_FOR: Duration = Duration::from_millis(700);
 /// Many more rows than a few groups need, and many fewer than there are.
@@ -85,6 +99,36 @@ async fn who_comes_after_thousands_is_served_without_reading_of_them() {
     theatre.assert_few_were_read_since(before).await;
 }
 
+#[tokio::test]
+async fn no_look_at_the_store_grows_with_what_is_over() {
+    let theatre = Theatre::open().await;
+    theatre.journey(0).await;
+    let database = theatre.database;
+    drop(theatre.stage);
+    for sql in [ANALYSE_ONCE, IDS, WHAT_IS_OVER] {
+        execute(&database.url, sql).unwrap();
+    }
+    // By statistics of before, and of now.
+    for analyse in ["", "ANALYZE"] {
+        execute(&database.url, analyse).unwrap();
+        for (name, look) in LOOKS {
+            let before = read(&database.url, PAGES, Sessions::None).await;
+            look(stage::open_again(&database).await).await;
+            let pages = read(&database.url, PAGES, Sessions::None).await - before;
+            assert!(pages < FEW_PAGES, "{name} read {pages} pages, after \"{analyse}\"");
+        }
+    }
+}
+
+/// Pages of tables and of indexes that were read so far, of those tables that have much in them.
+const PAGES: &str = "
+    SELECT sum(coalesce(heap_blks_hit, 0) + coalesce(heap_blks_read, 0)
+        + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::bigint
+    FROM pg_statio_user_tables WHERE relname IN ('waiting_tokens', 'reservations', 'reservation_seats')
+";
+/// More pages than a few rows are on, and very many fewer than half a million.
+const FEW_PAGES: i64 = 100;
+
 struct Theatre {
     database: Database,
     stage: Stage,
@@ -109,17 +153,21 @@ impl Theatre {
             execute(&self.database.url, sql).unwrap();
         }
         tokio::time::sleep(PLANS_KEPT_FOR).await;
-        rows_read(&self.database.url, Sessions::OfTheStore).await
+        read(&self.database.url, ROWS, Sessions::OfTheStore).await
     }
 
     async fn assert_few_were_read_since(self, before: i64) {
         drop(self.stage);
-        let read = rows_read(&self.database.url, Sessions::None).await - before;
+        let read = read(&self.database.url, ROWS, Sessions::None).await - before;
         assert!((1..FEW).contains(&read), "{read} rows were read");
     }
 }
 
-/// Which sessions are left when rows are counted: what a session read is known for certain only
+/// Rows that were read of all tables so far.
+const ROWS: &str = "SELECT (coalesce(sum(seq_tup_read), 0) + coalesce(sum(idx_tup_fetch), 0))::bigint \
+     FROM pg_stat_user_tables";
+
+/// Which sessions are left when it is counted what they read: what a session read is known for certain only
 /// when it has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sessions {
@@ -127,8 +175,8 @@ enum Sessions {
     None,
 }
 
-/// How many rows were read of all tables so far.
-async fn rows_read(url: &str, left: Sessions) -> i64 {
+/// How much was read so far, by that count.
+async fn read(url: &str, count: &str, left: Sessions) -> i64 {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -143,7 +191,5 @@ async fn rows_read(url: &str, left: Sessions) -> i64 {
         assert!(began.elapsed() < Duration::from_secs(30), "a session does not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let read = "SELECT (coalesce(sum(seq_tup_read), 0) + coalesce(sum(idx_tup_fetch), 0))::bigint \
-         FROM pg_stat_user_tables";
-    client.query_one(read, &[]).await.unwrap().get(0)
+    client.query_one(count, &[]).await.unwrap().get(0)
 }

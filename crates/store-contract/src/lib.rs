@@ -11,6 +11,7 @@
 
 pub mod booking;
 pub mod groups;
+pub mod looks;
 pub mod outages;
 pub mod provider;
 pub mod queue;

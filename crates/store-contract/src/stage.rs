@@ -61,7 +61,17 @@ impl Stage {
     where
         S: Store + Catalogue + Ledger + Lines + Orders + CashBook + DueWork + 'static,
     {
-        let stage = Self {
+        let stage = Self::over(store, clock);
+        stage.open(10_000).await;
+        stage
+    }
+
+    /// On a store on which the concert is already.
+    pub fn over<S>(store: Arc<S>, clock: Arc<dyn Clock>) -> Self
+    where
+        S: Store + Catalogue + Ledger + Lines + Orders + CashBook + DueWork + 'static,
+    {
+        Self {
             clock,
             ledger: store.clone(),
             catalogue: store.clone(),
@@ -72,9 +82,7 @@ impl Stage {
             store,
             last_id: Arc::default(),
             ids_fall: false,
-        };
-        stage.open(10_000).await;
-        stage
+        }
     }
 
     /// An id that sorts after all before it, or before them where ids fall.

@@ -20,9 +20,19 @@ impl Ids for NewIds {
 /// With so many writers, each of which commits so many decisions at once.
 pub(crate) async fn open(writers: usize, group_max: usize) -> (Stage, Database) {
     let database = throw_away_postgres::shared().create_database();
-    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
-    let options = StoreOptions { writers, group_max, ..options };
-    let store = PostgresStore::open(&options).await.unwrap();
+    let store = open_store(&database, writers, group_max).await;
     let clock = Arc::new(store.clock());
     (Stage::set(Arc::new(store), clock).await, database)
+}
+
+/// The same on what is there.
+pub(crate) async fn open_again(database: &Database) -> Stage {
+    let store = open_store(database, 1, 256).await;
+    let clock = Arc::new(store.clock());
+    Stage::over(Arc::new(store), clock)
+}
+
+async fn open_store(database: &Database, writers: usize, group_max: usize) -> PostgresStore {
+    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
+    PostgresStore::open(&StoreOptions { writers, group_max, ..options }).await.unwrap()
 }

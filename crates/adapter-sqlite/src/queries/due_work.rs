@@ -16,6 +16,12 @@ fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
     keys.into_iter().map(Key::id).collect()
 }
 
+/// SQLite, asked for an order of ids, would go through the whole table in that order.
+fn in_order<Id: Ord>(mut ids: Vec<Id>) -> Vec<Id> {
+    ids.sort_unstable();
+    ids
+}
+
 fn number_of(found: i64) -> Result<u64, crate::SqlError> {
     Ok(read(found, "number of payments")?)
 }
@@ -57,7 +63,7 @@ impl DueWork for SqliteStore {
     async fn active_tokens(&self) -> Result<Vec<TokenId>, Unavailable> {
         self.read_behind(move |conn| {
             let active = waiting_tokens::table.filter(waiting_tokens::state.eq("active"));
-            Ok(ids(active.order(waiting_tokens::id).select(waiting_tokens::id).load(conn)?))
+            Ok(in_order(ids(active.select(waiting_tokens::id).load(conn)?)))
         })
         .await
     }
@@ -65,7 +71,7 @@ impl DueWork for SqliteStore {
     async fn held_reservations(&self) -> Result<Vec<ReservationId>, Unavailable> {
         self.read_behind(move |conn| {
             let held = reservations::table.filter(reservations::state.eq("held"));
-            Ok(ids(held.order(reservations::id).select(reservations::id).load(conn)?))
+            Ok(in_order(ids(held.select(reservations::id).load(conn)?)))
         })
         .await
     }
