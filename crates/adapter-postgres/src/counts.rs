@@ -111,3 +111,54 @@ pub(crate) async fn of_shows(
     });
     Ok(counts.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::SimpleAsyncConnection;
+    use domain::Timestamp;
+    use domain::seat::{Place, Seat};
+
+    use super::*;
+    use crate::connect::{Database, Session};
+    use crate::migrate::migrate;
+    use crate::writers::register;
+
+    const SHOW: Uuid = Uuid::from_u128(7);
+
+    /// A new seat that is for sale.
+    fn one_more_seat() -> Records {
+        let place = Place {
+            number: "A-1-1".into(),
+            section: "A".into(),
+            row: "1".into(),
+            grade: "R".into(),
+            price: domain::money::Amount::new(100).unwrap(),
+        };
+        let mut records = Records::at(Timestamp::UNIX_EPOCH);
+        records.seats.insert(Seat::new(Uuid::from_u128(1).into(), SHOW.into(), place));
+        records
+    }
+
+    #[tokio::test]
+    async fn what_writers_counted_that_are_gone_is_gathered_and_still_counts() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        migrate(&database).await.unwrap();
+        let conn = database.connect(Session::Writes).await.unwrap();
+        let [gone, there] = [1, 2].map(Uuid::from_u128);
+        register(&conn, there, Uuid::nil()).await.unwrap();
+        let counted = [(SHOW.into(), ShowCount { available: 4, ..ShowCount::default() })];
+        for writer in [gone, gone, there, there] {
+            let mut made = AtOnce::default();
+            count(&mut made, &one_more_seat(), writer);
+            made.run(&conn).await.unwrap();
+        }
+        assert_eq!(of_shows(&conn).await.unwrap(), counted);
+        gather(&conn, &[gone, there]).await.unwrap();
+        assert_eq!(of_shows(&conn).await.unwrap(), counted);
+        let is_gathered = "DO $$ BEGIN ASSERT (SELECT count(*) FROM show_counts) = 2; \
+             ASSERT NOT EXISTS (SELECT FROM show_counts WHERE writer_id = \
+                 '00000000-0000-0000-0000-000000000001'); END $$";
+        (&mut &conn).batch_execute(is_gathered).await.unwrap();
+    }
+}

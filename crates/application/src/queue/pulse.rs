@@ -44,11 +44,6 @@ const SIDE_BY_SIDE: usize = 4;
 /// After how long without a question a room's pulse is not felt any more.
 const FELT_FOR: TimeDelta = TimeDelta::seconds(60);
 
-/// A count of seats is kept for so many times as long as it took, and so long at the most: where there
-/// are many, to count them every second would be a good part of what the store does.
-const COUNT_KEPT_FOR: i32 = 30;
-const COUNT_KEPT_MAX: TimeDelta = TimeDelta::seconds(3);
-
 /// The pulse of every room that somebody asks about. The first question is answered from the store,
 /// all others from memory; [`RoomPulses::feel`] keeps it fresh.
 pub struct RoomPulses {
@@ -69,8 +64,6 @@ struct Sources {
 struct Felt {
     last: RwLock<Option<Arc<Pulse>>>,
     asked_at_micros: AtomicI64,
-    /// Until when the count of its seats will do.
-    counted_until_micros: AtomicI64,
 }
 
 impl Felt {
@@ -130,7 +123,7 @@ impl RoomPulses {
         let sources = self.sources.clone();
         let ask = || async move {
             if felt.last().is_none() {
-                let read = sources.read(id, &felt).await?.map(Arc::new);
+                let read = sources.read(id).await?.map(Arc::new);
                 *felt.last.write().unwrap_or_else(PoisonError::into_inner) = read;
             }
             Ok(felt.last())
@@ -148,7 +141,7 @@ impl RoomPulses {
             rooms.iter().map(|(id, felt)| (*id, Arc::clone(felt))).collect()
         };
         let feel = |(id, felt): (RoomId, Arc<Felt>)| async move {
-            let read = self.sources.read(id, &felt).await?.map(Arc::new);
+            let read = self.sources.read(id).await?.map(Arc::new);
             felt.last.write().unwrap_or_else(PoisonError::into_inner).clone_from(&read);
             Ok(read)
         };
@@ -165,33 +158,21 @@ impl RoomPulses {
 }
 
 impl Sources {
-    async fn read(&self, id: RoomId, felt: &Felt) -> Result<Option<Pulse>, Unavailable> {
+    async fn read(&self, id: RoomId) -> Result<Option<Pulse>, Unavailable> {
         let now = self.clock.now();
         let Some(room) = self.lines.room(id).await? else { return Ok(None) };
         let stock = match id {
             RoomId::SITE => None,
-            id => Some(self.stock(id, felt, now).await?),
+            id => Some(self.catalogue.stock(id, self.clock.cutoff()).await?),
         };
         let admitted = self.lines.admitted(id, now).await?;
         Ok(Some(Pulse { room, stock, admitted }))
-    }
-
-    async fn stock(&self, id: RoomId, felt: &Felt, now: Timestamp) -> Result<Stock, Unavailable> {
-        let is_kept = now.timestamp_micros() < felt.counted_until_micros.load(Ordering::Relaxed);
-        if let Some(kept) = felt.last().and_then(|pulse| pulse.stock).filter(|_| is_kept) {
-            return Ok(kept);
-        }
-        let stock = self.catalogue.stock(id, self.clock.cutoff()).await?;
-        let took = self.clock.now() - now;
-        let until = now + (took * COUNT_KEPT_FOR).min(COUNT_KEPT_MAX);
-        felt.counted_until_micros.store(until.timestamp_micros(), Ordering::Relaxed);
-        Ok(stock)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockCatalogue, MockClock, MockLines};
+    use domain::ports::{MockCatalogue, MockLines};
 
     use super::*;
     use crate::testing::*;
@@ -222,33 +203,6 @@ mod tests {
             assert!(pulses.pulse(other_room()).await.unwrap().is_some());
         }
         assert_eq!(pulses.feel().await.pulses.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn seats_that_take_long_to_count_are_counted_less_often() {
-        let millis = Arc::new(AtomicI64::new(0));
-        let mut clock = MockClock::new();
-        let time = Arc::clone(&millis);
-        clock.expect_cutoff().returning(now);
-        clock
-            .expect_now()
-            .returning(move || now() + TimeDelta::milliseconds(time.load(Ordering::Relaxed)));
-        let mut catalogue = MockCatalogue::new();
-        let (time, mut counts) = (Arc::clone(&millis), 0);
-        catalogue.expect_stock().times(2).returning(move |_, _| {
-            time.fetch_add(100, Ordering::Relaxed);
-            counts += 1;
-            Ok(Stock { available: counts, ..Stock::default() })
-        });
-        let pulses = RoomPulses::new(Arc::new(read(4)), Arc::new(catalogue), Arc::new(clock));
-        pulses.pulse(other_room()).await.unwrap();
-        let mut told = Vec::new();
-        for _ in 0..3 {
-            millis.fetch_add(1_000, Ordering::Relaxed);
-            let felt = pulses.feel().await.pulses;
-            told.extend(felt.iter().filter_map(|pulse| Some(pulse.stock?.available)));
-        }
-        assert_eq!(told, [1, 1, 2]);
     }
 
     #[tokio::test]
