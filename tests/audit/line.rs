@@ -120,7 +120,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              ends_at = NULL WHERE number = 1 AND room_id = {drawn}",
     ),
     mutation(
-        &[12, 23],
+        &[12, 23, 28],
         "people inside of whom it is not known when they were let in",
         "UPDATE waiting_tokens SET admitted_at = NULL WHERE number = 2 AND room_id = {drawn}",
     ),
