@@ -16,6 +16,15 @@ pub(crate) enum DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// How many seats a show may have at the most. On PostgreSQL, a show of many seats is entered beside
+    /// other changes. The embedded store makes one change at a time.
+    pub(crate) const fn seats_per_show_max(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => 100_000,
+            Self::Postgres(_) => 1_000_000,
+        }
+    }
+
     /// Reads `sqlite:` and a path, or `postgres://…`.
     ///
     /// # Errors

@@ -199,12 +199,14 @@ impl Settings {
         // One with a comma could not be named as a previous one when it is to be changed.
         let secret_form = "a secret has at least 32 characters and no comma";
         let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
+        let database = source.database()?;
+        let seats_max = database.seats_per_show_max();
         let gateway_timeout =
             Duration::from_millis(source.number("gateway_timeout_ms", 1, 60_000)?);
         Ok(Self {
             listen: source
                 .read("listen", "an address and a port, as 127.0.0.1:8080", |v| v.parse().ok())?,
-            database: source.database()?,
+            database,
             secret: source.read("secret", secret_form, |value| match value {
                 "" => Some(None),
                 value => Secret::new(value).ok().filter(|_| !value.contains(',')).map(Some),
@@ -219,7 +221,7 @@ impl Settings {
             hold_seconds: source.number("hold_seconds", 1, 86_400)?,
             rehold_cooldown_seconds: source.number("rehold_cooldown_seconds", 0, 86_400)?,
             seats_per_reservation: source.number("seats_per_reservation", 1, 100)?,
-            seats_per_show_max: source.number("seats_per_show_max", 1, 1_000_000)?,
+            seats_per_show_max: source.number("seats_per_show_max", 1, seats_max)?,
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
             balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
             refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
@@ -324,6 +326,14 @@ mod tests {
             assert!(said.starts_with(&format!("{flag}: \"{value}\" is not ")), "{said}");
             assert_eq!(said.lines().count(), 1);
         }
+    }
+
+    #[test]
+    fn the_embedded_store_takes_no_show_that_would_stop_it_for_long() {
+        let large = ["--seats-per-show-max", "100001"];
+        assert!(read(&large).is_err());
+        let on_postgres = [&large[..], &["--database-url", "postgres://here/shop"]].concat();
+        assert_eq!(read(&on_postgres).unwrap().seats_per_show_max, 100_001);
     }
 
     #[test]
