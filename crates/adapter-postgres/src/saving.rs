@@ -27,7 +27,7 @@ pub(crate) async fn save(
     mark: CommitMark,
 ) -> QueryResult<()> {
     #[cfg(test)]
-    crate::panics::if_asked_to(changes);
+    store_contract::panics::if_asked_to(changes);
     let (changed, new) = (changed(changes, uptime_before, mark), new(changes));
     if makes_room(changes) {
         return try_join!(changed.run(conn), new.run(conn)).map(drop);

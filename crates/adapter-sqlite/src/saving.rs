@@ -47,7 +47,7 @@ macro_rules! add {
 /// Saves `changes`. Parents go before children, so that every reference finds its row.
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     #[cfg(test)]
-    crate::panics::if_asked_to(changes);
+    store_contract::panics::if_asked_to(changes);
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
     add!(conn, changes.capacities, room_capacities of CapacityRow);

@@ -12,6 +12,7 @@
 pub mod booking;
 pub mod groups;
 pub mod outages;
+pub mod panics;
 pub mod provider;
 pub mod queue;
 mod stage;
