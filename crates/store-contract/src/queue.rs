@@ -95,7 +95,7 @@ async fn admit_next(stage: &Stage, limit: u32) -> usize {
     let next = stage.due_work.next_in_line(RoomId::SITE, limit).await.unwrap();
     let scope = Scope::new().line(RoomId::SITE).tokens(next.iter().copied());
     let admit = move |records: &mut Records| admit(records, RoomId::SITE, &next);
-    stage.store.decide(scope, admit).await.unwrap().len()
+    stage.store.decide(scope, admit).await.unwrap().admitted.len()
 }
 
 async fn somebody_inside(stage: &Stage) -> Option<TokenId> {
