@@ -2,6 +2,21 @@
 
 use super::{Mutation, mutation};
 
+/// Lets in all who wait in the drawn room, a second after number 2 and for as long, under a capacity.
+macro_rules! let_all_in {
+    ($capacity:literal) => {
+        concat!(
+            "UPDATE waiting_tokens SET state = 'active', admitted_capacity = ",
+            $capacity,
+            ", admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
+             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
+             WHERE state = 'waiting' AND room_id = {drawn}"
+        )
+    };
+}
+
 pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[12],
@@ -34,26 +49,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              FROM waiting_rooms AS r WHERE r.id = waiting_tokens.room_id)
          WHERE number = 6 AND room_id = {drawn}",
     ),
-    mutation(
-        &[13],
-        "people let in over the capacity, written with another",
-        "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 99,
-             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
-         WHERE state = 'waiting' AND room_id = {drawn}",
-    ),
-    mutation(
-        &[13],
-        "people let in over the capacity",
-        "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 1,
-             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
-         WHERE state = 'waiting' AND room_id = {drawn}",
-    ),
+    mutation(&[13], "people let in over the capacity, written with another", let_all_in!(99)),
+    mutation(&[13], "people let in over the capacity", let_all_in!(1)),
     mutation(
         &[13],
         "somebody who stayed longer than there was a place",

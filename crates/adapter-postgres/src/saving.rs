@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use domain::records::{Entity, Fate, Records, Table};
-use domain::uptime::{Recovery, Uptime};
+use domain::reservation::Reservation;
+use domain::uptime::Uptime;
 use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
 use crate::at_once::{AtOnce, FoundBy};
-use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
-    RoomRow, SeatRow, ShowRow, TokenRow, UserRow, seat_rows,
+    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, UserRow,
 };
 use crate::statement::{array, ids, one};
 
@@ -74,8 +74,8 @@ fn new(changes: &Records) -> AtOnce {
     new.insert(&rows::<_, SeatRow>(&changes.seats, Fate::New));
     new.insert(&rows::<_, TokenRow>(&changes.tokens, Fate::New));
     new.insert(&rows::<_, ReservationRow>(&changes.reservations, Fate::New));
-    let reserved = of_fate(&changes.reservations, Fate::New).flat_map(seat_rows);
-    new.insert(&reserved.collect::<Vec<_>>());
+    let reserved = of_fate(&changes.reservations, Fate::New).flat_map(Reservation::seat_rows);
+    new.insert(&reserved.map(ReservationSeatRow::from).collect::<Vec<_>>());
     new.insert(&rows::<_, PaymentRow>(&changes.payments, Fate::New));
     new.insert(&rows::<_, AccountRow>(&changes.accounts, Fate::New));
     new.insert(&rows::<_, EntryRow>(&changes.entries, Fate::New));
@@ -125,12 +125,6 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
              server_beats = ?, outage_ended_at = ?, outage_beat_at = ?, outage_step = ?, \
              outage_done_to = ? WHERE id = 1";
         let recovery = uptime.recovery;
-        let step = |recovery: Recovery| {
-            STEPS
-                .iter()
-                .find(|(_, step)| *step == recovery.step)
-                .map(|(name, _)| (*name).to_owned())
-        };
         let parameters = vec![
             one(uptime.heartbeat_at),
             one(uptime.up_since),
@@ -138,7 +132,7 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
             array(uptime.servers.iter().map(|server| server.at).collect()),
             one(recovery.map(|recovery| recovery.ended_at)),
             one(recovery.map(|recovery| recovery.beat_at)),
-            one(recovery.and_then(step)),
+            one(recovery.map(|recovery| recovery.step.name().to_owned())),
             one(recovery.and_then(|recovery| recovery.done_to)),
         ];
         changed.update_one(text, parameters, "service");

@@ -8,7 +8,7 @@ use crate::SqlError;
 use crate::columns::key;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
-    RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
+    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
@@ -72,7 +72,8 @@ fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result
             .execute(conn)?;
     }
     let new = changes.reservations.changes().filter(|(_, fate)| *fate == Fate::New);
-    for row in new.flat_map(|(reservation, _)| seat_rows(reservation)) {
+    for seat in new.flat_map(|(reservation, _)| reservation.seat_rows()) {
+        let row = ReservationSeatRow::from(seat);
         diesel::insert_into(reservation_seats::table).values(&row).execute(conn)?;
     }
     Ok(())

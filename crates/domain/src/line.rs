@@ -3,7 +3,7 @@
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::waiting_token::{TokenState, WaitingToken};
+use crate::waiting_token::WaitingToken;
 
 /// A place that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,11 +106,7 @@ pub struct LetIn {
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room.
-pub fn admit(
-    records: &mut Records,
-    room_id: RoomId,
-    next: &[TokenId],
-) -> Result<LetIn, Refusal> {
+pub fn admit(records: &mut Records, room_id: RoomId, next: &[TokenId]) -> Result<LetIn, Refusal> {
     let now = records.now;
     if records.is_interrupted() {
         return Ok(LetIn::default());
@@ -131,38 +127,13 @@ pub fn admit(
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use uuid::Uuid;
 
     use super::*;
-    use crate::Timestamp;
     use crate::uptime::Uptime;
     use crate::waiting_room::Line;
-    use crate::waiting_token::Admission;
-
-    const START: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn at(seconds: i64) -> Timestamp {
-        START + TimeDelta::seconds(seconds)
-    }
-
-    fn id(n: u64) -> TokenId {
-        Uuid::from_u128(n.into()).into()
-    }
-
-    fn token(number: u64, admitted: i64, expires: i64) -> WaitingToken {
-        let admission = Admission { at: at(admitted), capacity: 2 };
-        WaitingToken {
-            id: id(number),
-            user_id: Uuid::from_u128(number.into()).into(),
-            room_id: RoomId::SITE,
-            concert_id: None,
-            number: Some(number),
-            joined_at: START,
-            heard_at: START,
-            state: TokenState::Active { admission, expires_at: at(expires) },
-        }
-    }
+    use crate::waiting_token::tests::{at, id, inside, numbered};
+    use crate::waiting_token::{Admission, TokenState};
 
     /// A room for two after an outage from second 100 to 400, and these tokens.
     fn after_outage(tokens: &[WaitingToken]) -> (Records, Vec<TokenId>) {
@@ -181,8 +152,8 @@ mod tests {
 
     #[test]
     fn until_an_outage_is_given_back_nobody_is_let_in_and_nobody_runs_out() {
-        let waiting = WaitingToken { state: TokenState::Waiting, ..token(2, 0, 0) };
-        let (mut records, ids) = after_outage(&[token(1, 0, 103), waiting]);
+        let waiting = numbered(2, TokenState::Waiting);
+        let (mut records, ids) = after_outage(&[inside(1, 0, 103), waiting]);
         assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(LetIn::default()));
         let ask = |n| JoinRequest {
             id: id(n),
@@ -203,8 +174,8 @@ mod tests {
 
     #[test]
     fn who_is_let_in_to_a_place_that_ran_out_is_let_in_by_the_commit_that_says_so() {
-        let waiting = WaitingToken { state: TokenState::Waiting, ..token(3, 0, 0) };
-        let (mut records, ids) = after_outage(&[token(1, 0, 400), token(2, 0, 401), waiting]);
+        let waiting = numbered(3, TokenState::Waiting);
+        let (mut records, ids) = after_outage(&[inside(1, 0, 400), inside(2, 0, 401), waiting]);
         records.cutoff = records.now;
         let LetIn { admitted, ran_out } = admit(&mut records, RoomId::SITE, &ids).unwrap();
         assert_eq!(admitted.iter().filter_map(|token| token.number).collect::<Vec<_>>(), [3]);

@@ -1,5 +1,6 @@
 //! Reservations: one user's seats at one show, held for a while, then paid for or given back.
 
+mod columns;
 mod policy;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::seat::{LetGo, Place, Seat, SeatStatus};
 use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+pub use columns::{ReservationSeat, StateColumns};
 pub use policy::BookingPolicy;
 use policy::ensure_within;
 

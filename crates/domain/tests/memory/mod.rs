@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::audit::{Books, ReservationSeat};
+use domain::audit::Books;
 use domain::cash::{CashAccount, CashEntry};
 use domain::concert::{Concert, ConcertDetails};
 use domain::draw::DrawSeed;
@@ -158,24 +158,13 @@ impl Memory {
             rooms: self.rooms.values().cloned().collect(),
             capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
-            reservation_seats: self.reservations.values().flat_map(seats_of).collect(),
+            reservation_seats: self.reservations.values().flat_map(Reservation::seat_rows).collect(),
             unreadable: Vec::new(),
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),
             now: self.now,
         }
     }
-}
-
-/// The rows that a store would have for the seats of a reservation.
-fn seats_of(reservation: &Reservation) -> impl Iterator<Item = ReservationSeat> {
-    (0..).zip(&reservation.seats).map(|(position, seat)| ReservationSeat {
-        reservation_id: reservation.id,
-        position,
-        seat_id: seat.id,
-        price: seat.place.price,
-        live: reservation.state.has_its_seats(),
-    })
 }
 
 impl Source for &mut Memory {
