@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
-use domain::records::{Entity, Fate, Records, Table};
+use domain::records::{Entity, Fate, Forgotten, Records, Table};
 use domain::reservation::Reservation;
 use domain::uptime::Uptime;
 use domain::waiting_token::{TokenState, WaitingToken};
@@ -56,7 +56,7 @@ fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) 
     let_go_of_seats(&mut changed, changes);
     changed.update(&rows::<_, PaymentRow>(&changes.payments, Fate::Changed));
     changed.update(&rows::<_, AccountRow>(&changes.accounts, Fate::Changed));
-    forget_answers(&mut changed, changes);
+    forget(&mut changed, changes.forgotten());
     changed.update(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::Changed));
     save_uptime(&mut changed, changes, uptime_before);
     tell_others(&mut changed, changes, mark);
@@ -102,21 +102,28 @@ fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
     }
 }
 
-/// Another server may have forgotten some of them by now.
-fn forget_answers(changed: &mut AtOnce, changes: &Records) {
-    let old = || changes.kept_answers.removals();
-    if old().next().is_none() {
-        return;
+/// Deletes what was taken out. What another server has deleted meanwhile is not missed.
+fn forget(changed: &mut AtOnce, forgotten: Forgotten) {
+    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    if !tokens.is_empty() {
+        changed.make("DELETE FROM waiting_tokens WHERE id = ANY(?)", vec![ids(tokens)]);
     }
-    let text = "DELETE FROM kept_answers USING unnest(?, ?, ?) AS old (user_id, call, key) \
-         WHERE (kept_answers.user_id, kept_answers.call, kept_answers.key) \
-             = (old.user_id, old.call, old.key)";
-    let keys = vec![
-        ids(old().map(|key| key.user_id)),
-        array(old().map(|key| key.call.clone()).collect()),
-        array(old().map(|key| key.key.clone()).collect()),
-    ];
-    changed.make(text, keys);
+    if !reservations.is_empty() {
+        let theirs = || vec![ids(reservations.iter().copied())];
+        changed.make("DELETE FROM reservation_seats WHERE reservation_id = ANY(?)", theirs());
+        changed.make("DELETE FROM reservations WHERE id = ANY(?)", theirs());
+    }
+    if !kept_answers.is_empty() {
+        let text = "DELETE FROM kept_answers USING unnest(?, ?, ?) AS old (user_id, call, key) \
+             WHERE (kept_answers.user_id, kept_answers.call, kept_answers.key) \
+                 = (old.user_id, old.call, old.key)";
+        let keys = vec![
+            ids(kept_answers.iter().map(|key| key.user_id)),
+            array(kept_answers.iter().map(|key| key.call.clone()).collect()),
+            array(kept_answers.iter().map(|key| key.key.clone()).collect()),
+        ];
+        changed.make(text, keys);
+    }
 }
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {

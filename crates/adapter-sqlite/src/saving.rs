@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use domain::records::{Entity, Fate, Records};
+use domain::records::{Entity, Fate, Forgotten, Records};
 
 use crate::SqlError;
 use crate::columns::key;
@@ -48,6 +48,7 @@ macro_rules! add {
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     #[cfg(test)]
     store_contract::panics::if_asked_to(changes);
+    forget(conn, changes.forgotten())?;
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
     add!(conn, changes.capacities, room_capacities of CapacityRow);
@@ -79,11 +80,31 @@ fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result
     Ok(())
 }
 
-fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
-    for old in changes.kept_answers.removals() {
-        let row = kept_answers::table.find((key(old.user_id), &old.call, &old.key));
+/// How many ids one statement names.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
+
+/// Deletes what was taken out. Children go before parents.
+fn forget(conn: &mut SqliteConnection, forgotten: Forgotten) -> Result<(), SqlError> {
+    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    for ids in tokens.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = ids.iter().copied().map(key);
+        diesel::delete(waiting_tokens::table.filter(waiting_tokens::id.eq_any(ids)))
+            .execute(conn)?;
+    }
+    for ids in reservations.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = || ids.iter().copied().map(key);
+        let theirs = reservation_seats::reservation_id.eq_any(ids());
+        diesel::delete(reservation_seats::table.filter(theirs)).execute(conn)?;
+        diesel::delete(reservations::table.filter(reservations::id.eq_any(ids()))).execute(conn)?;
+    }
+    for old in kept_answers {
+        let row = kept_answers::table.find((key(old.user_id), old.call, old.key));
         diesel::delete(row).execute(conn)?;
     }
+    Ok(())
+}
+
+fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     for (kept, _) in changes.kept_answers.changes() {
         // An answer that is a day old makes room for another one of the same key.
         diesel::replace_into(kept_answers::table)

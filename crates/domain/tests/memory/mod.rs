@@ -17,7 +17,7 @@ use domain::ids::{
 use domain::money::Amount;
 use domain::payment::Payment;
 use domain::ports::Decide;
-use domain::records::{Entity, Group, Scope, Source, Table};
+use domain::records::{Entity, Forgotten, Group, Scope, Source, Table};
 use domain::reservation::Reservation;
 use domain::seat::{Place, Seat};
 use domain::show::Show;
@@ -139,6 +139,9 @@ impl Memory {
         save(&mut self.rooms, &changes.rooms);
         save(&mut self.capacities, &changes.capacities);
         save(&mut self.tokens, &changes.tokens);
+        let Forgotten { tokens, reservations, kept_answers: _ } = changes.forgotten();
+        self.tokens.retain(|id, _| !tokens.contains(id));
+        self.reservations.retain(|id, _| !reservations.contains(id));
         accepted
     }
 
@@ -158,7 +161,11 @@ impl Memory {
             rooms: self.rooms.values().cloned().collect(),
             capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
-            reservation_seats: self.reservations.values().flat_map(Reservation::seat_rows).collect(),
+            reservation_seats: self
+                .reservations
+                .values()
+                .flat_map(Reservation::seat_rows)
+                .collect(),
             unreadable: Vec::new(),
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),
