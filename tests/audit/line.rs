@@ -30,6 +30,32 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     ),
     mutation(
         &[12],
+        "a place that is forgotten and still there",
+        "UPDATE waiting_rooms SET forgotten_to = 2 WHERE id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a place that is gone and not forgotten",
+        "UPDATE waiting_rooms SET forgotten_to = 0 WHERE id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "one more place that is gone",
+        "DELETE FROM waiting_tokens WHERE number = 2 AND room_id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a gap past what is forgotten",
+        "DELETE FROM waiting_tokens WHERE number = 3 AND room_id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a lobby that is forgotten with who came after it",
+        "DELETE FROM waiting_tokens WHERE room_id = {drawn};
+         UPDATE waiting_rooms SET forgotten_to = last_number WHERE id = {drawn}",
+    ),
+    mutation(
+        &[12],
         "a place of the lobby, not drawn yet, that was taken after the opening",
         "UPDATE waiting_tokens SET (joined_at, heard_at) = (SELECT r.opens_at + {second},
              r.opens_at + {second} FROM waiting_rooms AS r WHERE r.id = waiting_tokens.room_id)

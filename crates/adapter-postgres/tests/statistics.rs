@@ -7,6 +7,8 @@ mod stage;
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+use domain::ids::RoomId;
 use store_contract::Stage;
 use throw_away_postgres::{Database, execute};
 use tokio_postgres::NoTls;
@@ -48,6 +50,13 @@ const LONG_HISTORY: &str = "
         FROM generate_series(1, 5000) AS n;
 ";
 
+/// Thousands who held seats and let them go, just now.
+const LAPSED: &str = "
+    INSERT INTO reservations SELECT id(8, n), id(1, n), s.concert_id, s.id, s.date, 1, now(), now(),
+            'expired', NULL, NULL, now()
+        FROM shows AS s, generate_series(1, 5000) AS n;
+";
+
 /// Thousands who wait in the room.
 const LONG_LINE: &str = "
     INSERT INTO users SELECT id(6, n), n || '@line.example', 'n', 'buyer', NULL, now()
@@ -81,6 +90,26 @@ async fn who_comes_after_thousands_is_served_without_reading_of_them() {
     let before = theatre.analyse_and_fill(LONG_HISTORY).await;
     for seat in 1..=3 {
         theatre.journey(seat).await;
+    }
+    theatre.assert_few_were_read_since(before).await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_forgotten_is_found_without_reading_of_all_that_is_kept() {
+    let theatre = Theatre::open().await;
+    theatre.journey(0).await;
+    let before = theatre.analyse_and_fill(&[LONG_HISTORY, LAPSED].concat()).await;
+    let due = &theatre.stage.due_work;
+    let now = theatre.stage.clock.now();
+    for (ended_by, found) in [
+        (now - TimeDelta::days(1), 0),
+        (now + TimeDelta::days(1), 10),
+        (now + TimeDelta::days(1), 10),
+    ] {
+        let rooms = due.rooms_with_old_tokens(ended_by).await.unwrap();
+        assert_eq!(rooms.len(), usize::from(found > 0));
+        assert_eq!(due.old_tokens(RoomId::SITE, ended_by, 10).await.unwrap().len(), found);
+        assert_eq!(due.old_reservations(ended_by, 10).await.unwrap().len(), found);
     }
     theatre.assert_few_were_read_since(before).await;
 }

@@ -131,6 +131,19 @@ impl ReservationState {
         }
     }
 
+    /// When it ended, if it did and was never paid for.
+    #[must_use]
+    pub const fn ended_unpaid_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Expired { ended_at } | Self::Cancelled { ended_at } => Some(*ended_at),
+            Self::Held
+            | Self::Paying { .. }
+            | Self::Confirmed { .. }
+            | Self::PaymentFailed { .. }
+            | Self::Refunded { .. } => None,
+        }
+    }
+
     /// The payment that it names.
     #[must_use]
     pub const fn payment_id(&self) -> Option<PaymentId> {

@@ -128,6 +128,17 @@ impl WaitingToken {
         matches!(self.state, TokenState::Waiting | TokenState::Active { .. })
     }
 
+    /// When it was out; none as long as it is not written down that it is.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self.state {
+            TokenState::Waiting | TokenState::Active { .. } => None,
+            TokenState::Done { ended_at, .. } | TokenState::Expired { ended_at, .. } => {
+                Some(ended_at)
+            }
+        }
+    }
+
     /// An active token does not run out before `until`, where a hold ends. Says whether that is
     /// later than it would have.
     pub fn keep_until(&mut self, until: Timestamp) -> bool {

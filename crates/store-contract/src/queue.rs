@@ -77,12 +77,12 @@ async fn set_capacity(stage: &Stage, capacity: u32) {
     change(stage, PolicyChange { capacity: Some(capacity), ..PolicyChange::default() }).await;
 }
 
-async fn change(stage: &Stage, change: PolicyChange) {
+pub(crate) async fn change(stage: &Stage, change: PolicyChange) {
     let decide = move |records: &mut Records| change_room(records, RoomId::SITE, &change);
     stage.store.decide(Scope::new().room(RoomId::SITE), decide).await.unwrap();
 }
 
-async fn leave(stage: &Stage, id: TokenId) {
+pub(crate) async fn leave(stage: &Stage, id: TokenId) {
     let decide = move |records: &mut Records| {
         let (now, cutoff) = (records.now, records.cutoff);
         records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now, cutoff);
