@@ -23,6 +23,7 @@ mod postgres;
 mod privacy;
 mod provider;
 mod races;
+mod retention;
 mod running;
 mod seeds;
 mod stopping;

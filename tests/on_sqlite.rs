@@ -25,6 +25,7 @@ mod plans;
 mod privacy;
 mod provider;
 mod races;
+mod retention;
 mod running;
 mod seeds;
 mod stopping;

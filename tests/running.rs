@@ -19,6 +19,7 @@ fn a_wrong_value_stops_the_start_with_one_line_that_names_it() {
         ("DATABASE_URL", "mysql://localhost"),
         ("SECRET", "short"),
         ("SWEEP_INTERVAL_MS", "0"),
+        ("RETENTION_DAYS", "-1"),
     ] {
         let output = Installation::new().with(name, value).run(&["serve"], "");
         let (_, errors) = said(&output);

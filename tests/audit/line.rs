@@ -2,6 +2,21 @@
 
 use super::{Mutation, mutation};
 
+/// Lets in all who wait in the drawn room, a second after number 2 and for as long, under a capacity.
+macro_rules! let_all_in {
+    ($capacity:literal) => {
+        concat!(
+            "UPDATE waiting_tokens SET state = 'active', admitted_capacity = ",
+            $capacity,
+            ", admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
+             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
+                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
+             WHERE state = 'waiting' AND room_id = {drawn}"
+        )
+    };
+}
+
 pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[12],
@@ -12,6 +27,32 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         &[12],
         "a place that is gone",
         "DELETE FROM waiting_tokens WHERE number = 1 AND room_id = {drawing}",
+    ),
+    mutation(
+        &[12],
+        "a place that is forgotten and still there",
+        "UPDATE waiting_rooms SET forgotten_to = 2 WHERE id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a place that is gone and not forgotten",
+        "UPDATE waiting_rooms SET forgotten_to = 0 WHERE id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "one more place that is gone",
+        "DELETE FROM waiting_tokens WHERE number = 2 AND room_id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a gap past what is forgotten",
+        "DELETE FROM waiting_tokens WHERE number = 3 AND room_id = {forgetful}",
+    ),
+    mutation(
+        &[12],
+        "a lobby that is forgotten with who came after it",
+        "DELETE FROM waiting_tokens WHERE room_id = {drawn};
+         UPDATE waiting_rooms SET forgotten_to = last_number WHERE id = {drawn}",
     ),
     mutation(
         &[12],
@@ -34,26 +75,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              FROM waiting_rooms AS r WHERE r.id = waiting_tokens.room_id)
          WHERE number = 6 AND room_id = {drawn}",
     ),
-    mutation(
-        &[13],
-        "people let in over the capacity, written with another",
-        "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 99,
-             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
-         WHERE state = 'waiting' AND room_id = {drawn}",
-    ),
-    mutation(
-        &[13],
-        "people let in over the capacity",
-        "UPDATE waiting_tokens SET state = 'active', admitted_capacity = 1,
-             admitted_at = (SELECT t.admitted_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id) + {second},
-             ends_at = (SELECT t.ends_at FROM waiting_tokens AS t
-                 WHERE t.number = 2 AND t.room_id = waiting_tokens.room_id)
-         WHERE state = 'waiting' AND room_id = {drawn}",
-    ),
+    mutation(&[13], "people let in over the capacity, written with another", let_all_in!(99)),
+    mutation(&[13], "people let in over the capacity", let_all_in!(1)),
     mutation(
         &[13],
         "somebody who stayed longer than there was a place",

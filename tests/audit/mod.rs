@@ -48,13 +48,19 @@ fn words() -> [(&'static str, &'static str); 7] {
     }
 }
 
-/// The two rooms that have a lobby: one of which the draw is over, and one of which it goes on.
-const ROOMS: [(&str, &str); 2] = [
+/// The room without a lobby, of which a token is forgotten; and the two that have one: one of which the
+/// draw is over, and one of which it goes on.
+const ROOMS: [(&str, &str); 3] = [
+    (
+        "{forgetful}",
+        "(SELECT id FROM waiting_rooms WHERE lobby_count = 0 AND concert_id IS NOT NULL)",
+    ),
     ("{drawn}", "(SELECT id FROM waiting_rooms WHERE lobby_count > 0 AND drawn_at IS NOT NULL)"),
     ("{drawing}", "(SELECT id FROM waiting_rooms WHERE lobby_count > 0 AND drawn_at IS NULL)"),
 ];
 
-fn execute(store: &Installation, sql: &str) {
+/// Runs SQL on a store that stands for the same on both kinds.
+pub(crate) fn execute(store: &Installation, sql: &str) {
     let words = words().into_iter().chain(ROOMS);
     store.execute(
         &words.fold(sql.to_owned(), |sql, (word, stands_for)| sql.replace(word, stands_for)),

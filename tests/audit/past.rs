@@ -1,5 +1,6 @@
 //! A store on which everything has happened that can happen: reservations, payments and tokens in all
-//! their states, a lobby that was drawn, and one of which the draw goes on.
+//! their states, a room of which a token is forgotten, a lobby that was drawn, and one of which the draw
+//! goes on.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,14 @@ pub(super) async fn store() -> Installation {
     let concert = with_short_holds(&installation).await;
     in_cash(&installation, &concert).await;
     through_provider(&installation, &provider, &concert).await;
-    // As a store is between two steps of a draw.
+    // As a store is between two steps of a draw, and when a room's first token is forgotten.
     execute(
         &installation,
         "UPDATE waiting_tokens SET number = NULL
              WHERE number > 2 AND room_id = (SELECT id FROM waiting_rooms WHERE capacity = 0);
-         UPDATE waiting_rooms SET drawn_count = 2, drawn_at = NULL WHERE capacity = 0;",
+         UPDATE waiting_rooms SET drawn_count = 2, drawn_at = NULL WHERE capacity = 0;
+         DELETE FROM waiting_tokens WHERE number = 1 AND room_id = {forgetful};
+         UPDATE waiting_rooms SET forgotten_to = 1 WHERE id = {forgetful};",
     );
     installation
 }

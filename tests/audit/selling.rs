@@ -2,6 +2,19 @@
 
 use super::{Mutation, mutation};
 
+/// Marks the seats of reservations in a state as theirs, or as not theirs.
+macro_rules! mark_seats {
+    ($state:literal live = $live:literal) => {
+        concat!(
+            "UPDATE reservation_seats SET live = ",
+            $live,
+            " WHERE reservation_id IN (SELECT id FROM reservations WHERE state = '",
+            $state,
+            "')"
+        )
+    };
+}
+
 pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[2],
@@ -24,27 +37,25 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[3],
         "a confirmed reservation's seat that is not marked live",
-        "UPDATE reservation_seats SET live = false
-         WHERE reservation_id IN (SELECT id FROM reservations WHERE state = 'confirmed')",
+        mark_seats!("confirmed" live = false),
     ),
     mutation(
         &[3],
         "a held reservation's seat that is not marked live",
-        "UPDATE reservation_seats SET live = false
-         WHERE reservation_id IN (SELECT id FROM reservations WHERE state = 'held')",
+        mark_seats!("held" live = false),
     ),
     mutation(
         &[3],
         "an expired reservation's seat that is marked live",
-        "UPDATE reservation_seats SET live = true
-         WHERE reservation_id IN (SELECT id FROM reservations WHERE state = 'expired')
-             AND seat_id IN (SELECT id FROM seats WHERE state = 'available')",
+        concat!(
+            mark_seats!("expired" live = true),
+            " AND seat_id IN (SELECT id FROM seats WHERE state = 'available')"
+        ),
     ),
     mutation(
         &[3],
         "a cancelled reservation's seat that is marked live",
-        "UPDATE reservation_seats SET live = true
-         WHERE reservation_id IN (SELECT id FROM reservations WHERE state = 'cancelled')",
+        mark_seats!("cancelled" live = true),
     ),
     mutation(
         &[3],

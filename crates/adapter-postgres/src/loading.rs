@@ -113,8 +113,6 @@ mod reading;
 mod uptime;
 mod waiting;
 
-pub(crate) use uptime::STEPS;
-
 use reading::{ReadLast, read_last};
 use waiting::Tokens;
 

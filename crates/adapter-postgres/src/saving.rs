@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
-use domain::records::{Entity, Fate, Records, Table};
-use domain::uptime::{Recovery, Uptime};
+use domain::records::{Entity, Fate, Forgotten, Records, Table};
+use domain::reservation::Reservation;
+use domain::uptime::Uptime;
 use domain::waiting_token::{TokenState, WaitingToken};
 use futures_util::try_join;
 
 use crate::at_once::{AtOnce, FoundBy};
 use crate::counts::count;
-use crate::loading::STEPS;
 use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
-    RoomRow, SeatRow, ShowRow, TokenRow, UserRow, seat_rows,
+    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, UserRow,
 };
 use crate::statement::{array, ids, one};
 
@@ -28,7 +28,7 @@ pub(crate) async fn save(
     mark: CommitMark,
 ) -> QueryResult<()> {
     #[cfg(test)]
-    crate::panics::if_asked_to(changes);
+    store_contract::panics::if_asked_to(changes);
     let (changed, new) = (changed(changes, uptime_before, mark), new(changes));
     if makes_room(changes) {
         return try_join!(changed.run(conn), new.run(conn)).map(drop);
@@ -57,7 +57,7 @@ fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) 
     let_go_of_seats(&mut changed, changes);
     changed.update(&rows::<_, PaymentRow>(&changes.payments, Fate::Changed));
     changed.update(&rows::<_, AccountRow>(&changes.accounts, Fate::Changed));
-    forget_answers(&mut changed, changes);
+    forget(&mut changed, changes.forgotten());
     changed.update(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::Changed));
     save_uptime(&mut changed, changes, uptime_before);
     count(&mut changed, changes, mark.writer_id);
@@ -76,8 +76,8 @@ fn new(changes: &Records) -> AtOnce {
     new.insert(&rows::<_, SeatRow>(&changes.seats, Fate::New));
     new.insert(&rows::<_, TokenRow>(&changes.tokens, Fate::New));
     new.insert(&rows::<_, ReservationRow>(&changes.reservations, Fate::New));
-    let reserved = of_fate(&changes.reservations, Fate::New).flat_map(seat_rows);
-    new.insert(&reserved.collect::<Vec<_>>());
+    let reserved = of_fate(&changes.reservations, Fate::New).flat_map(Reservation::seat_rows);
+    new.insert(&reserved.map(ReservationSeatRow::from).collect::<Vec<_>>());
     new.insert(&rows::<_, PaymentRow>(&changes.payments, Fate::New));
     new.insert(&rows::<_, AccountRow>(&changes.accounts, Fate::New));
     new.insert(&rows::<_, EntryRow>(&changes.entries, Fate::New));
@@ -106,21 +106,28 @@ fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
     }
 }
 
-/// Another server may have forgotten some of them by now.
-fn forget_answers(changed: &mut AtOnce, changes: &Records) {
-    let old = || changes.kept_answers.removals();
-    if old().next().is_none() {
-        return;
+/// Deletes what was taken out. What another server has deleted meanwhile is not missed.
+fn forget(changed: &mut AtOnce, forgotten: Forgotten) {
+    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    if !tokens.is_empty() {
+        changed.make("DELETE FROM waiting_tokens WHERE id = ANY(?)", vec![ids(tokens)]);
     }
-    let text = "DELETE FROM kept_answers USING unnest(?, ?, ?) AS old (user_id, call, key) \
-         WHERE kept_answers.user_id = ANY (ARRAY[old.user_id]) \
-         AND kept_answers.call = ANY (ARRAY[old.call]) AND kept_answers.key = ANY (ARRAY[old.key])";
-    let keys = vec![
-        ids(old().map(|key| key.user_id)),
-        array(old().map(|key| key.call.clone()).collect()),
-        array(old().map(|key| key.key.clone()).collect()),
-    ];
-    changed.make(text, keys);
+    if !reservations.is_empty() {
+        let theirs = || vec![ids(reservations.iter().copied())];
+        changed.make("DELETE FROM reservation_seats WHERE reservation_id = ANY(?)", theirs());
+        changed.make("DELETE FROM reservations WHERE id = ANY(?)", theirs());
+    }
+    if !kept_answers.is_empty() {
+        let text = "DELETE FROM kept_answers USING unnest(?, ?, ?) AS old (user_id, call, key) \
+             WHERE kept_answers.user_id = ANY (ARRAY[old.user_id]) \
+             AND kept_answers.call = ANY (ARRAY[old.call]) AND kept_answers.key = ANY (ARRAY[old.key])";
+        let keys = vec![
+            ids(kept_answers.iter().map(|key| key.user_id)),
+            array(kept_answers.iter().map(|key| key.call.clone()).collect()),
+            array(kept_answers.iter().map(|key| key.key.clone()).collect()),
+        ];
+        changed.make(text, keys);
+    }
 }
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {
@@ -129,12 +136,6 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
              server_beats = ?, outage_ended_at = ?, outage_beat_at = ?, outage_step = ?, \
              outage_done_to = ? WHERE id = 1";
         let recovery = uptime.recovery;
-        let step = |recovery: Recovery| {
-            STEPS
-                .iter()
-                .find(|(_, step)| *step == recovery.step)
-                .map(|(name, _)| (*name).to_owned())
-        };
         let parameters = vec![
             one(uptime.heartbeat_at),
             one(uptime.up_since),
@@ -142,7 +143,7 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
             array(uptime.servers.iter().map(|server| server.at).collect()),
             one(recovery.map(|recovery| recovery.ended_at)),
             one(recovery.map(|recovery| recovery.beat_at)),
-            one(recovery.and_then(step)),
+            one(recovery.map(|recovery| recovery.step.name().to_owned())),
             one(recovery.and_then(|recovery| recovery.done_to)),
         ];
         changed.update_one(text, parameters, "service");

@@ -31,6 +31,7 @@ diesel::table! {
         rate_used_until -> Timestamptz,
         created_at -> Timestamptz,
         capacity_count -> BigInt,
+        forgotten_to -> BigInt,
     }
 }
 

@@ -38,8 +38,9 @@ use crate::writers::LiveWriters;
 const READ_WITHIN: Duration = Duration::from_millis(1_800);
 /// The same for one about many rows.
 const READ_MUCH_WITHIN: Duration = Duration::from_secs(30);
-/// How many connections read for the sweepers, and how many read about many rows.
+/// How many connections read for the sweepers, for those that forget, and about many rows.
 const READERS_BEHIND: usize = 2;
+const READERS_AT_LEISURE: usize = 1;
 const READERS_OF_MUCH: usize = 2;
 /// How long a step of a group may take, and a step of a change of very many rows.
 const STEP_WITHIN: Duration = Duration::from_millis(1_500);
@@ -96,6 +97,8 @@ pub(crate) struct Readers {
     front: Pool<AsyncPgConnection>,
     /// For the sweepers, which a rush of questions does not keep from their work.
     behind: Pool<AsyncPgConnection>,
+    /// For the sweepers that forget, for which the others do not wait.
+    at_leisure: Pool<AsyncPgConnection>,
     /// For queries about many rows.
     much: Pool<AsyncPgConnection>,
 }
@@ -105,13 +108,14 @@ impl Readers {
         Ok(Self {
             front: pool(database, Session::Reads, front.max(1))?,
             behind: pool(database, Session::Reads, READERS_BEHIND)?,
+            at_leisure: pool(database, Session::Reads, READERS_AT_LEISURE)?,
             much: pool(database, Session::ReadsMuch, READERS_OF_MUCH)?,
         })
     }
 
     /// Ends the sessions that are not in use.
     pub(crate) fn end_sessions(&self) {
-        for pool in [&self.front, &self.behind, &self.much] {
+        for pool in [&self.front, &self.behind, &self.at_leisure, &self.much] {
             pool.retain(|_, _| false);
         }
     }
@@ -220,6 +224,17 @@ impl PostgresStore {
         F: Future<Output = Result<T, SqlError>> + Send,
     {
         read(&self.desk.readers.behind, READ_WITHIN, query).await
+    }
+
+    /// Runs a query for a sweeper that forgets.
+    pub(crate) async fn read_at_leisure<T, F>(
+        &self,
+        query: impl FnOnce(Reader) -> F + Send,
+    ) -> Result<T, Unavailable>
+    where
+        F: Future<Output = Result<T, SqlError>> + Send,
+    {
+        read(&self.desk.readers.at_leisure, READ_WITHIN, query).await
     }
 
     /// Runs a query about many rows, such as a line of a million.

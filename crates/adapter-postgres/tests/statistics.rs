@@ -5,8 +5,11 @@
 
 mod stage;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+use domain::ids::RoomId;
 use store_contract::Stage;
 use store_contract::looks::LOOKS;
 use throw_away_postgres::{Database, execute};
@@ -47,6 +50,13 @@ const LONG_HISTORY: &str = "
         FROM generate_series(1, 5000) AS n;
     INSERT INTO payments SELECT id(5, n), id(4, n), id(1, n), 1, 2, 1, now(), 'succeeded', NULL
         FROM generate_series(1, 5000) AS n;
+";
+
+/// Thousands who held seats and let them go, just now.
+const LAPSED: &str = "
+    INSERT INTO reservations SELECT id(8, n), id(1, n), s.concert_id, s.id, s.date, 1, now(), now(),
+            'expired', NULL, NULL, now()
+        FROM shows AS s, generate_series(1, 5000) AS n;
 ";
 
 /// Thousands who wait in the room.
@@ -113,7 +123,9 @@ async fn no_look_at_the_store_grows_with_what_is_over() {
         execute(&database.url, analyse).unwrap();
         for (name, look) in LOOKS {
             let before = read(&database.url, PAGES, Sessions::None).await;
-            look(stage::open_again(&database).await).await;
+            let store = stage::open_store(&database, 1, 256).await;
+            let clock = Arc::new(store.clock());
+            look(Stage::over(Arc::new(store), clock)).await;
             let pages = read(&database.url, PAGES, Sessions::None).await - before;
             assert!(pages < FEW_PAGES, "{name} read {pages} pages, after \"{analyse}\"");
         }
@@ -128,6 +140,26 @@ const PAGES: &str = "
 ";
 /// More pages than a few rows are on, and very many fewer than half a million.
 const FEW_PAGES: i64 = 100;
+
+#[tokio::test]
+async fn what_is_to_be_forgotten_is_found_without_reading_of_all_that_is_kept() {
+    let theatre = Theatre::open().await;
+    theatre.journey(0).await;
+    let before = theatre.analyse_and_fill(&[LONG_HISTORY, LAPSED].concat()).await;
+    let due = &theatre.stage.due_work;
+    let now = theatre.stage.clock.now();
+    for (ended_by, found) in [
+        (now - TimeDelta::days(1), 0),
+        (now + TimeDelta::days(1), 10),
+        (now + TimeDelta::days(1), 10),
+    ] {
+        let rooms = due.rooms_with_old_tokens(ended_by).await.unwrap();
+        assert_eq!(rooms.len(), usize::from(found > 0));
+        assert_eq!(due.old_tokens(RoomId::SITE, ended_by, 10).await.unwrap().len(), found);
+        assert_eq!(due.old_reservations(ended_by, 10).await.unwrap().len(), found);
+    }
+    theatre.assert_few_were_read_since(before).await;
+}
 
 struct Theatre {
     database: Database,

@@ -2,14 +2,14 @@
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use domain::records::{Entity, Fate, Records};
+use domain::records::{Entity, Fate, Forgotten, Records};
 
 use crate::SqlError;
 use crate::columns::key;
 use crate::counts::count;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
-    RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service, seat_rows,
+    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
@@ -48,7 +48,8 @@ macro_rules! add {
 /// Saves `changes`. Parents go before children, so that every reference finds its row.
 pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     #[cfg(test)]
-    crate::panics::if_asked_to(changes);
+    store_contract::panics::if_asked_to(changes);
+    forget(conn, changes.forgotten())?;
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
     add!(conn, changes.capacities, room_capacities of CapacityRow);
@@ -74,17 +75,38 @@ fn save_reserved_seats(conn: &mut SqliteConnection, changes: &Records) -> Result
             .execute(conn)?;
     }
     let new = changes.reservations.changes().filter(|(_, fate)| *fate == Fate::New);
-    for row in new.flat_map(|(reservation, _)| seat_rows(reservation)) {
+    for seat in new.flat_map(|(reservation, _)| reservation.seat_rows()) {
+        let row = ReservationSeatRow::from(seat);
         diesel::insert_into(reservation_seats::table).values(&row).execute(conn)?;
     }
     Ok(())
 }
 
-fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
-    for old in changes.kept_answers.removals() {
-        let row = kept_answers::table.find((key(old.user_id), &old.call, &old.key));
+/// How many ids one statement names.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
+
+/// Deletes what was taken out. Children go before parents.
+fn forget(conn: &mut SqliteConnection, forgotten: Forgotten) -> Result<(), SqlError> {
+    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    for ids in tokens.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = ids.iter().copied().map(key);
+        diesel::delete(waiting_tokens::table.filter(waiting_tokens::id.eq_any(ids)))
+            .execute(conn)?;
+    }
+    for ids in reservations.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = || ids.iter().copied().map(key);
+        let theirs = reservation_seats::reservation_id.eq_any(ids());
+        diesel::delete(reservation_seats::table.filter(theirs)).execute(conn)?;
+        diesel::delete(reservations::table.filter(reservations::id.eq_any(ids()))).execute(conn)?;
+    }
+    for old in kept_answers {
+        let row = kept_answers::table.find((key(old.user_id), old.call, old.key));
         diesel::delete(row).execute(conn)?;
     }
+    Ok(())
+}
+
+fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     for (kept, _) in changes.kept_answers.changes() {
         // An answer that is a day old makes room for another one of the same key.
         diesel::replace_into(kept_answers::table)

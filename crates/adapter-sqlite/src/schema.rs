@@ -31,6 +31,7 @@ diesel::table! {
         rate_used_until -> BigInt,
         created_at -> BigInt,
         capacity_count -> BigInt,
+        forgotten_to -> BigInt,
     }
 }
 

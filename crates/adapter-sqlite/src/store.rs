@@ -69,10 +69,13 @@ struct Readers {
     front: ReaderPool,
     /// For the sweepers, which a rush of questions does not keep from their work.
     behind: ReaderPool,
+    /// For the sweepers that forget, for which the others do not wait.
+    at_leisure: ReaderPool,
 }
 
-/// How many connections read for the sweepers.
+/// How many connections read for the sweepers, and how many for those that forget.
 const READERS_BEHIND: u32 = 2;
+const READERS_AT_LEISURE: u32 = 1;
 /// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 const FAILED_FOR: Duration = Duration::from_millis(100);
@@ -115,8 +118,11 @@ impl SqliteStore {
                 .build(ConnectionManager::new(path.to_string_lossy()))
                 .map_err(|error| unreachable(error.to_string()))
         };
-        let readers =
-            Readers { front: pool(options.readers.max(1))?, behind: pool(READERS_BEHIND)? };
+        let readers = Readers {
+            front: pool(options.readers.max(1))?,
+            behind: pool(READERS_BEHIND)?,
+            at_leisure: pool(READERS_AT_LEISURE)?,
+        };
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
@@ -171,6 +177,14 @@ impl SqliteStore {
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         self.read_by(|readers| &readers.behind, query).await
+    }
+
+    /// Runs a query for a sweeper that forgets.
+    pub(crate) async fn read_at_leisure<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.read_by(|readers| &readers.at_leisure, query).await
     }
 
     async fn read_by<T: Send + 'static>(

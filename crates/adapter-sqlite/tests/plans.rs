@@ -69,7 +69,7 @@ const GROWING: [&str; 8] = [
 ];
 /// By which a step of a plan finds only what is not over, or what one thing has: indexes of what goes on,
 /// ids, and what belongs to one user, one reservation or one time.
-const FINDS_FEW: [&str; 12] = [
+const FINDS_FEW: [&str; 13] = [
     "waiting_tokens_in_line",
     "waiting_tokens_inside",
     "waiting_tokens_running_out",
@@ -81,6 +81,7 @@ const FINDS_FEW: [&str; 12] = [
     "(user_id=?",
     "(reservation_id=?",
     "admitted_at>?",
+    "reservations_ended_unpaid (ended_at<?)",
     "number>?",
 ];
 /// The same, where numbers are those of the lobby.

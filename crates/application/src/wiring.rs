@@ -14,6 +14,7 @@ use domain::ports::{
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::reservation::BookingPolicy;
+use domain::retention::RetentionPolicy;
 use domain::waiting_room::RoomPolicy;
 
 use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
@@ -31,8 +32,8 @@ use crate::queue::{
     Board, Gate, Hearing, Leave, RoomPulses, ShowDraw, ShowTicket, TakePlace, TicketDesk,
 };
 use crate::sweeping::{
-    AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers, KeepTime,
-    SettlePayments, WriteHeard,
+    AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers,
+    ForgetEnded, KeepTime, SettlePayments, WriteHeard,
 };
 
 /// What stands behind each port.
@@ -71,6 +72,8 @@ pub struct Policies {
     pub refund: RefundPolicy,
     /// How patient we are with the payment provider.
     pub settling: SettlingPolicy,
+    /// For how long what ended is kept; none: for ever.
+    pub retention: Option<RetentionPolicy>,
     /// The policy of rooms that an operator says nothing about.
     pub new_rooms: RoomPolicy,
     /// What everything is paid in.
@@ -138,6 +141,7 @@ pub struct Application {
     pub drop_idle: DropIdle,
     pub expire_holds: ExpireHolds,
     pub forget_answers: ForgetAnswers,
+    pub forget_ended: ForgetEnded,
     pub keep_time: KeepTime,
     pub write_heard: WriteHeard,
     pub settle_payments: SettlePayments,
@@ -313,6 +317,12 @@ impl Application {
             ),
             expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
             forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
+            forget_ended: ForgetEnded::new(
+                store.clone(),
+                due_work.clone(),
+                clock.clone(),
+                policies.retention,
+            ),
             keep_time: KeepTime::new(store.clone(), due_work, hearing.clone(), server_id),
             write_heard: WriteHeard::new(store.clone(), hearing, clock.clone()),
             programme,

@@ -10,15 +10,15 @@ mod reservations;
 mod seats;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use crate::Timestamp;
 use crate::cash::{CashAccount, CashEntry};
 use crate::concert::Concert;
 use crate::counts::{RoomCount, ShowCount};
 use crate::ids::{ReservationId, RoomId, SeatId, ShowId};
-use crate::money::Amount;
 use crate::payment::Payment;
-use crate::reservation::{Reservation, ReservedSeat};
+use crate::reservation::{Reservation, ReservationSeat, ReservedSeat};
 use crate::seat::{Place, Seat};
 use crate::show::Show;
 use crate::uptime::Outage;
@@ -30,6 +30,7 @@ use line::{draws, numbers, order};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
 use seats::{all_seats, holds_apart, seats_name_holders, sold_once, versions};
+use uuid::Uuid;
 
 /// Everything that a store knows, as of one moment.
 #[derive(Debug, Clone, Default)]
@@ -68,21 +69,6 @@ impl Books {
     }
 }
 
-/// A row that says which seat a reservation has, or had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReservationSeat {
-    /// The reservation.
-    pub reservation_id: ReservationId,
-    /// Its how-many-th seat it is, from 0.
-    pub position: u32,
-    /// The seat.
-    pub seat_id: SeatId,
-    /// What it cost when it was held.
-    pub price: Amount,
-    /// Whether the reservation still has it, by which stores keep a seat from being held twice.
-    pub live: bool,
-}
-
 /// The seats of each reservation, in the order of their rows, at the prices they had. One that is not there is left out: an
 /// audit finds that by its row.
 #[must_use]
@@ -100,6 +86,24 @@ pub fn seats_of_reservations(
         theirs.entry(row.reservation_id).or_default().push(ReservedSeat { id: seat.id, place });
     }
     theirs
+}
+
+/// What rows of a table stand for, each with the id that names it. Of those that stand for nothing it is
+/// noted in `unreadable` which they are and what is wrong.
+pub fn readable<R, T, E: Display>(
+    table: &str,
+    rows: impl IntoIterator<Item = (Uuid, R)>,
+    unreadable: &mut Vec<String>,
+    mut read: impl FnMut(R) -> Result<T, E>,
+) -> Vec<T> {
+    let read_or_noted = |(id, row)| match read(row) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            unreadable.push(format!("{table} {id}: {error}"));
+            None
+        }
+    };
+    rows.into_iter().filter_map(read_or_noted).collect()
 }
 
 /// What must always hold, and what was found that does not fit.

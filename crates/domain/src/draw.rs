@@ -187,7 +187,7 @@ mod tests {
     }
 
     fn admitted(records: &mut Records, next: &[TokenId]) -> usize {
-        crate::line::admit(records, RoomId::SITE, next).unwrap().len()
+        crate::line::admit(records, RoomId::SITE, next).unwrap().admitted.len()
     }
 
     #[test]

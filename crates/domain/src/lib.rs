@@ -24,6 +24,7 @@ pub mod records;
 pub mod recovery;
 pub mod refusal;
 pub mod reservation;
+pub mod retention;
 pub mod seat;
 pub mod seat_plan;
 pub mod settling;

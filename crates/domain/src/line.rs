@@ -3,7 +3,7 @@
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::waiting_token::{TokenState, WaitingToken};
+use crate::waiting_token::WaitingToken;
 
 /// A place that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub enum IfExists {
     Conflict,
 }
 
+/// What came of a [`join`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The user's place.
+    pub token: WaitingToken,
+    /// Whose time inside was written down as over with it.
+    pub ran_out: Vec<TokenId>,
+}
+
 /// Gives the user a place in the room, or the one that the user has. A token that ran out does not
 /// stand in the way. Needs the user, the end of the room's line and the user's live token there among
 /// the records.
@@ -36,25 +45,23 @@ pub enum IfExists {
 /// # Errors
 /// [`Refusal::InvalidUser`]; [`Refusal::TokenExists`] for who asked to be told; and
 /// [`Refusal::NotFound`] without such a room.
-pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<WaitingToken, Refusal> {
+pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<Joined, Refusal> {
     let (now, cutoff) = (records.now, records.cutoff);
     records.users.get(&ask.user_id).ok_or(Refusal::InvalidUser)?;
+    let mut ran_out = Vec::new();
     if let Some(existing) = records.live_token_of(ask.user_id, ask.room_id).cloned() {
         if existing.is_live(cutoff) {
             return match ask.if_exists {
-                IfExists::Return => Ok(existing),
+                IfExists::Return => Ok(Joined { token: existing, ran_out }),
                 IfExists::Conflict => Err(Refusal::TokenExists),
             };
         }
-        if let Some(run_out) = records.tokens.get_mut(&existing.id) {
-            run_out.run_out(cutoff);
-            count_one_less(records, ask.room_id);
-        }
+        ran_out.extend(run_out(records, existing.id));
     }
     let is_interrupted = records.is_interrupted();
     let is_counted = records.lines.get(&ask.room_id).is_some_and(|line| !line.anyone_waiting);
     if is_counted && !is_interrupted {
-        end_run_out(records, ask.room_id);
+        ran_out.extend(end_run_out(records, ask.room_id));
     }
     let (room, line) = records.room_and_line_mut(ask.room_id).ok_or(Refusal::NotFound)?;
     if is_interrupted {
@@ -62,54 +69,49 @@ pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<WaitingToken, Re
     }
     let token = room.join(line, ask.id, ask.user_id, ask.concert_id, now);
     records.tokens.insert(token.clone());
-    Ok(token)
+    Ok(Joined { token, ran_out })
 }
 
 /// Writes down that the time of those who ran out is over, so that their places are free: whoever acts
-/// on an end writes it down in the same commit.
-fn end_run_out(records: &mut Records, room_id: RoomId) {
+/// on an end writes it down in the same commit. Returns whose time it was.
+fn end_run_out(records: &mut Records, room_id: RoomId) -> Vec<TokenId> {
+    let in_room = records.tokens.iter().filter(|token| token.room_id == room_id);
+    let ids: Vec<_> = in_room.map(|token| token.id).collect();
+    ids.into_iter().filter_map(|id| run_out(records, id)).collect()
+}
+
+/// Writes down that a token's time is over, if it is. Returns its id if it was.
+fn run_out(records: &mut Records, id: TokenId) -> Option<TokenId> {
     let cutoff = records.cutoff;
-    let has_run_out = |token: &&WaitingToken| token.room_id == room_id && token.has_run_out(cutoff);
-    let over: Vec<_> = records.tokens.iter().filter(has_run_out).map(|token| token.id).collect();
-    for id in over {
-        if records.tokens.get_mut(&id).is_some_and(|token| token.run_out(cutoff)) {
-            count_one_less(records, room_id);
-        }
-    }
-}
-
-/// How many tokens of the room among the records are over because their time was. What a decision adds
-/// to it is how many ran out in that decision.
-#[must_use]
-pub fn expired_in(records: &Records, room_id: RoomId) -> usize {
-    let is_over = |token: &&WaitingToken| {
-        token.room_id == room_id && matches!(token.state, TokenState::Expired { .. })
-    };
-    records.tokens.iter().filter(is_over).count()
-}
-
-fn count_one_less(records: &mut Records, room_id: RoomId) {
+    let room_id = records.tokens.get(&id).filter(|token| token.has_run_out(cutoff))?.room_id;
+    records.tokens.get_mut(&id)?.run_out(cutoff);
     if let Some(line) = records.lines.get_mut(&room_id) {
         line.active_count = line.active_count.map(|count| count.saturating_sub(1));
     }
+    Some(id)
+}
+
+/// What came of an [`admit`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetIn {
+    /// Who was let in, lowest number first.
+    pub admitted: Vec<WaitingToken>,
+    /// Whose time inside was written down as over for that.
+    pub ran_out: Vec<TokenId>,
 }
 
 /// Lets in as many of `next` as fit, lowest number first; nobody while the service may have been away.
-/// Nobody who waits with a lower number may be missing among them. Says who was let in. Needs the room's
-/// line and the tokens among the records.
+/// Nobody who waits with a lower number may be missing among them. Needs the room's line and the tokens
+/// among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room.
-pub fn admit(
-    records: &mut Records,
-    room_id: RoomId,
-    next: &[TokenId],
-) -> Result<Vec<WaitingToken>, Refusal> {
+pub fn admit(records: &mut Records, room_id: RoomId, next: &[TokenId]) -> Result<LetIn, Refusal> {
     let now = records.now;
     if records.is_interrupted() {
-        return Ok(Vec::new());
+        return Ok(LetIn::default());
     }
-    end_run_out(records, room_id);
+    let ran_out = end_run_out(records, room_id);
     let mut next: Vec<_> = next.iter().filter_map(|id| records.tokens.get(id).cloned()).collect();
     next.sort_by_key(|token| token.number);
     let mut admitted = Vec::new();
@@ -120,43 +122,18 @@ pub fn admit(
             records.tokens.put(token);
         }
     }
-    Ok(admitted)
+    Ok(LetIn { admitted, ran_out })
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use uuid::Uuid;
 
     use super::*;
-    use crate::Timestamp;
     use crate::uptime::Uptime;
     use crate::waiting_room::Line;
-    use crate::waiting_token::Admission;
-
-    const START: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn at(seconds: i64) -> Timestamp {
-        START + TimeDelta::seconds(seconds)
-    }
-
-    fn id(n: u64) -> TokenId {
-        Uuid::from_u128(n.into()).into()
-    }
-
-    fn token(number: u64, admitted: i64, expires: i64) -> WaitingToken {
-        let admission = Admission { at: at(admitted), capacity: 2 };
-        WaitingToken {
-            id: id(number),
-            user_id: Uuid::from_u128(number.into()).into(),
-            room_id: RoomId::SITE,
-            concert_id: None,
-            number: Some(number),
-            joined_at: START,
-            heard_at: START,
-            state: TokenState::Active { admission, expires_at: at(expires) },
-        }
-    }
+    use crate::waiting_token::tests::{at, id, inside, numbered};
+    use crate::waiting_token::{Admission, TokenState};
 
     /// A room for two after an outage from second 100 to 400, and these tokens.
     fn after_outage(tokens: &[WaitingToken]) -> (Records, Vec<TokenId>) {
@@ -175,9 +152,9 @@ mod tests {
 
     #[test]
     fn until_an_outage_is_given_back_nobody_is_let_in_and_nobody_runs_out() {
-        let waiting = WaitingToken { state: TokenState::Waiting, ..token(2, 0, 0) };
-        let (mut records, ids) = after_outage(&[token(1, 0, 103), waiting]);
-        assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(vec![]));
+        let waiting = numbered(2, TokenState::Waiting);
+        let (mut records, ids) = after_outage(&[inside(1, 0, 103), waiting]);
+        assert_eq!(admit(&mut records, RoomId::SITE, &ids), Ok(LetIn::default()));
         let ask = |n| JoinRequest {
             id: id(n),
             user_id: Uuid::from_u128(n.into()).into(),
@@ -189,18 +166,20 @@ mod tests {
             records.users.load(crate::user::tests::user(n));
         }
         let again = join(&mut records, &ask(1)).unwrap();
-        assert!(matches!(again.state, TokenState::Active { .. }), "the place is still there");
+        assert!(matches!(again.token.state, TokenState::Active { .. }), "the place is still there");
         records.lines.get_mut(&RoomId::SITE).unwrap().anyone_waiting = false;
-        assert_eq!(join(&mut records, &ask(9)).unwrap().state, TokenState::Waiting);
+        let new = join(&mut records, &ask(9)).unwrap();
+        assert_eq!((new.token.state, new.ran_out), (TokenState::Waiting, vec![]));
     }
 
     #[test]
     fn who_is_let_in_to_a_place_that_ran_out_is_let_in_by_the_commit_that_says_so() {
-        let waiting = WaitingToken { state: TokenState::Waiting, ..token(3, 0, 0) };
-        let (mut records, ids) = after_outage(&[token(1, 0, 400), token(2, 0, 401), waiting]);
+        let waiting = numbered(3, TokenState::Waiting);
+        let (mut records, ids) = after_outage(&[inside(1, 0, 400), inside(2, 0, 401), waiting]);
         records.cutoff = records.now;
-        let admitted = admit(&mut records, RoomId::SITE, &ids).unwrap();
+        let LetIn { admitted, ran_out } = admit(&mut records, RoomId::SITE, &ids).unwrap();
         assert_eq!(admitted.iter().filter_map(|token| token.number).collect::<Vec<_>>(), [3]);
+        assert_eq!(ran_out, [id(1)]);
         let over = TokenState::Expired {
             admission: Some(Admission { at: at(0), capacity: 2 }),
             ended_at: at(400),

@@ -10,7 +10,8 @@ use crate::refusal::Refusal;
 pub struct PageRequest<Id> {
     /// How many rows at the most.
     pub limit: u32,
-    /// Only what comes after this one, that is: what is older. It has to be in the list, or have been.
+    /// Only what comes after this one, that is: what is older. It has to be in the list, or have been, and
+    /// not be forgotten.
     pub after: Option<Id>,
 }
 

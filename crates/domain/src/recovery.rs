@@ -87,37 +87,12 @@ fn take_turn(
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::Timestamp;
-    use crate::ids::RoomId;
     use crate::seat::SeatState;
     use crate::uptime::Uptime;
-    use crate::waiting_token::{Admission, WaitingToken};
+    use crate::waiting_token::tests::{at, id, inside};
     use Records as AfterOutage;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds)
-    }
-
-    fn id(n: u64) -> TokenId {
-        Uuid::from_u128(n.into()).into()
-    }
-
-    fn token(number: u64, admitted: i64, expires: i64) -> WaitingToken {
-        let admission = Admission { at: at(admitted), capacity: 2 };
-        WaitingToken {
-            id: id(number),
-            user_id: Uuid::from_u128(number.into()).into(),
-            room_id: RoomId::SITE,
-            concert_id: None,
-            number: Some(number),
-            joined_at: at(0),
-            heard_at: at(0),
-            state: TokenState::Active { admission, expires_at: at(expires) },
-        }
-    }
 
     /// After an outage from second 100 to 400.
     fn after_outage() -> Records {
@@ -139,7 +114,7 @@ mod tests {
     #[test]
     fn whose_time_an_outage_took_gets_it_back_once() {
         let mut records = after_outage();
-        let tokens = [token(1, 0, 102), token(2, 0, 103), token(3, 0, 500), token(4, 101, 701)];
+        let tokens = [inside(1, 0, 102), inside(2, 0, 103), inside(3, 0, 500), inside(4, 101, 701)];
         tokens.into_iter().for_each(|token| records.tokens.load(token));
         let ids = [id(1), id(2), id(3), id(4)];
         assert!(give_back_to_tokens(&mut records, None, &ids));

@@ -1,5 +1,6 @@
 //! Reservations: one user's seats at one show, held for a while, then paid for or given back.
 
+mod columns;
 mod policy;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::seat::{LetGo, Place, Seat, SeatStatus};
 use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+pub use columns::{ReservationSeat, StateColumns};
 pub use policy::BookingPolicy;
 use policy::ensure_within;
 
@@ -126,6 +128,19 @@ impl ReservationState {
             | Self::Cancelled { .. }
             | Self::PaymentFailed { .. }
             | Self::Refunded { .. } => false,
+        }
+    }
+
+    /// When it ended, if it did and was never paid for.
+    #[must_use]
+    pub const fn ended_unpaid_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Expired { ended_at } | Self::Cancelled { ended_at } => Some(*ended_at),
+            Self::Held
+            | Self::Paying { .. }
+            | Self::Confirmed { .. }
+            | Self::PaymentFailed { .. }
+            | Self::Refunded { .. } => None,
         }
     }
 

@@ -67,6 +67,23 @@ pub enum RecoveryStep {
     Holds,
 }
 
+impl RecoveryStep {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Holds => "holds",
+        }
+    }
+
+    /// The step that is called so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Tokens, Self::Holds].into_iter().find(|step| step.name() == name)
+    }
+}
+
 impl Outage {
     /// How long it lasted.
     #[must_use]

@@ -31,6 +31,9 @@ pub struct WaitingRoom {
     /// The highest number there is, drawn or to be drawn or given to whoever joined last. Numbers
     /// are counted up from 1 and never reused.
     pub last_number: u64,
+    /// The highest number whose token is forgotten, as are all before it but for those of the lobby; 0
+    /// before any is.
+    pub forgotten_to: u64,
     /// Whether all that it sells is sold, so that nobody is let in to find nothing.
     pub sold_out: bool,
     /// Up to when the rate of admissions is used up.
@@ -89,6 +92,7 @@ impl WaitingRoom {
             capacity_count: 0,
             lobby: Lobby::new(seed),
             last_number: 0,
+            forgotten_to: 0,
             sold_out: false,
             rate_used_until: now,
             created_at: now,
@@ -99,6 +103,13 @@ impl WaitingRoom {
     #[must_use]
     pub fn is_lobby(&self, now: Timestamp) -> bool {
         self.last_number == 0 && self.policy.opens_at.is_some_and(|opens_at| now < opens_at)
+    }
+
+    /// The lowest number past the lobby's of which the token is kept, if there is one. The lobby's are all
+    /// kept, so that anyone can check the draw.
+    #[must_use]
+    pub fn first_kept_number(&self) -> u64 {
+        self.forgotten_to.max(self.lobby.count).saturating_add(1)
     }
 
     /// Whether it has opened and not everybody in its lobby has a number.

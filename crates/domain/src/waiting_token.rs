@@ -128,6 +128,17 @@ impl WaitingToken {
         matches!(self.state, TokenState::Waiting | TokenState::Active { .. })
     }
 
+    /// When it was out; none as long as it is not written down that it is.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self.state {
+            TokenState::Waiting | TokenState::Active { .. } => None,
+            TokenState::Done { ended_at, .. } | TokenState::Expired { ended_at, .. } => {
+                Some(ended_at)
+            }
+        }
+    }
+
     /// An active token does not run out before `until`, where a hold ends. Says whether that is
     /// later than it would have.
     pub fn keep_until(&mut self, until: Timestamp) -> bool {
@@ -207,7 +218,7 @@ impl WaitingToken {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
@@ -218,22 +229,42 @@ mod tests {
         TimeDelta::seconds(n)
     }
 
-    fn token(state: TokenState) -> WaitingToken {
+    /// A second after the beginning of time.
+    pub(crate) fn at(second: i64) -> Timestamp {
+        START + seconds(second)
+    }
+
+    /// The token that has this number.
+    pub(crate) fn id(number: u64) -> TokenId {
+        Uuid::from_u128(number.into()).into()
+    }
+
+    /// A token of the site's room with that number, whose user joined in the beginning.
+    pub(crate) fn numbered(number: u64, state: TokenState) -> WaitingToken {
         WaitingToken {
-            id: Uuid::from_u128(1).into(),
-            user_id: Uuid::from_u128(2).into(),
+            id: id(number),
+            user_id: Uuid::from_u128(number.into()).into(),
             room_id: RoomId::SITE,
             concert_id: None,
-            number: Some(1),
+            number: Some(number),
             joined_at: START,
             heard_at: START,
             state,
         }
     }
 
+    /// One that was let in at one second, to a room for two, and runs out at another.
+    pub(crate) fn inside(number: u64, admitted: i64, expires: i64) -> WaitingToken {
+        let admission = Admission { at: at(admitted), capacity: 2 };
+        numbered(number, TokenState::Active { admission, expires_at: at(expires) })
+    }
+
+    fn token(state: TokenState) -> WaitingToken {
+        numbered(1, state)
+    }
+
     fn active() -> WaitingToken {
-        let admission = Admission { at: START, capacity: 1 };
-        token(TokenState::Active { admission, expires_at: START + seconds(600) })
+        inside(1, 0, 600)
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
 use domain::money::{Amount, Currency};
+use domain::retention::RetentionPolicy;
 use given::{Source, read_file};
 
 use crate::database::DatabaseUrl;
@@ -88,6 +89,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("room_capacity", "1000", "New rooms: how many may be inside at once"),
     setting("room_active_seconds", "600", "New rooms: how long somebody may stay inside"),
     setting("room_idle_seconds", "120", "New rooms: who is silent this long loses the place"),
+    setting(
+        "retention_days",
+        "90",
+        "For how many days waiting tokens and unpaid reservations are kept once they have ended; 0: \
+         for ever",
+    ),
     setting("sweep_interval_ms", "1000", "How often what is over is written down"),
     setting("group_max", "256", "How many changes one transaction carries"),
     setting("waiting_max", "4096", "How many changes may wait for a transaction"),
@@ -148,6 +155,8 @@ pub(crate) struct Settings {
     pub(crate) room_capacity: u32,
     pub(crate) room_active_seconds: u32,
     pub(crate) room_idle_seconds: u32,
+    /// None: what ended is kept for ever.
+    pub(crate) retention: Option<RetentionPolicy>,
     pub(crate) sweep_interval_ms: u64,
     pub(crate) group_max: usize,
     pub(crate) waiting_max: usize,
@@ -201,6 +210,7 @@ impl Settings {
         let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
         let database = source.database()?;
         let seats_max = database.seats_per_show_max();
+        let retention_days: i64 = source.number("retention_days", 0, 36_500)?;
         let gateway_timeout =
             Duration::from_millis(source.number("gateway_timeout_ms", 1, 60_000)?);
         Ok(Self {
@@ -231,6 +241,8 @@ impl Settings {
             room_capacity: source.number("room_capacity", 0, 10_000_000)?,
             room_active_seconds: source.number("room_active_seconds", 1, 86_400)?,
             room_idle_seconds: source.number("room_idle_seconds", 1, 86_400)?,
+            retention: (retention_days > 0)
+                .then(|| RetentionPolicy { kept_for: TimeDelta::days(retention_days) }),
             sweep_interval_ms: source.number("sweep_interval_ms", 1, MOST)?,
             group_max: source.number("group_max", 1, 4_096)?,
             waiting_max: source.number("waiting_max", 1, 1_000_000)?,
@@ -287,107 +299,4 @@ fn money(minor_units: i64) -> Amount {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(args: &[&str]) -> Result<Settings> {
-        let command = clap::Command::new("stagedoor").args(flags());
-        let all = std::iter::once(&"stagedoor").chain(args);
-        Settings::read(&command.try_get_matches_from(all).unwrap())
-    }
-
-    #[test]
-    fn every_setting_has_a_default_that_is_right() {
-        let settings = read(&[]).unwrap();
-        assert_eq!((settings.hold_seconds, settings.seats_per_reservation), (300, 4));
-        assert_eq!(settings.database.to_string(), "data/stagedoor.db");
-    }
-
-    #[test]
-    fn the_readme_tells_of_every_setting_and_its_default() {
-        let readme = include_str!("../../../README.md");
-        for setting in SETTINGS {
-            let row = format!("| `{}` | ", variable(setting.name));
-            let row = readme.lines().find(|line| line.starts_with(&row));
-            let row = row.unwrap_or_else(|| panic!("{} is not told of", setting.name));
-            assert!(setting.default.is_empty() || row.contains(&format!("`{}`", setting.default)));
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_in_one_line() {
-        for (flag, value) in [
-            ("--hold-seconds", "five"),
-            ("--listen", "8080"),
-            ("--currency", "won"),
-            ("--log-format", "xml"),
-        ] {
-            let said = format!("{:#}", read(&[flag, value]).err().unwrap());
-            assert!(said.starts_with(&format!("{flag}: \"{value}\" is not ")), "{said}");
-            assert_eq!(said.lines().count(), 1);
-        }
-    }
-
-    #[test]
-    fn the_embedded_store_takes_no_show_that_would_stop_it_for_long() {
-        let large = ["--seats-per-show-max", "100001"];
-        assert!(read(&large).is_err());
-        let on_postgres = [&large[..], &["--database-url", "postgres://here/shop"]].concat();
-        assert_eq!(read(&on_postgres).unwrap().seats_per_show_max, 100_001);
-    }
-
-    #[test]
-    fn a_wrong_secret_is_not_repeated() {
-        let with_comma = "hush, a secret that is long enough to be one";
-        for (flag, value) in
-            [("--secret", "hush"), ("--secret", with_comma), ("--secret-previous", with_comma)]
-        {
-            let said = format!("{:#}", read(&[flag, value]).err().unwrap());
-            assert_eq!(said, format!("{flag}: a secret has at least 32 characters and no comma"));
-        }
-        for url in ["mysql://me:hush@here/shop", "postgres://me:hush@here:port/shop", "sqlite:"] {
-            let said = format!("{:#}", read(&["--database-url", url]).err().unwrap());
-            assert!(said.starts_with("--database-url: ") && !said.contains("hush"), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_payment_provider_needs_a_secret_which_is_not_repeated() {
-        assert!(read(&[]).unwrap().gateway.is_none());
-        let url = ["--gateway-url", "http://127.0.0.1:9/pay"];
-        for secret in [None, Some("hush")] {
-            let flags: Vec<_> =
-                secret.iter().flat_map(|secret| ["--gateway-secret", secret]).collect();
-            let said = format!("{:#}", read(&[&url[..], &flags].concat()).err().unwrap());
-            assert!(said.contains("gateway") && said.contains("32 characters"), "{said}");
-            assert!(!said.contains("hush") && said.lines().count() == 1, "{said}");
-        }
-        let secret = ["--gateway-secret", "a secret that is long enough to be one"];
-        assert!(read(&[url, secret].concat()).unwrap().gateway.is_some());
-    }
-
-    #[test]
-    fn a_database_is_a_file_or_postgresql() {
-        for (url, shown) in [
-            ("sqlite:here/it is.db", "here/it is.db"),
-            ("sqlite:///here/it.db", "/here/it.db"),
-            ("postgres://me:hush@db.example/shop", "postgres://db.example:5432/shop"),
-        ] {
-            let settings = read(&["--database-url", url]).unwrap();
-            assert_eq!(settings.database.to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn a_flag_comes_before_the_file_and_an_unknown_name_in_it_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stagedoor.toml");
-        std::fs::write(&path, "hold_seconds = 7\ncharge_max = 5\n").unwrap();
-        let path_text = path.to_str().unwrap();
-        let settings = read(&["--config", path_text, "--hold-seconds", "8"]).unwrap();
-        assert_eq!((settings.hold_seconds, settings.charge_max.minor_units()), (8, 5));
-        std::fs::write(&path, "hold_second = 7\n").unwrap();
-        let said = format!("{:#}", read(&["--config", path_text]).err().unwrap());
-        assert!(said.starts_with("hold_second in ") && said.ends_with("there is no such setting"));
-    }
-}
+mod tests;

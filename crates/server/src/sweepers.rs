@@ -19,7 +19,8 @@ const DROP_EVERY: Duration = Duration::from_secs(2);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How long a sweep may take after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+const FORGET_ANSWERS_EVERY: Duration = Duration::from_secs(600);
+const FORGET_ENDED_EVERY: Duration = Duration::from_secs(60);
 
 /// Writes down who was heard of, and says that the service is up. The second does not wait for the
 /// first, which one stuck row can keep from its end.
@@ -94,8 +95,11 @@ impl Sweepers {
         sweepers.every(SETTLE_EVERY, app, "settling payments", async |app| {
             app.settle_payments.execute().await
         });
-        sweepers.every(FORGET_EVERY, app, "forgetting answers", async |app| {
+        sweepers.every(FORGET_ANSWERS_EVERY, app, "forgetting answers", async |app| {
             app.forget_answers.execute().await
+        });
+        sweepers.every(FORGET_ENDED_EVERY, app, "forgetting what ended", async |app| {
+            app.forget_ended.execute().await
         });
         sweepers
     }

@@ -140,6 +140,7 @@ fn policies(settings: &Settings) -> Result<Policies> {
             answer_within: TimeDelta::from_std(settings.gateway_timeout)?,
             settle_within: TimeDelta::seconds(settings.gateway_settle_seconds.into()),
         },
+        retention: settings.retention,
         new_rooms: RoomPolicy {
             capacity: settings.room_capacity,
             admissions_per_minute: None,

@@ -99,7 +99,7 @@ pub async fn a_payment_and_the_sweeper_at_the_very_end_of_a_hold_agree(stage: &S
     }
 }
 
-async fn sweep(stage: &Stage, id: ReservationId) -> bool {
+pub(crate) async fn sweep(stage: &Stage, id: ReservationId) -> bool {
     let decide = move |records: &mut Records| Ok(expire(records, id));
     stage.store.decide(Scope::new().reservation(id), decide).await.unwrap()
 }
@@ -148,7 +148,7 @@ pub async fn a_refund_gives_back_what_was_paid_once(stage: &Stage) {
     stage.hold(next, &[0, 1], 300).await.unwrap();
 }
 
-async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) -> bool {
+pub(crate) async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) -> bool {
     let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id };
     let scope = Scope::new().payment(payment_id).account(user_id);
     let policy = RefundPolicy { until_hours: 24 };

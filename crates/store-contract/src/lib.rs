@@ -13,8 +13,10 @@ pub mod booking;
 pub mod groups;
 pub mod looks;
 pub mod outages;
+pub mod panics;
 pub mod provider;
 pub mod queue;
+pub mod retention;
 mod stage;
 
 pub use stage::Stage;
@@ -52,6 +54,11 @@ macro_rules! every_promise {
             queue::who_is_due_is_found
             queue::a_lobby_is_drawn_in_the_order_of_its_seed_and_read_back
             queue::what_a_room_has_left_is_counted
+            retention::tokens_that_are_over_are_forgotten_from_the_lowest_number_on
+            retention::a_lobby_is_kept_for_whoever_checks_the_draw
+            retention::a_token_is_kept_while_the_provider_owes_an_answer_about_its_payment
+            retention::reservations_that_ended_unpaid_are_forgotten_with_their_seats_and_no_others
+            retention::what_several_forget_at_once_is_forgotten_once
         }
     };
     ($open:path; $($module:ident::$promise:ident)*) => {$(

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use chrono::TimeDelta;
+use domain::Timestamp;
 use domain::ids::RoomId;
 use domain::page::PageRequest;
 
@@ -56,6 +57,9 @@ pub const LOOKS: &[Look] = looks! {
     payments_to_ask: stage => stage.due_work.payments_to_ask(stage.clock.now(), 100);
     unsettled: stage => stage.due_work.unsettled(stage.clock.now());
     old_answers: stage => stage.due_work.old_answers(stage.clock.now(), 100);
+    rooms_with_old_tokens: stage => stage.due_work.rooms_with_old_tokens(Timestamp::UNIX_EPOCH);
+    old_tokens: stage => stage.due_work.old_tokens(RoomId::SITE, Timestamp::UNIX_EPOCH, 100);
+    old_reservations: stage => stage.due_work.old_reservations(Timestamp::UNIX_EPOCH, 100);
     reservation: stage => stage.orders.reservation(stage.id());
     reservations: stage => stage.orders.reservations(stage.id(), page());
     payment: stage => stage.orders.payment(stage.id());

@@ -14,7 +14,11 @@ use tokio::task::JoinSet;
 use crate::Stage;
 use crate::stage::{Buyer, SETTLING};
 
-async fn hear_of(stage: &Stage, asked: &Receipt, verdict: Verdict) -> Result<Heard, UpdateError> {
+pub(crate) async fn hear_of(
+    stage: &Stage,
+    asked: &Receipt,
+    verdict: Verdict,
+) -> Result<Heard, UpdateError> {
     let (id, entry_id) = (asked.payment.id, stage.id());
     let token = asked.payment.provider.as_ref().map(|charge| charge.token_id);
     let scope = Scope::new().payment(id).account(asked.payment.user_id).tokens(token);
@@ -22,7 +26,7 @@ async fn hear_of(stage: &Stage, asked: &Receipt, verdict: Verdict) -> Result<Hea
     stage.store.decide(scope, decide).await
 }
 
-fn no() -> Verdict {
+pub(crate) fn no() -> Verdict {
     Verdict::Declined { reason: "한도 초과 💳 ' -- <b>".into() }
 }
 

@@ -77,12 +77,12 @@ async fn set_capacity(stage: &Stage, capacity: u32) {
     change(stage, PolicyChange { capacity: Some(capacity), ..PolicyChange::default() }).await;
 }
 
-async fn change(stage: &Stage, change: PolicyChange) {
+pub(crate) async fn change(stage: &Stage, change: PolicyChange) {
     let decide = move |records: &mut Records| change_room(records, RoomId::SITE, &change);
     stage.store.decide(Scope::new().room(RoomId::SITE), decide).await.unwrap();
 }
 
-async fn leave(stage: &Stage, id: TokenId) {
+pub(crate) async fn leave(stage: &Stage, id: TokenId) {
     let decide = move |records: &mut Records| {
         let (now, cutoff) = (records.now, records.cutoff);
         records.tokens.get_mut(&id).ok_or(Refusal::NotFound)?.leave(now, cutoff);
@@ -95,7 +95,7 @@ async fn admit_next(stage: &Stage, limit: u32) -> usize {
     let next = stage.due_work.next_in_line(RoomId::SITE, limit).await.unwrap();
     let scope = Scope::new().line(RoomId::SITE).tokens(next.iter().copied());
     let admit = move |records: &mut Records| admit(records, RoomId::SITE, &next);
-    stage.store.decide(scope, admit).await.unwrap().len()
+    stage.store.decide(scope, admit).await.unwrap().admitted.len()
 }
 
 async fn somebody_inside(stage: &Stage) -> Option<TokenId> {

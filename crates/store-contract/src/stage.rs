@@ -192,7 +192,8 @@ impl Stage {
         let if_exists = IfExists::Return;
         let ask = JoinRequest { id: self.id(), user_id, room_id, concert_id: None, if_exists };
         let scope = Scope::new().user(user_id).end_of_line(room_id).live_token(user_id, room_id);
-        self.store.decide(scope, move |records| join(records, &ask)).await
+        let join = move |records: &mut Records| Ok(join(records, &ask)?.token);
+        self.store.decide(scope, join).await
     }
 
     /// Somebody signs up, is let in and has cash.

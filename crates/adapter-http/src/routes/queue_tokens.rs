@@ -185,7 +185,8 @@ pub(crate) async fn take_place(
     Ok(answer.content_type("application/json").body(text))
 }
 
-/// How far your place got. Ask every `poll_after_seconds`; who is not heard of loses the place.
+/// How far your place got. Ask every `poll_after_seconds`; who is not heard of loses the place. The
+/// record of a place that is `done` or `expired` is kept for 90 days, unless the operator chose otherwise.
 #[utoipa::path(get, path = "/api/queue_tokens/current", tag = "waiting room",
     security(("queue_token" = [])), responses(
     (status = 200, body = TicketBody),

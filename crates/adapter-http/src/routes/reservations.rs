@@ -153,7 +153,8 @@ pub(crate) struct ReservationsBody {
     next_cursor: Option<String>,
 }
 
-/// Your reservations, newest first.
+/// Your reservations, newest first. Those that ended unpaid are in the list for a while only, 90 days
+/// unless the operator chose otherwise.
 #[utoipa::path(get, path = "/api/reservations", operation_id = "list_reservations", tag = "reservations", params(PageQuery),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = ReservationsBody),
@@ -173,7 +174,7 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(ReservationsBody { reservations, next_cursor: next_cursor(&page) }))
 }
 
-/// A reservation of yours.
+/// A reservation of yours; one that ended unpaid, for as long as it is listed.
 #[utoipa::path(get, path = "/api/reservations/{reservation_id}", operation_id = "show_reservation", tag = "reservations",
     params(("reservation_id" = Uuid, Path)),
     security(("access_token" = []), ("queue_token" = [])), responses(

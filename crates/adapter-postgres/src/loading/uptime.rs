@@ -30,10 +30,6 @@ type Row = (
     Option<Uuid>,
 );
 
-/// What each step of giving an outage back is called.
-pub(crate) const STEPS: [(&str, RecoveryStep); 2] =
-    [("tokens", RecoveryStep::Tokens), ("holds", RecoveryStep::Holds)];
-
 /// Locks and loads it, if it is `wanted`; none before the first beat.
 pub(super) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
     if !wanted {
@@ -46,7 +42,7 @@ pub(super) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResul
     let (heartbeat_at, up_since, ids, beats, ended_at, beat_at, step, done_to) = row;
     let beat = |(id, at): (Uuid, Timestamp)| ServerBeat { server_id: id.into(), at };
     let servers = ids.into_iter().zip(beats).map(beat).collect();
-    let step = STEPS.iter().find(|(name, _)| Some(*name) == step.as_deref()).map(|(_, step)| *step);
+    let step = step.as_deref().and_then(RecoveryStep::named);
     let recovery = ended_at.zip(beat_at).zip(step).map(|((ended_at, beat_at), step)| Recovery {
         ended_at,
         beat_at,

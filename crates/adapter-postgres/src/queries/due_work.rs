@@ -1,21 +1,31 @@
 use async_trait::async_trait;
 use diesel::dsl::count;
 use diesel::prelude::{
-    AggregateExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl,
+    AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
 };
-use diesel::sql_types::Uuid as SqlUuid;
+use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
 use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
+use domain::waiting_room::WaitingRoom;
+use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
+use super::{decode, decode_all};
 use crate::SqlError;
-use crate::columns::read;
+use crate::columns::{number, read};
+use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
 use crate::statement::{Parameter, Statement, one};
 use crate::store::PostgresStore;
+
+diesel::define_sql_function! {
+    #[sql_name = "greatest"]
+    fn greater(one: BigInt, other: BigInt) -> BigInt;
+}
 
 fn ids<Id: From<Uuid>>(keys: Vec<Uuid>) -> Vec<Id> {
     keys.into_iter().map(Into::into).collect()
@@ -187,12 +197,80 @@ impl DueWork for PostgresStore {
         .await
     }
 
+    async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read_at_leisure(|mut conn| async move {
+            let is_old = waiting_tokens::state
+                .eq_any(["done", "expired"])
+                .and(waiting_tokens::ends_at.le(ended_by));
+            let not_kept = greater(waiting_rooms::forgotten_to, waiting_rooms::lobby_count);
+            // Each room's first is looked up, by the index of numbers.
+            let is_first_old = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(waiting_rooms::id))
+                .filter(waiting_tokens::number.gt(not_kept.nullable()))
+                .order(waiting_tokens::number)
+                .limit(1)
+                .select(is_old);
+            let rooms = waiting_rooms::table.filter(is_first_old.single_value());
+            Ok(ids(rooms.select(waiting_rooms::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn old_tokens(
+        &self,
+        room_id: RoomId,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read_at_leisure(|mut conn| async move {
+            let room = waiting_rooms::table.find(Uuid::from(room_id)).select(RoomRow::as_select());
+            let room: Option<WaitingRoom> = decode(room.first(&mut conn).await.optional()?)?;
+            let Some(room) = room else { return Ok(Vec::new()) };
+            let first: Vec<TokenRow> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
+                .filter(waiting_tokens::number.ge(number(room.first_kept_number())))
+                .order(waiting_tokens::number)
+                .limit(limit.into())
+                .select(TokenRow::as_select())
+                .load(&mut conn)
+                .await?;
+            let first: Vec<WaitingToken> = decode_all(first)?;
+            let is_old = |token: &&WaitingToken| token.ended_at().is_some_and(|at| at <= ended_by);
+            let old = || first.iter().take_while(is_old).map(|token| token.id);
+            let paid_with: Vec<Uuid> = old().map(Uuid::from).collect();
+            let needed: Vec<Option<Uuid>> = payments::table
+                .filter(payments::provider_ask_at.is_not_null())
+                .filter(payments::provider_token_id.eq_any(paid_with))
+                .select(payments::provider_token_id)
+                .load(&mut conn)
+                .await?;
+            Ok(old().take_while(|id| !needed.contains(&Some(Uuid::from(*id)))).collect())
+        })
+        .await
+    }
+
+    async fn old_reservations(
+        &self,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read_at_leisure(|mut conn| async move {
+            let old = reservations::table
+                .filter(reservations::payment_id.is_null())
+                .filter(reservations::ended_at.le(ended_by))
+                .order(reservations::ended_at)
+                .limit(limit.into());
+            Ok(ids(old.select(reservations::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
     async fn old_answers(
         &self,
         kept_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<IdempotencyKey>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_at_leisure(|mut conn| async move {
             let old: Vec<(Uuid, String, String)> = kept_answers::table
                 .filter(kept_answers::created_at.le(kept_before))
                 .order(kept_answers::created_at)

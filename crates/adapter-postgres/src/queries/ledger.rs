@@ -2,15 +2,15 @@ use async_trait::async_trait;
 use diesel::prelude::{QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
-use domain::audit::{Books, ReservationSeat, seats_of_reservations};
+use domain::audit::{Books, readable, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
+use domain::reservation::ReservationSeat;
 use domain::seat::Seat;
 use domain::uptime::Outage;
 use uuid::Uuid;
 
 use crate::SqlError;
 use crate::clock::DatabaseClock;
-use crate::columns::Unreadable;
 use crate::connect::Session;
 use crate::counts;
 use crate::rows::{
@@ -33,23 +33,6 @@ macro_rules! all {
     ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident) => {
         all!($conn, $unreadable, $row as $table by $key, TryFrom::try_from)
     };
-}
-
-/// What rows of a table stand for; of those that stand for nothing, what is wrong is noted.
-fn readable<R, T>(
-    table: &str,
-    rows: Vec<(Uuid, R)>,
-    unreadable: &mut Vec<String>,
-    mut read: impl FnMut(R) -> Result<T, Unreadable>,
-) -> Vec<T> {
-    let mut all = Vec::with_capacity(rows.len());
-    for (id, row) in rows {
-        match read(row) {
-            Ok(found) => all.push(found),
-            Err(error) => unreadable.push(format!("{table} {}: {error}", id)),
-        }
-    }
-    all
 }
 
 #[async_trait]

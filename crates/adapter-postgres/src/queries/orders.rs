@@ -49,9 +49,9 @@ impl Orders for PostgresStore {
                 let older = reservations::created_at.lt(at).or(reservations::id.lt(after));
                 query = query.filter(reservations::created_at.le(at)).filter(older);
             }
-            let rows = query.load(&mut conn).await?;
-            let found = with_seats(&mut conn, rows).await?;
-            Ok(Some(Page::from_one_more(found, page.limit, |reservation| reservation.id)))
+            let rows: Vec<ReservationRow> = query.load(&mut conn).await?;
+            let Page { items, next } = Page::from_one_more(rows, page.limit, |row| row.id.into());
+            Ok(Some(Page { items: with_seats(&mut conn, items).await?, next }))
         })
         .await
     }
@@ -131,7 +131,8 @@ impl PostgresStore {
     }
 }
 
-/// Which seats a reservation has never changes, so they may be read after it.
+/// Which seats a reservation has never changes, so they may be read after it. One that is forgotten
+/// meanwhile is left out.
 async fn with_seats(
     conn: &mut Reader,
     rows: Vec<ReservationRow>,

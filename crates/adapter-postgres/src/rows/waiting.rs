@@ -10,7 +10,7 @@ use crate::columns::{Unreadable, number, present, read};
 use crate::schema::{room_capacities, waiting_rooms, waiting_tokens};
 
 row! {
-    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until, capacity_count)
+    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until, capacity_count, forgotten_to)
     pub(crate) struct RoomRow {
         id: Uuid,
         concert_id: Option<Uuid>,
@@ -30,6 +30,7 @@ row! {
         rate_used_until: Timestamp,
         created_at: Timestamp,
         capacity_count: i64,
+        forgotten_to: i64,
     }
 }
 
@@ -59,6 +60,7 @@ impl From<&WaitingRoom> for RoomRow {
             rate_used_until: room.rate_used_until,
             created_at: room.created_at,
             capacity_count: number(room.capacity_count),
+            forgotten_to: number(room.forgotten_to),
         }
     }
 }
@@ -98,6 +100,7 @@ impl TryFrom<RoomRow> for WaitingRoom {
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
+            forgotten_to: read(row.forgotten_to, "number")?,
             rate_used_until: row.rate_used_until,
             created_at: row.created_at,
         })

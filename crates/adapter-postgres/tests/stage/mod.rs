@@ -25,14 +25,12 @@ pub(crate) async fn open(writers: usize, group_max: usize) -> (Stage, Database) 
     (Stage::set(Arc::new(store), clock).await, database)
 }
 
-/// The same on what is there.
-pub(crate) async fn open_again(database: &Database) -> Stage {
-    let store = open_store(database, 1, 256).await;
-    let clock = Arc::new(store.clock());
-    Stage::over(Arc::new(store), clock)
-}
-
-async fn open_store(database: &Database, writers: usize, group_max: usize) -> PostgresStore {
+/// The store alone, on a database that may have something in it.
+pub(crate) async fn open_store(
+    database: &Database,
+    writers: usize,
+    group_max: usize,
+) -> PostgresStore {
     let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
     PostgresStore::open(&StoreOptions { writers, group_max, ..options }).await.unwrap()
 }

@@ -1,16 +1,27 @@
 use async_trait::async_trait;
 use diesel::dsl::{count, exists};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
 use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
+use domain::records::Source;
+use domain::waiting_token::WaitingToken;
 
-use crate::columns::{Key, key, micros, read};
+use crate::columns::{Key, key, micros, number, read};
+use crate::loading::decode_all;
+use crate::rows::TokenRow;
 use crate::schema::{
     kept_answers, payments, reservations, room_counts, waiting_rooms, waiting_tokens,
 };
+use crate::source::Database;
 use crate::store::SqliteStore;
+
+diesel::define_sql_function! {
+    #[sql_name = "max"]
+    fn greater(one: BigInt, other: BigInt) -> BigInt;
+}
 
 fn ids<Id: From<uuid::Uuid>>(keys: Vec<Key>) -> Vec<Id> {
     keys.into_iter().map(Key::id).collect()
@@ -176,12 +187,77 @@ impl DueWork for SqliteStore {
         .await
     }
 
+    async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
+        self.read_at_leisure(move |conn| {
+            let is_old = waiting_tokens::state
+                .eq_any(["done", "expired"])
+                .and(waiting_tokens::ends_at.le(micros(ended_by)));
+            let not_kept = greater(waiting_rooms::forgotten_to, waiting_rooms::lobby_count);
+            let is_first_old = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(waiting_rooms::id))
+                .filter(waiting_tokens::number.gt(not_kept.nullable()))
+                .order(waiting_tokens::number)
+                .limit(1)
+                .select(is_old);
+            let rooms = waiting_rooms::table.filter(is_first_old.single_value());
+            Ok(ids(rooms.select(waiting_rooms::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn old_tokens(
+        &self,
+        room_id: RoomId,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read_at_leisure(move |conn| {
+            let Some(room) = (Database { conn: &mut *conn }).room(room_id)? else {
+                return Ok(Vec::new());
+            };
+            let first: Vec<TokenRow> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(room_id)))
+                .filter(waiting_tokens::number.ge(number(room.first_kept_number())))
+                .order(waiting_tokens::number)
+                .limit(limit.into())
+                .select(TokenRow::as_select())
+                .load(conn)?;
+            let first: Vec<WaitingToken> = decode_all(first)?;
+            let is_old = |token: &&WaitingToken| token.ended_at().is_some_and(|at| at <= ended_by);
+            let old = first.iter().take_while(is_old).map(|token| token.id);
+            let paid_with = old.clone().map(key).map(Some);
+            let needed: Vec<Option<Key>> = payments::table
+                .filter(payments::provider_ask_at.is_not_null())
+                .filter(payments::provider_token_id.eq_any(paid_with))
+                .select(payments::provider_token_id)
+                .load(conn)?;
+            Ok(old.take_while(|id| !needed.contains(&Some(key(*id)))).collect())
+        })
+        .await
+    }
+
+    async fn old_reservations(
+        &self,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read_at_leisure(move |conn| {
+            let old = reservations::table
+                .filter(reservations::payment_id.is_null())
+                .filter(reservations::ended_at.le(micros(ended_by)))
+                .order(reservations::ended_at)
+                .limit(limit.into());
+            Ok(ids(old.select(reservations::id).load(conn)?))
+        })
+        .await
+    }
+
     async fn old_answers(
         &self,
         kept_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<IdempotencyKey>, Unavailable> {
-        self.read_behind(move |conn| {
+        self.read_at_leisure(move |conn| {
             let old: Vec<(Key, String, String)> = kept_answers::table
                 .filter(kept_answers::created_at.le(micros(kept_before)))
                 .order(kept_answers::created_at)

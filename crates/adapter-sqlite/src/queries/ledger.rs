@@ -2,14 +2,14 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
-use domain::audit::{Books, ReservationSeat, seats_of_reservations};
+use domain::audit::{Books, readable, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
+use domain::reservation::ReservationSeat;
 use domain::seat::Seat;
 use domain::uptime::Outage;
-use uuid::Uuid;
 
 use crate::SqlError;
-use crate::columns::{Key, Unreadable, time};
+use crate::columns::{Key, time};
 use crate::counts;
 use crate::rows::{
     AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
@@ -26,28 +26,12 @@ macro_rules! all {
     ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident, $read:expr) => {{
         let by_key = ($table::$key, <$row>::as_select());
         let rows: Vec<(Key, $row)> = $table::table.select(by_key).load($conn)?;
+        let rows = rows.into_iter().map(|(key, row)| (key.id(), row));
         readable(stringify!($table), rows, &mut $unreadable, $read)
     }};
     ($conn:ident, $unreadable:ident, $row:ty as $table:ident by $key:ident) => {
         all!($conn, $unreadable, $row as $table by $key, TryFrom::try_from)
     };
-}
-
-/// What rows of a table stand for; of those that stand for nothing, what is wrong is noted.
-fn readable<R, T>(
-    table: &str,
-    rows: Vec<(Key, R)>,
-    unreadable: &mut Vec<String>,
-    mut read: impl FnMut(R) -> Result<T, Unreadable>,
-) -> Vec<T> {
-    let mut all = Vec::with_capacity(rows.len());
-    for (id, row) in rows {
-        match read(row) {
-            Ok(found) => all.push(found),
-            Err(error) => unreadable.push(format!("{table} {}: {error}", id.id::<Uuid>())),
-        }
-    }
-    all
 }
 
 #[async_trait]

@@ -1,10 +1,11 @@
 use diesel::prelude::*;
-use domain::audit::ReservationSeat;
-use domain::reservation::{Reservation, ReservationState, ReservedSeat};
+use domain::reservation::{
+    Reservation, ReservationSeat, ReservationState, ReservedSeat, StateColumns,
+};
 
 use super::selling::{SeatRow, date};
 use super::update::update_by_key;
-use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
+use crate::columns::{Key, Unreadable, key, micros, number, read, time};
 use crate::schema::{reservation_seats, reservations};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -32,21 +33,7 @@ update_by_key! { reservations by id in ReservationRow:
 
 impl From<&Reservation> for ReservationRow {
     fn from(reservation: &Reservation) -> Self {
-        let (state, payment_id, confirmed_at, ended_at) = match reservation.state {
-            ReservationState::Held => ("held", None, None, None),
-            ReservationState::Paying { payment_id } => ("paying", Some(payment_id), None, None),
-            ReservationState::Confirmed { payment_id, confirmed_at } => {
-                ("confirmed", Some(payment_id), Some(confirmed_at), None)
-            }
-            ReservationState::Expired { ended_at } => ("expired", None, None, Some(ended_at)),
-            ReservationState::Cancelled { ended_at } => ("cancelled", None, None, Some(ended_at)),
-            ReservationState::PaymentFailed { payment_id, ended_at } => {
-                ("failed", Some(payment_id), None, Some(ended_at))
-            }
-            ReservationState::Refunded { payment_id, confirmed_at, refunded_at } => {
-                ("refunded", Some(payment_id), Some(confirmed_at), Some(refunded_at))
-            }
-        };
+        let StateColumns { state, payment_id, confirmed_at, ended_at } = reservation.state.into();
         Self {
             id: key(reservation.id),
             user_id: key(reservation.user_id),
@@ -68,28 +55,13 @@ impl From<&Reservation> for ReservationRow {
 impl ReservationRow {
     /// The reservation of this row and its seats.
     pub(crate) fn with_seats(self, seats: Vec<ReservedSeat>) -> Result<Reservation, Unreadable> {
-        let payment_id = || present(self.payment_id, "payment of a reservation").map(Key::id);
-        let confirmed_at = || time(present(self.confirmed_at, "time of a payment")?);
-        let ended_at = || time(present(self.ended_at, "end of a reservation")?);
-        let state = match self.state.as_str() {
-            "held" => ReservationState::Held,
-            "paying" => ReservationState::Paying { payment_id: payment_id()? },
-            "confirmed" => ReservationState::Confirmed {
-                payment_id: payment_id()?,
-                confirmed_at: confirmed_at()?,
-            },
-            "expired" => ReservationState::Expired { ended_at: ended_at()? },
-            "cancelled" => ReservationState::Cancelled { ended_at: ended_at()? },
-            "failed" => {
-                ReservationState::PaymentFailed { payment_id: payment_id()?, ended_at: ended_at()? }
-            }
-            "refunded" => ReservationState::Refunded {
-                payment_id: payment_id()?,
-                confirmed_at: confirmed_at()?,
-                refunded_at: ended_at()?,
-            },
-            _ => return Err(Unreadable("reservation state")),
+        let columns = StateColumns {
+            state: &self.state,
+            payment_id: self.payment_id.map(Key::id),
+            confirmed_at: self.confirmed_at.map(time).transpose()?,
+            ended_at: self.ended_at.map(time).transpose()?,
         };
+        let state = ReservationState::try_from(columns).map_err(Unreadable)?;
         Ok(Reservation {
             id: self.id.id(),
             user_id: self.user_id.id(),
@@ -130,15 +102,16 @@ impl TryFrom<ReservationSeatRow> for ReservationSeat {
     }
 }
 
-/// The rows that say which seats a reservation has.
-pub(crate) fn seat_rows(reservation: &Reservation) -> impl Iterator<Item = ReservationSeatRow> {
-    (0..).zip(&reservation.seats).map(|(position, seat): (u32, _)| ReservationSeatRow {
-        reservation_id: key(reservation.id),
-        position: number(position),
-        seat_id: key(seat.id),
-        price: seat.place.price.into(),
-        live: reservation.state.has_its_seats(),
-    })
+impl From<ReservationSeat> for ReservationSeatRow {
+    fn from(seat: ReservationSeat) -> Self {
+        Self {
+            reservation_id: key(seat.reservation_id),
+            position: number(seat.position),
+            seat_id: key(seat.seat_id),
+            price: seat.price.into(),
+            live: seat.live,
+        }
+    }
 }
 
 /// A seat of a reservation, at the price it had when it was held.

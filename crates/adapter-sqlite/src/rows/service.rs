@@ -24,20 +24,11 @@ struct UptimeRow {
     outage_done_to: Option<Key>,
 }
 
-const STEPS: [(&str, RecoveryStep); 2] =
-    [("tokens", RecoveryStep::Tokens), ("holds", RecoveryStep::Holds)];
-
 impl From<&Uptime> for UptimeRow {
     fn from(uptime: &Uptime) -> Self {
         // There is one server on a file; one before it is gone.
         let server = uptime.servers.last();
         let recovery = uptime.recovery;
-        let step = |recovery: Recovery| {
-            STEPS
-                .iter()
-                .find(|(_, step)| *step == recovery.step)
-                .map(|(name, _)| (*name).to_owned())
-        };
         Self {
             heartbeat_at: Some(micros(uptime.heartbeat_at)),
             up_since: Some(micros(uptime.up_since)),
@@ -45,7 +36,7 @@ impl From<&Uptime> for UptimeRow {
             server_beat: server.map(|server| micros(server.at)),
             outage_ended_at: recovery.map(|recovery| micros(recovery.ended_at)),
             outage_beat_at: recovery.map(|recovery| micros(recovery.beat_at)),
-            outage_step: recovery.and_then(step),
+            outage_step: recovery.map(|recovery| recovery.step.name().to_owned()),
             outage_done_to: recovery.and_then(|recovery| recovery.done_to).map(key),
         }
     }
@@ -53,8 +44,7 @@ impl From<&Uptime> for UptimeRow {
 
 impl UptimeRow {
     fn recovery(&self) -> Result<Option<Recovery>, SqlError> {
-        let is_it = |(name, _): &&(&str, RecoveryStep)| self.outage_step.as_deref() == Some(*name);
-        let step = STEPS.iter().find(is_it).map(|(_, step)| *step);
+        let step = self.outage_step.as_deref().and_then(RecoveryStep::named);
         let (Some(ended_at), Some(beat_at), Some(step)) =
             (self.outage_ended_at, self.outage_beat_at, step)
         else {

@@ -29,13 +29,14 @@ pub(crate) struct RoomRow {
     rate_used_until: i64,
     created_at: i64,
     capacity_count: i64,
+    forgotten_to: i64,
 }
 
 update_by_key! { waiting_rooms by id in RoomRow:
     capacity: BigInt, admissions_per_minute: Nullable<BigInt>, active_ttl_seconds: BigInt,
     idle_ttl_seconds: BigInt, paused: Bool, opens_at: Nullable<BigInt>, lobby_count: BigInt,
     drawn_count: BigInt, drawn_at: Nullable<BigInt>, sold_out: Bool, last_number: BigInt,
-    rate_used_until: BigInt, capacity_count: BigInt
+    rate_used_until: BigInt, capacity_count: BigInt, forgotten_to: BigInt
 }
 
 impl From<&WaitingRoom> for RoomRow {
@@ -64,6 +65,7 @@ impl From<&WaitingRoom> for RoomRow {
             rate_used_until: micros(room.rate_used_until),
             created_at: micros(room.created_at),
             capacity_count: number(room.capacity_count),
+            forgotten_to: number(room.forgotten_to),
         }
     }
 }
@@ -103,6 +105,7 @@ impl TryFrom<RoomRow> for WaitingRoom {
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
+            forgotten_to: read(row.forgotten_to, "number")?,
             rate_used_until: time(row.rate_used_until)?,
             created_at: time(row.created_at)?,
         })

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
-use domain::line::{IfExists, JoinRequest, expired_in, join};
+use domain::line::{IfExists, JoinRequest, Joined, join};
 use domain::ports::{
     Catalogue, Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError,
     Users, WorkDone,
@@ -93,14 +93,12 @@ impl TakePlace {
         let join_request =
             JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
         let join = move |records: &mut Records| {
-            let over_before = expired_in(records, room_id);
-            let token = join(records, &join_request)?;
-            let ran_out = expired_in(records, room_id).saturating_sub(over_before);
+            let joined = join(records, &join_request)?;
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
-            Ok((token, room, records.cutoff, ran_out))
+            Ok((joined, room, records.cutoff))
         };
-        let (token, room, decided_at, ran_out) = self.store.decide(scope, join).await?;
-        (0..ran_out).for_each(|_| self.watch.ran_out(room_id));
+        let (Joined { token, ran_out }, room, decided_at) = self.store.decide(scope, join).await?;
+        ran_out.iter().for_each(|_| self.watch.ran_out(room_id));
         let issued = token.id == id;
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::{RoomId, TokenId};
-use domain::line::{admit, expired_in};
+use domain::line::{LetIn, admit};
 use domain::ports::{Clock, DueWork, LineWatch, Store, UpdateError};
 use domain::records::{Records, Scope};
 
@@ -54,14 +54,12 @@ impl AdmitNext {
     async fn admit(&self, room_id: RoomId, next: Vec<TokenId>) -> Result<usize, UpdateError> {
         let scope = Scope::new().line(room_id).tokens(next.iter().copied());
         let admit = move |records: &mut Records| {
-            let over_before = expired_in(records, room_id);
-            let admitted = admit(records, room_id, &next)?;
+            let LetIn { admitted, ran_out } = admit(records, room_id, &next)?;
             let waited = admitted.iter().map(|token| records.now - token.joined_at);
-            let ran_out = expired_in(records, room_id).saturating_sub(over_before);
             Ok((waited.collect::<Vec<_>>(), ran_out))
         };
         let (waited, ran_out) = self.store.decide(scope, admit).await?;
-        (0..ran_out).for_each(|_| self.watch.ran_out(room_id));
+        ran_out.iter().for_each(|_| self.watch.ran_out(room_id));
         waited.iter().for_each(|waited| self.watch.admitted(room_id, *waited));
         Ok(waited.len())
     }

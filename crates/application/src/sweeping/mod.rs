@@ -8,6 +8,7 @@ mod end_run_out;
 mod expire_holds;
 mod feel_pulses;
 mod forget_answers;
+mod forget_ended;
 mod keep_time;
 mod parts;
 mod settle_payments;
@@ -20,6 +21,7 @@ pub use end_run_out::*;
 pub use expire_holds::*;
 pub use feel_pulses::*;
 pub use forget_answers::*;
+pub use forget_ended::*;
 pub use keep_time::*;
 pub use settle_payments::*;
 pub use write_heard::*;
@@ -36,7 +38,23 @@ async fn side_by_side<T, F: Future<Output = Result<usize, UpdateError>>>(
     items: Vec<T>,
     work: impl Fn(T) -> F,
 ) -> Result<usize, UpdateError> {
-    let results = stream::iter(items.into_iter().map(work)).buffer_unordered(SIDE_BY_SIDE);
+    several_at_a_time(SIDE_BY_SIDE, items, work).await
+}
+
+/// The same, one after the other.
+async fn one_by_one<T, F: Future<Output = Result<usize, UpdateError>>>(
+    items: Vec<T>,
+    work: impl Fn(T) -> F,
+) -> Result<usize, UpdateError> {
+    several_at_a_time(1, items, work).await
+}
+
+async fn several_at_a_time<T, F: Future<Output = Result<usize, UpdateError>>>(
+    several: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> F,
+) -> Result<usize, UpdateError> {
+    let results = stream::iter(items.into_iter().map(work)).buffer_unordered(several);
     let add = |sum: Result<usize, UpdateError>, next: Result<usize, UpdateError>| async move {
         match (sum, next) {
             (Ok(sum), Ok(next)) => Ok(sum + next),

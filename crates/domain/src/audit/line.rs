@@ -37,9 +37,17 @@ pub(super) fn numbers(books: &Books) -> Vec<String> {
         let drawn = room.lobby.drawn_count;
         let undrawn = room.lobby.count.saturating_sub(drawn);
         let given = tokens.iter().filter_map(|token| token.number);
-        let expected = (1..=drawn).chain(room.lobby.count + 1..=room.last_number);
-        if !given.eq(expected) {
+        let kept = room.lobby.count.max(room.forgotten_to).saturating_add(1)..=room.last_number;
+        if !given.eq((1..=drawn).chain(kept)) {
             breaches.push(format!("room {id} has a gap or a repeat in its numbers"));
+        }
+        if room.forgotten_to > 0
+            && !(room.lobby.count + 1..=room.last_number).contains(&room.forgotten_to)
+        {
+            breaches.push(format!(
+                "room {id} has forgotten up to {}, which was never past its lobby",
+                room.forgotten_to
+            ));
         }
         let without = tokens.iter().filter(|token| token.number.is_none()).count();
         if u64::try_from(without) != Ok(undrawn) {

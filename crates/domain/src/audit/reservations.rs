@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
+use super::Books;
 use super::seats::term;
-use super::{Books, ReservationSeat};
 use crate::Timestamp;
 use crate::ids::{PaymentId, ReservationId};
 use crate::payment::Payment;
-use crate::reservation::{Reservation, ReservationState};
+use crate::reservation::{Reservation, ReservationSeat, ReservationState};
 use crate::show::Show;
 use crate::uptime::Outage;
 

@@ -9,6 +9,7 @@ use super::*;
 use crate::cash::EntryKind;
 use crate::concert::tests::concert;
 use crate::ids::{RoomId, TokenId, UserId};
+use crate::money::Amount;
 use crate::payment::PaymentState;
 use crate::records::Records;
 use crate::reservation::ReservationState;
@@ -135,15 +136,7 @@ fn sound() -> Books {
 
 /// Writes down the seats of the reservations as a store does.
 fn write_seats(books: &mut Books) {
-    let rows = books.reservations.iter().flat_map(|r| {
-        (0..).zip(&r.seats).map(|(position, seat)| ReservationSeat {
-            reservation_id: r.id,
-            position,
-            seat_id: seat.id,
-            price: seat.place.price,
-            live: r.state.has_its_seats(),
-        })
-    });
+    let rows = books.reservations.iter().flat_map(Reservation::seat_rows);
     books.reservation_seats = rows.collect();
 }
 

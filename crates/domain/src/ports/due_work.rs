@@ -56,6 +56,27 @@ pub trait DueWork: Send + Sync {
     /// How many payments the provider owes an answer about at `now`.
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable>;
 
+    /// Rooms with a token to forget: the one with the lowest number that is kept past the lobby was over
+    /// by `ended_by`.
+    async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable>;
+
+    /// The tokens of a room with the lowest numbers that are kept past its lobby, lowest first, up to the
+    /// first that was not over by `ended_by`, or with which a payment was made that the provider owes an
+    /// answer about.
+    async fn old_tokens(
+        &self,
+        room_id: RoomId,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Reservations that had ended by `ended_by` without having been paid for.
+    async fn old_reservations(
+        &self,
+        ended_by: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable>;
+
     /// Answers kept since before `kept_before`.
     async fn old_answers(
         &self,

@@ -8,7 +8,7 @@ mod table;
 pub use group::{Group, Source};
 pub use keys::Keys;
 pub use scope::Scope;
-pub use table::{Entity, Fate, Table};
+pub use table::{Entity, Fate, Forgettable, Table};
 
 use crate::Timestamp;
 use crate::cash::{CashAccount, CashEntry};
@@ -52,6 +52,34 @@ entity! {
     Line, RoomId, room_id;
     WaitingToken, TokenId, id;
     KeptAnswer, IdempotencyKey, key;
+}
+
+macro_rules! forgettable {
+    ($($table:ident: $entity:ty;)*) => {
+        $(impl Forgettable for $entity {})*
+
+        /// The ids of the rows that decisions took out. A store takes this apart field by field: one that
+        /// does not delete every kind of them does not compile.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each list is named for its table")]
+        pub struct Forgotten {
+            $(pub $table: Vec<<$entity as Entity>::Id>,)*
+        }
+
+        impl Records {
+            /// What was taken out.
+            #[must_use]
+            pub fn forgotten(&self) -> Forgotten {
+                Forgotten { $($table: self.$table.removals().cloned().collect(),)* }
+            }
+        }
+    };
+}
+
+forgettable! {
+    tokens: WaitingToken;
+    reservations: Reservation;
+    kept_answers: KeptAnswer;
 }
 
 /// What a [`Scope`] named, as it is in the store; a decision changes it, and the store saves that.

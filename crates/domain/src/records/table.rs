@@ -13,6 +13,10 @@ pub trait Entity: Clone + PartialEq {
     fn id(&self) -> Self::Id;
 }
 
+/// What is not kept for ever: only rows of such a kind can be taken out. Which kinds there are is said
+/// once, beside [`Forgotten`](super::Forgotten), so that every store deletes what decisions take out.
+pub trait Forgettable: Entity {}
+
 /// Rows of one kind by id, in order of their ids, and what became of each since it was loaded. A row
 /// that several tables have is kept once, until one of them changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +102,14 @@ impl<E: Entity> Table<E> {
     }
 
     /// Takes a row out.
-    pub fn remove(&mut self, id: &E::Id) {
+    pub fn remove(&mut self, id: &E::Id)
+    where
+        E: Forgettable,
+    {
+        self.take_out(id);
+    }
+
+    fn take_out(&mut self, id: &E::Id) {
         if let Some(loaded) = self.rows.remove(id).and_then(|row| row.loaded) {
             self.removed.insert(id.clone(), loaded);
         }
@@ -139,7 +150,7 @@ impl<E: Entity> Table<E> {
     }
 
     /// The ids of the rows that were taken out.
-    pub fn removals(&self) -> impl Iterator<Item = &E::Id> {
+    pub(super) fn removals(&self) -> impl Iterator<Item = &E::Id> {
         self.removed.keys()
     }
 
@@ -155,7 +166,7 @@ impl<E: Entity> Table<E> {
             self.set(Arc::clone(&row.entity));
         }
         for id in other.removals() {
-            self.remove(id);
+            self.take_out(id);
         }
     }
 }
@@ -171,6 +182,8 @@ mod tests {
             self.0
         }
     }
+
+    impl Forgettable for (u8, &'static str) {}
 
     fn changes(table: &Table<(u8, &'static str)>) -> Vec<((u8, &'static str), Fate)> {
         table.changes().map(|(entity, fate)| (*entity, fate)).collect()

@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Undo { payment: u8 },
     Refund { user: u8, payment: u8 },
     Resize { capacity: u32 },
+    Forget { after_seconds: u8 },
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -64,5 +65,6 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => (0..40_u8).prop_map(|payment| Command::Undo { payment }),
         2 => (user, other).prop_map(|(user, payment)| Command::Refund { user, payment }),
         1 => (0..4_u32).prop_map(|capacity| Command::Resize { capacity }),
+        1 => any::<u8>().prop_map(|after_seconds| Command::Forget { after_seconds }),
     ]
 }

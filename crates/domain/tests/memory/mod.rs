@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::audit::{Books, ReservationSeat};
+use domain::audit::Books;
 use domain::cash::{CashAccount, CashEntry};
 use domain::concert::{Concert, ConcertDetails};
 use domain::counts::{RoomCount, ShowCount};
@@ -18,7 +18,7 @@ use domain::ids::{
 use domain::money::Amount;
 use domain::payment::Payment;
 use domain::ports::Decide;
-use domain::records::{Entity, Group, Scope, Source, Table};
+use domain::records::{Entity, Forgotten, Group, Scope, Source, Table};
 use domain::reservation::Reservation;
 use domain::seat::{Place, Seat};
 use domain::show::Show;
@@ -149,6 +149,9 @@ impl Memory {
         for (id, more) in changes.show_counts() {
             *self.show_counts.entry(id).or_default() += more;
         }
+        let Forgotten { tokens, reservations, kept_answers: _ } = changes.forgotten();
+        self.tokens.retain(|id, _| !tokens.contains(id));
+        self.reservations.retain(|id, _| !reservations.contains(id));
         accepted
     }
 
@@ -168,7 +171,11 @@ impl Memory {
             rooms: self.rooms.values().cloned().collect(),
             capacities: self.capacities.values().copied().collect(),
             tokens: self.tokens.values().cloned().collect(),
-            reservation_seats: self.reservations.values().flat_map(seats_of).collect(),
+            reservation_seats: self
+                .reservations
+                .values()
+                .flat_map(Reservation::seat_rows)
+                .collect(),
             room_counts: self.room_counts.iter().map(|(id, count)| (*id, *count)).collect(),
             show_counts: self.show_counts.iter().map(|(id, count)| (*id, *count)).collect(),
             unreadable: Vec::new(),
@@ -177,17 +184,6 @@ impl Memory {
             now: self.now,
         }
     }
-}
-
-/// The rows that a store would have for the seats of a reservation.
-fn seats_of(reservation: &Reservation) -> impl Iterator<Item = ReservationSeat> {
-    (0..).zip(&reservation.seats).map(|(position, seat)| ReservationSeat {
-        reservation_id: reservation.id,
-        position,
-        seat_id: seat.id,
-        price: seat.place.price,
-        live: reservation.state.has_its_seats(),
-    })
 }
 
 impl Source for &mut Memory {

@@ -14,6 +14,34 @@ fn a_gap_in_the_numbers_and_a_second_place_are_found() {
 }
 
 #[test]
+fn what_is_forgotten_is_no_gap_and_nothing_else_may_be_gone() {
+    let forgotten = |books: &mut Books, tokens: usize, to| {
+        books.tokens.drain(..tokens);
+        books.rooms[0].forgotten_to = to;
+    };
+    assert_breaks(&[], |books| forgotten(books, 1, 1));
+    assert_breaks(&[], |books| forgotten(books, 2, 2));
+    for (tokens, to) in [(1, 0), (0, 1), (1, 2), (2, 1), (2, 3)] {
+        assert_breaks(&[12], |books| forgotten(books, tokens, to));
+    }
+}
+
+#[test]
+fn a_lobby_is_not_forgotten() {
+    let with_latecomer = |books: &mut Books, to| {
+        drawn(books);
+        books.rooms[0].last_number = 3;
+        books.rooms[0].forgotten_to = to;
+    };
+    assert_breaks(&[], |books| with_latecomer(books, 3));
+    assert_breaks(&[12], |books| with_latecomer(books, 2));
+    assert_breaks(&[12], |books| {
+        with_latecomer(books, 3);
+        books.tokens.remove(0);
+    });
+}
+
+#[test]
 fn a_room_over_its_capacity_is_found_and_a_place_that_was_left_can_be_taken() {
     let let_in_second = |books: &mut Books, when| {
         let admission = Admission { at: when, capacity: 1 };

@@ -1,0 +1,55 @@
+//! Payments through an outside provider.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::ids::PaymentId;
+use domain::payment::{PayRequest, Receipt, pay};
+use domain::ports::{MockGatewayWatch, MockPaymentGateway, MockStore, PaymentGateway};
+use domain::provider_charge::SettlingPolicy;
+use domain::records::Records;
+use uuid::Uuid;
+
+use super::{buyer_id, claims, clock, concert, ids, reservation_id, unknown, world_with_hold};
+use crate::payment::Settler;
+
+/// The world in which the provider was asked for the buyer's payment of seat 1 and has not answered.
+pub(crate) fn pending_payment() -> (Records, Receipt) {
+    let mut records = world_with_hold().0;
+    let ask = PayRequest {
+        id: payment_id(),
+        entry_id: unknown(),
+        user_id: buyer_id(),
+        token_id: claims().token_id,
+        reservation_id: reservation_id(),
+    };
+    let receipt = pay(&mut records, &ask, Some(SETTLING)).unwrap();
+    (records, receipt)
+}
+
+pub(crate) fn payment_id() -> PaymentId {
+    Uuid::from_u128(8).into()
+}
+
+pub(crate) const SETTLING: SettlingPolicy =
+    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::hours(1) };
+
+/// A settler over these ports.
+pub(crate) fn settler(store: Arc<MockStore>, gateway: Option<MockPaymentGateway>) -> Arc<Settler> {
+    let gateway: Option<Arc<dyn PaymentGateway>> = match gateway {
+        Some(gateway) => Some(Arc::new(gateway)),
+        None => None,
+    };
+    let currency = concert().details.currency;
+    Arc::new(Settler::new(store, ids(), clock(), gateway, gateway_watch(), SETTLING, currency))
+}
+
+/// Somebody who is told how it goes with the provider and keeps it to themselves.
+pub(crate) fn gateway_watch() -> Arc<MockGatewayWatch> {
+    let mut watch = MockGatewayWatch::new();
+    watch.expect_called().return_const(());
+    watch.expect_unsettled().return_const(());
+    watch.expect_overdue().return_const(());
+    watch.expect_contradicted().return_const(());
+    Arc::new(watch)
+}
