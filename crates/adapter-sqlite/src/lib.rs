@@ -6,6 +6,7 @@
 mod clock;
 mod columns;
 mod loading;
+mod offline;
 mod open;
 #[cfg(test)]
 mod panics;
@@ -18,6 +19,7 @@ mod store;
 mod writer;
 
 pub use clock::StoreClock;
+pub use offline::OfflineFile;
 pub use open::{OpenError, copy, has_users, migrate};
 pub use store::{SqliteStore, StoreOptions};
 

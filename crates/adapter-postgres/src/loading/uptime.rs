@@ -35,7 +35,7 @@ pub(crate) const STEPS: [(&str, RecoveryStep); 2] =
     [("tokens", RecoveryStep::Tokens), ("holds", RecoveryStep::Holds)];
 
 /// Locks and loads it, if it is `wanted`; none before the first beat.
-pub(super) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
+pub(crate) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
     if !wanted {
         return Ok(None);
     }
