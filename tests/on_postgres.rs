@@ -25,6 +25,7 @@ mod provider;
 mod races;
 mod running;
 mod seeds;
+mod set_clock_back;
 mod stopping;
 mod streams;
 

@@ -27,6 +27,7 @@ mod provider;
 mod races;
 mod running;
 mod seeds;
+mod set_clock_back;
 mod stopping;
 mod streams;
 
