@@ -20,7 +20,7 @@ pub struct TimeColumn {
 /// What a time is, and so what becomes of it when the clock is set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeKind {
-    /// When something was decided. It moves.
+    /// When something was decided, or somebody was there. It moves.
     Decided,
     /// The end of something, decided where this condition holds, and before that as [`Self::Follows`]. It
     /// moves.
@@ -94,7 +94,7 @@ const ALL: &[TimeColumn] = &[
     both("cash_entries", "created_at", Decided),
     both("kept_answers", "created_at", Decided),
     only(Dialect::Postgres, "commits", "committed_at", Decided),
-    only(Dialect::Postgres, "writers", "seen_at", Follows(ALWAYS)),
+    only(Dialect::Postgres, "writers", "seen_at", Decided),
     only(Dialect::Sqlite, "service", "last_commit_at", Decided),
     both("service", "heartbeat_at", Decided),
     both("service", "up_since", Decided),

@@ -1,145 +1,91 @@
-//! `stagedoor set-clock-back`: what an error of the clock has put far ahead is right again.
+//! A shop whose clock can be set, what it sells, and what must have become of that.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use recorded_times::{Dialect, columns};
 use serde_json::{Value, json};
 use throw_away_postgres::Cluster;
 
+use super::{refusal, told};
 use crate::harness::{
     Caller, Concert, Installation, Server, Theatre, WallClock, enter, room_path, text,
 };
-use crate::running::said;
+use crate::provider::{Decision, NoticeKind, Plan, Provider, notify, now, paying_through};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How far a store's time may be from the clock's while it follows it.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
-#[tokio::test]
-async fn after_a_start_at_a_time_years_ahead_everything_is_right_again() {
-    sells_on_after_error(TimeDelta::days(1_825), 3_600).await;
-}
-
-/// What was paid for before the error and what was not both end after it.
-#[tokio::test]
-async fn after_a_start_at_a_time_hours_ahead_holds_of_a_day_are_right_again() {
-    sells_on_after_error(TimeDelta::hours(3), 86_400).await;
-}
-
-async fn sells_on_after_error(error: TimeDelta, hold_seconds: i64) {
-    let Some((shop, server)) = Shop::opens(error, hold_seconds).await else { return };
-    let before = shop.sells(&server, [0, 1]).await;
-    stop(server);
-
-    shop.clock.set(&format!("+{}s", error.num_seconds()));
-    let server = shop.installation.start();
-    let seed_shown = text(&shop.opens_early(&server, &shop.empty).await, "seed_sha256");
-    shop.opens_early(&server, &shop.visited).await;
-    let visitor = server.user("visitor").await.join(Some(&shop.visited.concert.id)).await.0;
-    visitor.until("active").await;
-    let ahead = shop.sells(&server, [2, 3]).await;
-    stop(server);
-
-    shop.clock.set("+0s");
-    let server = shop.installation.start();
-    let still_taken = before.buyer.access.at(&server).get("/api/users/balance").await.status == 200;
-    assert_eq!(still_taken, error < TimeDelta::hours(12), "for so long an access token is good");
-    assert!(ready(&server).await.contains("run: stagedoor set-clock-back"));
-    let refused = refusal(&shop.installation);
-    assert!(refused.contains("stop all servers first"), "{refused}");
-    stop(server);
-    assert!(shop.installation.log().contains("run: stagedoor set-clock-back"));
-
-    shop.is_set_back();
-    let server = shop.installation.start();
-    assert_eq!(ready(&server).await, "ok\n");
-    before.buyer.access.at(&server).get("/api/users/balance").await.expect(200);
-    let signed_in_ahead = ahead.buyer.access.at(&server).get("/api/users/balance").await;
-    signed_in_ahead.refused(401, "invalid_token");
-    for sale in [&before, &ahead] {
-        shop.goes_on(&server, sale).await;
-    }
-    shop.rooms_are_right(&server, &visitor, &seed_shown).await;
-    shop.sells(&server, [4, 5]).await;
-    stop(server);
-    shop.installation.assert_sound();
-}
-
-fn stop(server: Server) {
-    server.terminate();
-    assert!(server.ended_well());
-}
-
-async fn ready(server: &Server) -> String {
-    server.anyone().get("/readyz").await.expect(200).as_str().unwrap().to_owned()
-}
-
-/// What the command says where it does its work.
-#[track_caller]
-fn told(installation: &Installation, args: &[&str]) -> String {
-    let output = installation.run(&[&["set-clock-back"], args].concat(), "");
-    assert!(output.status.success(), "{output:?}");
-    said(&output).0
-}
-
-/// The one line in which it refuses.
-#[track_caller]
-fn refusal(installation: &Installation) -> String {
-    let output = installation.run(&["set-clock-back", "--yes"], "");
-    let (_, errors) = said(&output);
-    assert!(!output.status.success() && errors.lines().count() == 1, "{output:?}");
-    errors
-}
+/// What people enter, what is no single time, and since when a store keeps evidence, which a new file does
+/// since the beginning of time.
+const MAY_BE_FAR_OFF: [&str; 7] = [
+    "opens_at",
+    "sale_opens_at",
+    "sale_closes_at",
+    "starts_at",
+    "date",
+    "server_beats",
+    "evidence_since",
+];
 
 fn time(body: &Value, field: &str) -> DateTime<Utc> {
     text(body, field).parse().unwrap()
 }
 
 /// Somebody who was let in, with cash.
-struct Buyer {
-    access: Caller,
+pub(super) struct Buyer {
+    pub(super) access: Caller,
     queue: Caller,
 }
 
-/// One has paid for a seat, and one holds another.
-struct Sale {
-    buyer: Buyer,
+/// One has paid for a seat, one holds another, and one has paid for a third by a payment that the provider
+/// leaves open.
+pub(super) struct Sale {
+    pub(super) buyer: Buyer,
     bought: String,
     holder: Buyer,
     held: String,
+    pending: String,
 }
 
 /// A concert behind a room that opens.
-struct Opening {
-    concert: Concert,
+pub(super) struct Opening {
+    pub(super) concert: Concert,
     /// Where its operator and where anyone looks.
     room: String,
     draw: String,
 }
 
 /// A store in use, whose clock can be set.
-struct Shop {
-    installation: Installation,
-    clock: WallClock,
+pub(super) struct Shop {
+    pub(super) installation: Installation,
+    pub(super) clock: WallClock,
+    provider: Provider,
     operator: Caller,
     concert: Concert,
     /// Their rooms open at a time that the error is past. Nobody comes to the first of them.
-    empty: Opening,
-    visited: Opening,
+    pub(super) empty: Opening,
+    pub(super) visited: Opening,
     opens_at: DateTime<Utc>,
     began: DateTime<Utc>,
+    /// How long seats are held, and how long a payment may be left open.
     hold: TimeDelta,
     _cluster: Option<Cluster>,
 }
 
 impl Shop {
-    async fn opens(error: TimeDelta, hold_seconds: i64) -> Option<(Self, Server)> {
+    pub(super) async fn opens(error: TimeDelta, hold_seconds: i64) -> Option<(Self, Server)> {
         let began = Utc::now();
         let clock = WallClock::right()?;
         let (installation, cluster) = clock.installation()?;
-        let installation =
-            installation.with("HOLD_SECONDS", hold_seconds).with("ROOM_ACTIVE_SECONDS", 3_600);
+        let provider = Provider::honest().await;
+        let installation = paying_through(installation, &provider.url)
+            .with("GATEWAY_TIMEOUT_MS", 5_000)
+            .with("GATEWAY_SETTLE_SECONDS", hold_seconds)
+            .with("HOLD_SECONDS", hold_seconds)
+            .with("ROOM_ACTIVE_SECONDS", 3_600);
         let theatre = Theatre::open_in(installation, 20, 10).await;
         let Theatre { installation, server, operator, concert } = theatre;
         let opens_at = DateTime::from_timestamp((began + error / 2).timestamp(), 0).unwrap();
@@ -154,6 +100,7 @@ impl Shop {
         let shop = Self {
             installation,
             clock,
+            provider,
             operator,
             concert,
             empty,
@@ -166,11 +113,23 @@ impl Shop {
         Some((shop, server))
     }
 
-    async fn sells(&self, server: &Server, [first, second]: [usize; 2]) -> Sale {
+    pub(super) async fn sells(&self, server: &Server, seats: [usize; 3]) -> Sale {
+        let [first, second, third] = seats;
         let (buyer, bought) = self.holds(server, first).await;
         buyer.queue.pay(&bought).await.expect(201);
         let (holder, held) = self.holds(server, second).await;
-        Sale { buyer, bought, holder, held }
+        let (payer, to_pay) = self.holds(server, third).await;
+        self.provider.plan(Plan::that(Decision::Wait));
+        let pending = text(&payer.queue.pay(&to_pay).await.expect(202), "payment_id");
+        self.provider.plan(Plan::that(Decision::Charge));
+        Sale { buyer, bought, holder, held, pending }
+    }
+
+    /// Its operator enters another concert, and changes a room.
+    pub(super) async fn gets_another_concert(&self, server: &Server) {
+        let operator = server.operator().await;
+        enter(&operator, json!({ "capacity": 3, "admissions_per_minute": 60 }), 1).await;
+        operator.patch(&self.visited.room, json!({ "capacity": 6 })).await.expect(200);
     }
 
     async fn holds(&self, server: &Server, seat: usize) -> (Buyer, String) {
@@ -184,7 +143,7 @@ impl Shop {
     }
 
     /// Waits until a room is open though it was not to be yet, and returns its draw.
-    async fn opens_early(&self, server: &Server, opening: &Opening) -> Value {
+    pub(super) async fn opens_early(&self, server: &Server, opening: &Opening) -> Value {
         let began = Instant::now();
         loop {
             let draw = server.anyone().get(&opening.draw).await.expect(200);
@@ -197,7 +156,7 @@ impl Shop {
     }
 
     /// It is said first, then done, and then there is nothing to do.
-    fn is_set_back(&self) {
+    pub(super) fn is_set_back(&self) {
         let room_id = |opening: &Opening| opening.room.rsplit('/').next().unwrap().to_owned();
         let plan = told(&self.installation, &[]);
         let at = |what: &str| plan.find(what).unwrap_or_else(|| panic!("no {what} in {plan}"));
@@ -213,14 +172,37 @@ impl Shop {
         assert!(again.contains("not ahead by more than the hour"), "{again}");
     }
 
+    /// All that was recorded was so since the shop opened, and all ends come within a few days.
+    pub(super) fn no_recorded_time_is_far_off(&self) {
+        let dialect = if crate::ON_POSTGRES { Dialect::Postgres } else { Dialect::Sqlite };
+        let literal = |at: DateTime<Utc>| match dialect {
+            Dialect::Postgres => format!("'{}'", at.to_rfc3339_opts(SecondsFormat::Micros, true)),
+            Dialect::Sqlite => at.timestamp_micros().to_string(),
+        };
+        let earliest = literal(self.began - TimeDelta::hours(1));
+        let latest = literal(Utc::now() + TimeDelta::hours(1) + self.hold);
+        self.installation.execute("CREATE TABLE far_off (n bigint CHECK (n = 0))");
+        for column in columns(dialect) {
+            let (table, name) = (column.table, column.name);
+            if MAY_BE_FAR_OFF.contains(&name) {
+                continue;
+            }
+            let far_off = format!("{name} NOT BETWEEN {earliest} AND {latest}");
+            self.installation.execute(&format!(
+                "INSERT INTO far_off SELECT count(*) FROM {table} WHERE {far_off}"
+            ));
+        }
+        self.installation.execute("DROP TABLE far_off");
+    }
+
     /// From when the shop opened until now.
     fn so_far(&self) -> RangeInclusive<DateTime<Utc>> {
         self.began - TOLERANCE..=Utc::now() + TOLERANCE
     }
 
     /// What was bought is, what was held can be bought, and all of it has happened so far and no later.
-    async fn goes_on(&self, server: &Server, sale: &Sale) {
-        let Sale { buyer, bought, holder, held } = sale;
+    pub(super) async fn goes_on(&self, server: &Server, sale: &Sale) {
+        let Sale { buyer, bought, holder, held, .. } = sale;
         let bought = self.reservation(server, buyer, bought).await;
         assert_eq!(bought["status"], "confirmed");
         assert_eq!(time(&bought, "held_until") - time(&bought, "created_at"), self.hold);
@@ -240,6 +222,21 @@ impl Shop {
         assert!(self.so_far().contains(&time(&paid, "paid_at")), "{paid}");
     }
 
+    /// What the provider left open is asked for at the right time, and is settled when it says so.
+    pub(super) async fn settles(&self, server: &Server, sale: &Sale) {
+        let operator = self.operator.at(server);
+        let unsettled = operator.get("/api/admin/payments").await.expect(200);
+        let mut payments = unsettled["payments"].as_array().unwrap().iter();
+        let payment = payments.find(|payment| payment["payment_id"] == sale.pending).unwrap();
+        assert!(self.so_far().contains(&time(payment, "paid_at")), "{payment}");
+        assert_eq!(time(payment, "settle_by") - time(payment, "paid_at"), self.hold, "{payment}");
+        assert!(time(payment, "ask_at") < Utc::now() + TimeDelta::minutes(10), "{payment}");
+        self.provider.set(&sale.pending, "charged");
+        let notice =
+            notify(server.address(), NoticeKind::Right, &sale.pending, "charged", now()).await;
+        assert_eq!(notice.unwrap().0, 204);
+    }
+
     async fn reservation(&self, server: &Server, whose: &Buyer, id: &str) -> Value {
         let path = format!("/api/reservations/{id}");
         let reservation = whose.queue.at(server).get(&path).await.expect(200);
@@ -250,7 +247,12 @@ impl Shop {
 
     /// The room that nobody came to opens when it was to, and by a seed that nobody has seen. The other
     /// one is open.
-    async fn rooms_are_right(&self, server: &Server, visitor: &Caller, seed_shown: &str) {
+    pub(super) async fn rooms_are_right(
+        &self,
+        server: &Server,
+        visitor: &Caller,
+        seed_shown: &str,
+    ) {
         let operator = self.operator.at(server);
         let empty = operator.get(&self.empty.room).await.expect(200);
         assert_eq!((time(&empty, "opens_at"), &empty["drawn_at"]), (self.opens_at, &Value::Null));
@@ -265,38 +267,4 @@ impl Shop {
         let ticket = visitor.at(server).get("/api/queue_tokens/current").await.expect(200);
         assert_eq!((&ticket["number"], &ticket["state"]), (&json!(1), &json!("active")));
     }
-}
-
-#[tokio::test]
-async fn a_store_whose_time_is_right_is_left_alone() {
-    let installation = Installation::new();
-    stop(installation.start());
-    let refused = refusal(&installation);
-    assert!(refused.contains("not ahead by more than the hour"), "{refused}");
-}
-
-#[tokio::test]
-async fn where_it_is_not_known_how_the_error_came_in_nothing_is_changed() {
-    let Some(clock) = WallClock::right() else { return };
-    let Some((installation, _cluster)) = clock.installation() else { return };
-    stop(installation.start());
-    clock.set("+86400s");
-    stop(installation.start());
-    clock.set("+0s");
-
-    installation.execute(
-        "UPDATE service SET outage_ended_at = up_since, outage_beat_at = up_since, \
-             outage_step = 'tokens'",
-    );
-    let refused = refusal(&installation);
-    assert!(refused.contains("still being given back"), "{refused}");
-    installation.execute(
-        "UPDATE service SET outage_ended_at = NULL, outage_beat_at = NULL, outage_step = NULL; \
-         CREATE TABLE outages_kept AS SELECT * FROM outages; DELETE FROM outages",
-    );
-    let refused = refusal(&installation);
-    assert!(refused.contains("no outage on record is as long"), "{refused}");
-    installation.execute("INSERT INTO outages SELECT * FROM outages_kept");
-    told(&installation, &["--yes"]);
-    installation.assert_sound();
 }
