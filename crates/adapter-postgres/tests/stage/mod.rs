@@ -17,11 +17,16 @@ impl Ids for NewIds {
     }
 }
 
-/// With so many writers, each of which commits so many decisions at once.
+/// How it is opened, with so many writers, each of which commits so many decisions at once.
+pub(crate) fn options(database: &Database, writers: usize, group_max: usize) -> StoreOptions {
+    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
+    StoreOptions { writers, group_max, ..options }
+}
+
+/// A stage on a store that is opened like that.
 pub(crate) async fn open(writers: usize, group_max: usize) -> (Stage, Database) {
     let database = throw_away_postgres::shared().create_database();
-    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
-    let options = StoreOptions { writers, group_max, ..options };
+    let options = options(&database, writers, group_max);
     let store = PostgresStore::open(&options).await.unwrap();
     let clock = Arc::new(store.clock());
     (Stage::set(Arc::new(store), clock).await, database)
