@@ -1,7 +1,5 @@
 //! Of each time in the database it is said what becomes of it when the clock is set back.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
-
 use std::collections::BTreeSet;
 
 use recorded_times::{Dialect, columns};

@@ -1,8 +1,6 @@
 //! Each number in the file is known as a time, of which it is said what becomes of it when the clock is
 //! set back, or as none.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, which fail by panicking")]
-
 use std::collections::BTreeSet;
 
 use diesel::sql_types::Text;

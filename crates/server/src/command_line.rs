@@ -54,11 +54,13 @@ fn command() -> Command {
                 .help("The hash of the seed that you noted before the room opened"),
         );
     let set_clock_back = Command::new("set-clock-back")
-        .about(
-            "Take an error of the clock out of a store that is far ahead, while no server runs; says \
-             what it would do",
-        )
-        .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Do it"));
+        .about("Take an error of the clock out of a store that is far ahead, while no server runs")
+        .arg(
+            Arg::new("yes")
+                .long("yes")
+                .action(ArgAction::SetTrue)
+                .help("Do it; else it is only said what would be done"),
+        );
     Command::new("stagedoor")
         .about("Concert ticketing for sales where far more people come than there are seats")
         .version(env!("CARGO_PKG_VERSION"))
