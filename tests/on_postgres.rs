@@ -26,6 +26,7 @@ mod races;
 mod retention;
 mod running;
 mod seeds;
+mod set_clock_back;
 mod stopping;
 mod streams;
 

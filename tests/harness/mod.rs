@@ -1,8 +1,10 @@
 //! Starts the binary, and speaks to it as its clients do.
 
 mod caller;
+pub(crate) mod wall_clock;
 
 pub(crate) use caller::{Answer, Caller, http_client, text};
+pub(crate) use wall_clock::WallClock;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +37,8 @@ const NO_LIMITS: [&str; 7] = [
 pub(crate) struct Installation {
     folder: TempDir,
     database: Option<Database>,
-    settings: Vec<(String, String)>,
+    /// What its processes have in their environment.
+    environment: Vec<(String, String)>,
 }
 
 impl Installation {
@@ -45,7 +48,7 @@ impl Installation {
 
     /// On that database, or else on a file.
     pub(crate) fn on(database: Option<Database>) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), database, settings: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), database, environment: Vec::new() }
     }
 
     /// A copy of its store as it is, which no server may use meanwhile.
@@ -78,7 +81,14 @@ impl Installation {
 
     /// With a setting, as it is named in the environment after `STAGEDOOR_`.
     pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        self.settings.push((format!("STAGEDOOR_{name}"), value.to_string()));
+        self.environment.push((format!("STAGEDOOR_{name}"), value.to_string()));
+        self
+    }
+
+    /// With variables in the environment of its processes.
+    pub(crate) fn in_environment(mut self, variables: &[(&str, &str)]) -> Self {
+        let variable = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.environment.extend(variables.iter().map(variable));
         self
     }
 
@@ -114,7 +124,7 @@ impl Installation {
         if self.database.is_some() {
             command.env("STAGEDOOR_SECRET", SECRET);
         }
-        command.envs(self.settings.iter().cloned());
+        command.envs(self.environment.iter().cloned());
     }
 
     /// Runs the binary to its end.

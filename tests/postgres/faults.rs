@@ -4,7 +4,6 @@
 //!
 //! `STAGEDOOR_FAULT_ROUNDS` says how many rounds (3), `STAGEDOOR_FAULT_SEED` repeats a run.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::client::{Client, Told};
 use super::proxy::{Network, NextCommit, Proxy, address_of};
+use crate::harness::wall_clock::faketime;
 use crate::harness::{Installation, Server, enter};
 
 const SERVERS: usize = 3;
@@ -196,10 +196,4 @@ impl Company {
             }
         }
     }
-}
-
-pub(super) fn faketime() -> Option<PathBuf> {
-    let folders = ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
-    let libraries = folders.map(|folder| Path::new(folder).join("faketime/libfaketime.so.1"));
-    libraries.into_iter().find(|library| library.exists())
 }

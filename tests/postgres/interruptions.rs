@@ -1,14 +1,13 @@
 //! A service that is interrupted takes nobody's time and nobody's place: not while the database is away,
 //! not while one server alone is cut off from it or held up, not when its clock is set.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use throw_away_postgres::{Cluster, Durability, Postgres};
+use throw_away_postgres::{Cluster, Postgres};
 
-use super::faults::faketime;
 use super::proxy::{Network, Proxy, address_of};
-use crate::harness::{Caller, Installation, Server, Theatre, room_path, text};
+use crate::harness::{Caller, Installation, Server, Theatre, WallClock, room_path, text};
 
 /// A theatre, and one more server with a network before its database that can be cut.
 async fn with_network(installation: Installation, capacity: u32) -> (Theatre, Server, Proxy) {
@@ -142,51 +141,25 @@ async fn a_long_interval_between_sweeps_drops_nobody_who_is_heard_of() {
 /// Three servers and a database whose clock can be set.
 struct Clocks {
     theatre: Theatre,
-    _others: Vec<Server>,
+    others: Vec<Server>,
+    clock: WallClock,
     _cluster: Cluster,
-    /// What libfaketime reads the clock's offset from.
-    offset: tempfile::NamedTempFile,
 }
 
 impl Clocks {
     async fn start(installation: impl Fn(Installation) -> Installation) -> Option<Self> {
-        let Some(library) = faketime() else {
-            println!("not tested: libfaketime is missing (apt-get install libfaketime)");
-            return None;
-        };
-        let offset = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(offset.path(), "+0s\n").unwrap();
-        let path = offset.path().to_str().unwrap().to_owned();
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        std::fs::set_permissions(offset.path(), readable).unwrap();
-        let environment = [
-            ("LD_PRELOAD", library.to_str().unwrap()),
-            ("FAKETIME_TIMESTAMP_FILE", &path),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        let cluster = match Cluster::start_with(Durability::Off, &environment) {
-            Ok(cluster) => cluster,
-            Err(missing) => {
-                println!("not tested: {missing}");
-                return None;
-            }
-        };
+        let clock = WallClock::right()?;
+        let cluster = clock.cluster()?;
         let database = Some(cluster.create_database());
         let theatre = Theatre::open_in(installation(Installation::on(database)), 6, 40).await;
         let others = (0..2).map(|_| theatre.installation.start()).collect();
-        Some(Self { theatre, _others: others, _cluster: cluster, offset })
-    }
-
-    /// Sets the database's clock.
-    fn set(&self, offset: &str) {
-        std::fs::write(self.offset.path(), format!("{offset}\n")).unwrap();
+        Some(Self { theatre, others, clock, _cluster: cluster })
     }
 
     /// People come, hold, pay or let go, and leave, on all servers at once, for as long as `during` goes
     /// on.
     async fn trade_during(&self, during: impl Future<Output = ()>) {
-        let servers = [&self.theatre.server].into_iter().chain(&self._others);
+        let servers = [&self.theatre.server].into_iter().chain(&self.others);
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let mut trading = tokio::task::JoinSet::new();
         for (n, server) in servers.enumerate() {
@@ -220,6 +193,27 @@ impl Clocks {
     }
 }
 
+/// How far the store's time is ahead of the database's clock.
+async fn seconds_ahead(server: &Server) -> f64 {
+    let told = server.anyone().get("/metrics").await.body;
+    let mut lines = told.as_str().unwrap().lines();
+    let ahead = lines.find_map(|line| line.strip_prefix("stagedoor_clock_ahead_seconds "));
+    ahead.unwrap().parse().unwrap()
+}
+
+/// Waits until that is so.
+async fn until_ahead(server: &Server, is_so: impl Fn(f64) -> bool) {
+    let began = Instant::now();
+    loop {
+        let ahead = seconds_ahead(server).await;
+        if is_so(ahead) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(300), "still {ahead} s ahead");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_the_databases_clock_is_set_history_stays_possible() {
     let Some(clocks) = Clocks::start(|i| i.with("HOLD_SECONDS", 2)).await else { return };
@@ -228,7 +222,7 @@ async fn however_the_databases_clock_is_set_history_stays_possible() {
         .trade_during(async {
             for step in steps {
                 tokio::time::sleep(Duration::from_millis(900)).await;
-                clocks.set(step);
+                clocks.clock.set(step);
             }
             pause(2).await;
         })
@@ -244,18 +238,13 @@ async fn a_clock_that_is_set_ends_no_hold_early_and_stops_no_rule_and_is_told_of
     for step in ["+600s", "-600s", "-86400s", "+315360000s"] {
         let buyer = theatre.buyer(0).await;
         buyer.hold(&theatre.concert.show, &[theatre.seat(0)]).await.expect(201);
-        clocks.set(step);
+        clocks.clock.set(step);
         pause(2).await;
         assert_eq!(theatre.statuses(&buyer).await[0], "held", "{step} ended it");
         let ready = theatre.server.anyone().get("/readyz").await;
         assert_eq!(ready.status, 200, "{step}: {ready:?}");
-        let told = theatre.server.anyone().get("/metrics").await.body;
-        let ahead = told
-            .as_str()
-            .unwrap()
-            .lines()
-            .find_map(|l| l.strip_prefix("stagedoor_clock_ahead_seconds "));
-        assert!(ahead.unwrap().parse::<f64>().unwrap().abs() > 2.0, "{step}: {ahead:?}");
+        let ahead = seconds_ahead(&theatre.server).await;
+        assert!(ahead.abs() > 2.0, "{step}: {ahead}");
         assert!(ready.body.as_str().unwrap().contains("clock"), "{step}: {ready:?}");
         // At half the pace it ends within twice the time.
         for n in 0.. {
@@ -266,11 +255,58 @@ async fn a_clock_that_is_set_ends_no_hold_early_and_stops_no_rule_and_is_told_of
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         buyer.delete("/api/queue_tokens/current").await.expect(204);
-        clocks.set("+0s");
+        clocks.clock.set("+0s");
         pause(1).await;
     }
     assert!(theatre.installation.log().contains("clock"), "{}", theatre.installation.log());
     let room = room_path(&theatre.operator, &theatre.concert.id).await;
     theatre.operator.get(&room).await.expect(200);
     theatre.installation.assert_sound();
+}
+
+/// Wrong for so long that servers believe it, and then right: the store stays years ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_of_the_databases_clock_that_was_believed_is_taken_out_of_the_store() {
+    const YEARS: f64 = 157_680_000.0;
+    let long = |i: Installation| i.with("HOLD_SECONDS", 3_600).with("ROOM_ACTIVE_SECONDS", 3_600);
+    let Some(clocks) = Clocks::start(long).await else { return };
+    let holder = clocks.theatre.buyer(100_000).await;
+    let show = &clocks.theatre.concert.show;
+    let held = holder.hold(show, &[clocks.theatre.seat(39)]).await.expect(201);
+    let server = &clocks.theatre.server;
+    clocks
+        .trade_during(async {
+            clocks.clock.set(&format!("+{YEARS}s"));
+            until_ahead(server, |ahead| ahead < -YEARS / 2.0).await;
+            pause(2).await;
+        })
+        .await;
+    for server in clocks.others.iter().chain([server]) {
+        until_ahead(server, |ahead| ahead > -2.0).await;
+    }
+    clocks
+        .trade_during(async {
+            pause(2).await;
+            clocks.clock.set("+0s");
+            until_ahead(server, |ahead| ahead > YEARS / 2.0).await;
+            pause(2).await;
+        })
+        .await;
+    let Clocks { theatre, others, clock: _clock, _cluster } = clocks;
+    let Theatre { installation, server, .. } = theatre;
+    for server in others.into_iter().chain([server]) {
+        server.terminate();
+        assert!(server.ended_well());
+    }
+    installation.assert_sound();
+    let done = installation.run(&["set-clock-back", "--yes"], "");
+    assert!(done.status.success(), "{done:?}");
+    installation.assert_sound();
+
+    let server = installation.start();
+    assert_eq!(server.anyone().get("/readyz").await.expect(200), "ok\n");
+    let paid = holder.at(&server).pay(&text(&held, "reservation_id")).await.expect(201);
+    let paid_at: chrono::DateTime<chrono::Utc> = text(&paid, "paid_at").parse().unwrap();
+    assert!((chrono::Utc::now() - paid_at).abs() < chrono::TimeDelta::seconds(60), "{paid}");
+    installation.assert_sound();
 }

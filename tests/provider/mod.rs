@@ -122,7 +122,12 @@ impl Provider {
 
 /// An installation whose payments go through the provider at `url`.
 pub(crate) fn with_provider(url: &str) -> Installation {
-    Installation::new()
+    paying_through(Installation::new(), url)
+}
+
+/// The same, where there is an installation.
+pub(crate) fn paying_through(installation: Installation, url: &str) -> Installation {
+    installation
         .with("SECRET", crate::harness::SECRET)
         .with("GATEWAY_URL", url)
         .with("GATEWAY_SECRET", SECRET)

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::keys::Keyring;
 
 const ALGORITHM: Algorithm = Algorithm::HS256;
+/// How far the server that signed may be ahead of the one that verifies: both know the store's time by
+/// what it told them last.
+const AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
 
 /// Access tokens as JWTs (RFC 7519) signed with HS256.
 pub struct JwtAccessTokens {
@@ -58,6 +61,9 @@ impl AccessTokens for JwtAccessTokens {
 
     /// A header of ours says nothing that is not known, so it is compared and not read: another one,
     /// with another algorithm or none, opens nothing. The time is the store's, which no library asks.
+    ///
+    /// A token from the future was signed before the store's clock was set back. It would be good for as
+    /// long as that clock was wrong.
     fn verify(&self, token: &str, now: Timestamp) -> Option<UserId> {
         let (message, signature) = token.rsplit_once('.')?;
         let claims = message.strip_prefix(&self.beginning)?;
@@ -65,7 +71,9 @@ impl AccessTokens for JwtAccessTokens {
         self.takes.iter().find(|key| is_signed(key) == Some(true))?;
         let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
         let claims: Claims = serde_json::from_slice(&claims).ok()?;
-        (now.timestamp() < claims.exp).then_some(claims.sub)
+        let now = now.timestamp();
+        let is_from_future = claims.iat.saturating_sub(now) > AHEAD_MAX.num_seconds();
+        (!is_from_future && now < claims.exp).then_some(claims.sub)
     }
 }
 
@@ -90,6 +98,14 @@ mod tests {
         let (token, expires_at) = tokens.issue(user(), now());
         assert_eq!(tokens.verify(&token, expires_at - TimeDelta::microseconds(1)), Some(user()));
         assert_eq!(tokens.verify(&token, expires_at), None);
+    }
+
+    #[test]
+    fn a_token_from_before_the_clock_was_set_back_opens_nothing() {
+        let tokens = JwtAccessTokens::new(&Keyring::new(&Secret::random(), &[]), HOUR);
+        let (token, _) = tokens.issue(user(), now());
+        assert_eq!(tokens.verify(&token, now() - AHEAD_MAX), Some(user()));
+        assert_eq!(tokens.verify(&token, now() - HOUR), None);
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct HashWork {
 
 /// How long a challenge is good for.
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
+/// How far the server that demanded it may be ahead of the one that takes it. One that is good for longer
+/// is from before the store's clock was set back.
+const AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
 const NONCE_LENGTH_MAX: usize = 64;
 /// Until when it is good, in microseconds.
 const SAID: usize = 8;
@@ -64,7 +67,9 @@ impl JoinWork for HashWork {
         let until = i64::from_be_bytes(*said);
         let is_ours =
             self.keyring.all().any(|key| mac(key, user_id, until) == blake3::Hash::from(told));
-        is_ours && now.timestamp_micros() < until && zero_bits(done) >= self.bits
+        let left = TimeDelta::microseconds(until.saturating_sub(now.timestamp_micros()));
+        let is_good = TimeDelta::zero() < left && left <= GOOD_FOR + AHEAD_MAX;
+        is_ours && is_good && zero_bits(done) >= self.bits
     }
 }
 
@@ -121,6 +126,8 @@ mod tests {
         let done = search(&demand.challenge, 6, true);
         assert!(!work.is_done(user(2), &done, now()));
         assert!(!work.is_done(user(1), &done, now() + GOOD_FOR));
+        assert!(work.is_done(user(1), &done, now() - AHEAD_MAX));
+        assert!(!work.is_done(user(1), &done, now() - GOOD_FOR), "the clock was set back since");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel::sql_types::Bool;
+use diesel::{ConnectionError, ConnectionResult, QueryResult, QueryableByName, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -53,6 +54,8 @@ pub(crate) enum Session {
     ReadsAll,
     /// Changes the schema.
     Migrates,
+    /// Sets the store's clock back, while no other session uses the store.
+    SetsClockBack,
 }
 
 impl Session {
@@ -98,6 +101,11 @@ impl Session {
                  -c default_transaction_isolation=repeatable\\ read"
             }
             Self::Migrates => " -c lock_timeout=0 -c statement_timeout=0",
+            // Nobody waits for it, and tables may be large.
+            Self::SetsClockBack => {
+                " -c lock_timeout=10000 -c statement_timeout=0 \
+                 -c idle_in_transaction_session_timeout=0"
+            }
         }
     }
 }
@@ -106,12 +114,57 @@ impl Session {
     const fn only_reads(self) -> bool {
         matches!(self, Self::Reads | Self::ReadsMuch | Self::ReadsAll)
     }
+
+    /// How it says that the store is in use; nothing where it makes no difference.
+    const fn lock(self) -> Option<&'static str> {
+        match self {
+            Self::Migrates => None,
+            Self::SetsClockBack => {
+                Some("SELECT pg_try_advisory_lock(7165437320716543733) AS taken")
+            }
+            Self::Writes
+            | Self::WritesMuch
+            | Self::Reads
+            | Self::ReadsMuch
+            | Self::Follows
+            | Self::ReadsAll => {
+                Some("SELECT pg_try_advisory_lock_shared(7165437320716543733) AS taken")
+            }
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = Bool)]
+    taken: bool,
+}
+
+/// Takes the lock that all sessions with a store share, and that the one has alone that sets its clock
+/// back. It goes with the session.
+async fn take_lock(conn: &mut AsyncPgConnection, session: Session) -> QueryResult<bool> {
+    let Some(lock) = session.lock() else { return Ok(true) };
+    let lock: Lock = sql_query(lock).get_result(conn).await?;
+    Ok(lock.taken)
 }
 
 impl Database {
     /// Opens a session with a database that takes writes, though the session may only read: what a
     /// standby shows may be older than what other servers have told.
     pub(crate) async fn connect(&self, session: Session) -> ConnectionResult<AsyncPgConnection> {
+        let shut_out = || ConnectionError::BadConnection("its clock is being set back".to_owned());
+        self.connect_unless_shut_out(session).await?.ok_or_else(shut_out)
+    }
+
+    /// Opens a session that shuts out all others; none where one of them is there.
+    pub(crate) async fn connect_alone(&self) -> ConnectionResult<Option<AsyncPgConnection>> {
+        self.connect_unless_shut_out(Session::SetsClockBack).await
+    }
+
+    async fn connect_unless_shut_out(
+        &self,
+        session: Session,
+    ) -> ConnectionResult<Option<AsyncPgConnection>> {
         let mut config = Config::clone(&self.config);
         let given = config.get_options().unwrap_or_default();
         config.options(format!("{given}{}", session.settings()));
@@ -128,12 +181,16 @@ impl Database {
                     AsyncPgConnection::try_from_client_and_connection(client, connection).await?
                 }
             };
+            let taken = take_lock(&mut conn, session).await;
+            if !taken.map_err(ConnectionError::CouldntSetupConfiguration)? {
+                return Ok(None);
+            }
             if session.only_reads() {
                 // Not among the settings: the driver would take the database for a standby.
                 let read_only = conn.batch_execute("SET default_transaction_read_only = on").await;
                 read_only.map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
-            Ok(conn)
+            Ok(Some(conn))
         };
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
         let limit = CONNECT_WITHIN * hosts;

@@ -18,6 +18,7 @@ mod feed;
 mod loading;
 mod marking;
 mod migrate;
+mod offline;
 #[cfg(test)]
 mod panics;
 mod queries;
@@ -34,6 +35,7 @@ mod writers;
 pub use clock::DatabaseClock;
 pub use connect::{BadUrl, Database};
 pub use migrate::{MigrateError, migrate};
+pub use offline::{OfflineDatabase, OfflineError};
 pub use store::{PostgresStore, StoreOptions};
 
 /// Why PostgreSQL did not do what it was asked, for whoever reads the log.

@@ -113,6 +113,8 @@ mod reading;
 mod uptime;
 mod waiting;
 
+pub(crate) use uptime::uptime;
+
 use reading::{ReadLast, read_last};
 use waiting::Tokens;
 
@@ -126,7 +128,7 @@ pub(crate) async fn begin_and_load(
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
-    let service = uptime::uptime(conn, scope.uptime);
+    let service = uptime(conn, scope.uptime);
     let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
     let room_ids: Keys<RoomId> = room_ids.copied().collect();
     let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),

@@ -8,6 +8,8 @@ mod lines;
 mod orders;
 mod users;
 
+pub(crate) use ledger::all_outages;
+
 use crate::SqlError;
 use crate::columns::Unreadable;
 

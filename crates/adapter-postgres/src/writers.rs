@@ -10,13 +10,22 @@ use uuid::Uuid;
 use crate::counts::gather;
 use crate::statement::{Statement, array, one};
 
+/// The time of the store, for statements outside of decisions.
+macro_rules! store_time {
+    () => {
+        "(SELECT clock_timestamp() + s.clock_offset * interval '1 microsecond' \
+          FROM service AS s WHERE s.id = 1)"
+    };
+}
+
 /// Registers a writer, before its first commit.
 pub(crate) async fn register(
     mut conn: &AsyncPgConnection,
     writer_id: Uuid,
     server_id: Uuid,
 ) -> QueryResult<()> {
-    let text = "INSERT INTO writers (id, server_id, seen_at) VALUES (?, ?, clock_timestamp())";
+    let text =
+        concat!("INSERT INTO writers (id, server_id, seen_at) VALUES (?, ?, ", store_time!(), ")");
     let parameters = vec![one(writer_id), one(server_id)];
     Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
 }
@@ -68,14 +77,6 @@ impl Drop for LiveWriter {
     fn drop(&mut self) {
         self.all.lock().remove(&self.id);
     }
-}
-
-/// The time of the store, for statements outside of decisions.
-macro_rules! store_time {
-    () => {
-        "(SELECT clock_timestamp() + s.clock_offset * interval '1 microsecond' \
-          FROM service AS s WHERE s.id = 1)"
-    };
 }
 
 /// How many old rows are deleted at a time.

@@ -8,6 +8,7 @@ mod stage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use adapter_postgres::PostgresStore;
 use chrono::TimeDelta;
 use domain::ids::RoomId;
 use store_contract::Stage;
@@ -123,7 +124,8 @@ async fn no_look_at_the_store_grows_with_what_is_over() {
         execute(&database.url, analyse).unwrap();
         for (name, look) in LOOKS {
             let before = read(&database.url, PAGES, Sessions::None).await;
-            let store = stage::open_store(&database, 1, 256).await;
+            let options = stage::options(&database, 1, 256);
+            let store = PostgresStore::open(&options).await.unwrap();
             let clock = Arc::new(store.clock());
             look(Stage::over(Arc::new(store), clock)).await;
             let pages = read(&database.url, PAGES, Sessions::None).await - before;

@@ -69,7 +69,7 @@ impl Pace {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is asked")]
-fn machine() -> Timestamp {
+pub(crate) fn machine() -> Timestamp {
     let machine = chrono::Utc::now();
     machine.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(machine)
 }

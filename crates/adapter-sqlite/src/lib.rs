@@ -7,6 +7,7 @@ mod clock;
 mod columns;
 mod counts;
 mod loading;
+mod offline;
 mod open;
 #[cfg(test)]
 mod panics;
@@ -19,6 +20,7 @@ mod store;
 mod writer;
 
 pub use clock::StoreClock;
+pub use offline::OfflineFile;
 pub use open::{OpenError, copy, has_users, migrate};
 pub use store::{SqliteStore, StoreOptions};
 

@@ -154,13 +154,23 @@ fn all_migrations() -> Result<Vec<String>, String> {
 
 /// Opens a connection that writes.
 pub(crate) fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
+    establish(path, "")
+}
+
+/// The same, and nobody else has the file open or can open it meanwhile.
+pub(crate) fn connect_alone(path: &Path) -> Result<SqliteConnection, OpenError> {
+    establish(path, "PRAGMA locking_mode=EXCLUSIVE;")
+}
+
+fn establish(path: &Path, first: &str) -> Result<SqliteConnection, OpenError> {
     let url = path.to_str().ok_or_else(|| OpenError::Unreachable {
         path: path.to_owned(),
         reason: "its name is not UTF-8".to_owned(),
     })?;
     let mut conn =
         SqliteConnection::establish(url).map_err(|error| unreachable_file(path, &error))?;
-    prepare(&mut conn).map_err(|error| match error {
+    let prepared = conn.batch_execute(first).and_then(|()| prepare(&mut conn));
+    prepared.map_err(|error| match error {
         diesel::result::Error::DatabaseError(_, said) if said.message().contains("locked") => {
             OpenError::InUse { path: path.to_owned() }
         }

@@ -8,6 +8,8 @@ mod lines;
 mod orders;
 mod users;
 
+pub(crate) use ledger::all_outages;
+
 /// A limit as SQL wants it, one row further than asked for, which tells whether there is more.
 fn one_more(limit: u32) -> i64 {
     i64::from(limit) + 1

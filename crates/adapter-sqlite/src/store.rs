@@ -219,7 +219,7 @@ impl SqliteStore {
     }
 }
 
-fn last_commit_at(conn: &mut SqliteConnection) -> Result<Timestamp, SqlError> {
+pub(crate) fn last_commit_at(conn: &mut SqliteConnection) -> Result<Timestamp, SqlError> {
     Ok(time(service::table.select(service::last_commit_at).first(conn)?)?)
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapter_sqlite::{OpenError, SqliteStore, StoreOptions};
+use adapter_sqlite::{OfflineFile, OpenError, SqliteStore, StoreOptions};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use domain::ports::{Clock, Store};
@@ -101,6 +101,21 @@ async fn a_second_server_is_turned_away() {
     let first = open(&path).unwrap();
     assert!(matches!(open(&path), Err(OpenError::InUse { .. })));
     drop(first);
+    assert!(open(&path).is_ok());
+}
+
+#[tokio::test]
+async fn who_sets_the_clock_back_has_the_file_alone() {
+    let (_folder, path) = place();
+    let command = || SqliteStore::open(&StoreOptions::at(&path));
+    for in_use in [open(&path).unwrap(), command().unwrap()] {
+        assert!(matches!(OfflineFile::open(&path), Err(OpenError::InUse { .. })));
+        drop(in_use);
+    }
+    let alone = OfflineFile::open(&path).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::InUse { .. })));
+    assert!(matches!(command(), Err(OpenError::InUse { .. })));
+    drop(alone);
     assert!(open(&path).is_ok());
 }
 

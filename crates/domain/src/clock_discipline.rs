@@ -26,14 +26,40 @@ pub const STEP_MIN: TimeDelta = TimeDelta::milliseconds(250);
 /// Differences from here on are told to the operator.
 pub const TOLD_FROM: TimeDelta = TimeDelta::seconds(2);
 /// Up to this, time that is ahead waits for the wall clock. To wait for more at half the pace would take
-/// longer than anybody would want, and only an operator can tell which of the two is right.
-const WAITS_FOR_MAX: TimeDelta = TimeDelta::hours(1);
+/// longer than anybody would want, and only an operator can tell which of the two is right, and set it back
+/// ([`crate::clock_set_back`]).
+pub const WAITS_FOR_MAX: TimeDelta = TimeDelta::hours(1);
 /// Up to this, time that is behind hurries.
 const HURRIES_FOR_MAX: TimeDelta = TimeDelta::seconds(10);
 /// For how long a wall clock that was set forward must stay so until it is believed.
 const BELIEVED_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Differences below this are left alone.
 const MATTERS_FROM: TimeDelta = TimeDelta::milliseconds(10);
+
+/// What an operator is to know of how far the store's time is ahead of the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// None that matters.
+    None,
+    /// It goes away by itself.
+    Passing,
+    /// The store is ahead, and stays so until somebody sets its clock back.
+    Lasting,
+}
+
+impl Difference {
+    /// The one there is where the store's time is `ahead`, or behind if that is negative.
+    #[must_use]
+    pub fn of(ahead: TimeDelta) -> Self {
+        if ahead > WAITS_FOR_MAX {
+            Self::Lasting
+        } else if ahead.abs() >= TOLD_FROM {
+            Self::Passing
+        } else {
+            Self::None
+        }
+    }
+}
 
 /// What to do where the store's time is `ahead` of the wall clock, or behind it if that is negative, and
 /// has been so for as long as `since` without a further step.
@@ -71,6 +97,19 @@ mod tests {
             (seconds(-3_600), seconds(30), Correction::Jump),
         ] {
             assert_eq!(correction(ahead, since), expected, "{ahead} for {since}");
+        }
+    }
+
+    #[test]
+    fn what_the_clock_does_not_take_away_by_itself_is_told_as_lasting() {
+        for (ahead, expected) in [
+            (TimeDelta::milliseconds(1_999), Difference::None),
+            (-TOLD_FROM, Difference::Passing),
+            (TimeDelta::days(-3_650), Difference::Passing),
+            (WAITS_FOR_MAX, Difference::Passing),
+            (WAITS_FOR_MAX + TimeDelta::seconds(1), Difference::Lasting),
+        ] {
+            assert_eq!(Difference::of(ahead), expected, "{ahead}");
         }
     }
 }

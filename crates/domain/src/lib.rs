@@ -9,6 +9,7 @@ pub mod audit;
 pub mod calendar;
 pub mod cash;
 pub mod clock_discipline;
+pub mod clock_set_back;
 pub mod concert;
 pub mod counts;
 pub mod draw;

@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use domain::user::Role;
 
+use crate::set_clock_back::{Consent, set_clock_back};
 use crate::settings::{Settings, flags};
 use crate::{audit, backup, log, serve, users, verify_draw};
 
@@ -52,6 +53,14 @@ fn command() -> Command {
                 .value_name("HEX")
                 .help("The hash of the seed that you noted before the room opened"),
         );
+    let set_clock_back = Command::new("set-clock-back")
+        .about("Take an error of the clock out of a store that is far ahead, while no server runs")
+        .arg(
+            Arg::new("yes")
+                .long("yes")
+                .action(ArgAction::SetTrue)
+                .help("Do it; else it is only said what would be done"),
+        );
     Command::new("stagedoor")
         .about("Concert ticketing for sales where far more people come than there are seats")
         .version(env!("CARGO_PKG_VERSION"))
@@ -77,6 +86,7 @@ fn command() -> Command {
                         .help("The copy; one that is there stays as it is"),
                 ),
         )
+        .subcommand(set_clock_back)
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
@@ -121,6 +131,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("backup", matches)) => {
             let file = matches.get_one::<PathBuf>("file").context("FILE is missing")?;
             backup::backup(&Settings::read(matches)?, file)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("set-clock-back", matches)) => {
+            let consent = if matches.get_flag("yes") { Consent::Given } else { Consent::Awaited };
+            runtime().block_on(set_clock_back(&Settings::read(matches)?, consent))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),

@@ -8,6 +8,7 @@ mod demo;
 mod log;
 mod secret;
 mod serve;
+mod set_clock_back;
 mod settings;
 mod sweepers;
 mod users;

@@ -1,12 +1,11 @@
 //! What is done over and over while the server runs.
 
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use application::Application;
-use domain::clock_discipline::TOLD_FROM;
+use domain::clock_discipline::Difference;
 use domain::ports::UpdateError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -41,20 +40,25 @@ pub(crate) async fn beat(app: &Application) -> Result<(), UpdateError> {
 
 /// Tells the operator once when the store's time comes to differ from the clock that it follows, and
 /// once when it does no more.
-fn tell_of_clock(app: &Application, is_told: &AtomicBool) {
+fn tell_of_clock(app: &Application, told: &Mutex<Difference>) {
     let ahead = app.clock.ahead();
-    let differs = ahead.abs() >= TOLD_FROM;
-    if is_told.swap(differs, Ordering::Relaxed) == differs {
+    let difference = Difference::of(ahead);
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    if std::mem::replace(&mut *told, difference) == difference {
         return;
     }
-    let seconds = ahead.num_seconds();
-    if differs {
-        tracing::warn!(
-            seconds_ahead = seconds,
+    let seconds_ahead = ahead.num_seconds();
+    match difference {
+        Difference::None => tracing::info!("the store's time is that of the clock again"),
+        Difference::Passing => tracing::warn!(
+            seconds_ahead,
             "the clock that the store follows was set, or the store's time was ahead of it"
-        );
-    } else {
-        tracing::info!("the store's time is that of the clock again");
+        ),
+        Difference::Lasting => tracing::warn!(
+            seconds_ahead,
+            "the store's time is far ahead of the clock that it follows, and stays so; where that \
+             clock is right, stop all servers and run: stagedoor set-clock-back"
+        ),
     }
 }
 
@@ -79,9 +83,9 @@ impl Sweepers {
         sweepers
             .every(FEEL_EVERY, app, "feeling pulses", async |app| app.feel_pulses.execute().await);
         sweepers.every(BEAT_EVERY, app, "keeping time", async |app| beat(&app).await);
-        let is_told = Arc::new(AtomicBool::new(false));
+        let told = Arc::new(Mutex::new(Difference::None));
         sweepers.every(BEAT_EVERY, app, "watching the clock", move |app| {
-            tell_of_clock(&app, &is_told);
+            tell_of_clock(&app, &told);
             async { Ok(()) }
         });
         sweepers.every(sweep_every, app, "expiring holds", async |app| {

@@ -2,7 +2,7 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use application::Application;
-use domain::clock_discipline::TOLD_FROM;
+use domain::clock_discipline::Difference;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -17,7 +17,8 @@ pub(crate) async fn livez() -> impl Responder {
 }
 
 /// A write works and the store's migrations are in; 503 as soon as the server is about to stop. Says, too,
-/// if the store's time differs from the clock that it follows by two seconds or more.
+/// if the store's time differs from the clock that it follows by two seconds or more, and what to do where
+/// that does not go away by itself.
 #[utoipa::path(get, path = "/readyz", tag = "running it", responses(
     (status = 200),
     (status = 503, description = "`unavailable`", body = ProblemBody),
@@ -32,9 +33,15 @@ pub(crate) async fn readyz(
     app.store.check().await?;
     let mut said = "ok\n".to_owned();
     let ahead = app.clock.ahead();
-    if ahead.abs() >= TOLD_FROM {
-        let seconds = ahead.as_seconds_f64();
-        said.push_str(&format!("the store's clock is {seconds:.1} s ahead of the wall clock\n"));
+    let seconds = ahead.as_seconds_f64();
+    match Difference::of(ahead) {
+        Difference::None => {}
+        Difference::Passing => said
+            .push_str(&format!("the store's clock is {seconds:.1} s ahead of the wall clock\n")),
+        Difference::Lasting => said.push_str(&format!(
+            "the store's clock is {seconds:.1} s ahead of the wall clock and stays so; where the wall \
+             clock is right, stop all servers and run: stagedoor set-clock-back\n"
+        )),
     }
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(said))
 }

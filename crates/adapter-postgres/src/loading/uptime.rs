@@ -31,7 +31,7 @@ type Row = (
 );
 
 /// Locks and loads it, if it is `wanted`; none before the first beat.
-pub(super) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
+pub(crate) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResult<Option<Uptime>> {
     if !wanted {
         return Ok(None);
     }

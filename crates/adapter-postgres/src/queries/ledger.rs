@@ -49,7 +49,7 @@ impl Ledger for PostgresStore {
     }
 }
 
-async fn all_outages(conn: &mut AsyncPgConnection) -> Result<Vec<Outage>, SqlError> {
+pub(crate) async fn all_outages(conn: &mut AsyncPgConnection) -> Result<Vec<Outage>, SqlError> {
     let times: Vec<(Timestamp, Timestamp)> = outages::table.load(conn).await?;
     Ok(times.into_iter().map(|(began_at, ended_at)| Outage { began_at, ended_at }).collect())
 }

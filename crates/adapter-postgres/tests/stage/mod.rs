@@ -17,20 +17,16 @@ impl Ids for NewIds {
     }
 }
 
-/// With so many writers, each of which commits so many decisions at once.
-pub(crate) async fn open(writers: usize, group_max: usize) -> (Stage, Database) {
-    let database = throw_away_postgres::shared().create_database();
-    let store = open_store(&database, writers, group_max).await;
-    let clock = Arc::new(store.clock());
-    (Stage::set(Arc::new(store), clock).await, database)
+/// How it is opened, with so many writers, each of which commits so many decisions at once.
+pub(crate) fn options(database: &Database, writers: usize, group_max: usize) -> StoreOptions {
+    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
+    StoreOptions { writers, group_max, ..options }
 }
 
-/// The store alone, on a database that may have something in it.
-pub(crate) async fn open_store(
-    database: &Database,
-    writers: usize,
-    group_max: usize,
-) -> PostgresStore {
-    let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
-    PostgresStore::open(&StoreOptions { writers, group_max, ..options }).await.unwrap()
+/// A stage on a store that is opened like that.
+pub(crate) async fn open(writers: usize, group_max: usize) -> (Stage, Database) {
+    let database = throw_away_postgres::shared().create_database();
+    let store = PostgresStore::open(&options(&database, writers, group_max)).await.unwrap();
+    let clock = Arc::new(store.clock());
+    (Stage::set(Arc::new(store), clock).await, database)
 }

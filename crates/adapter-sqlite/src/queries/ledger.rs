@@ -75,7 +75,7 @@ fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError>
     })
 }
 
-fn all_outages(conn: &mut SqliteConnection) -> Result<Vec<Outage>, SqlError> {
+pub(crate) fn all_outages(conn: &mut SqliteConnection) -> Result<Vec<Outage>, SqlError> {
     let times: Vec<(i64, i64)> = outages::table.load(conn)?;
     let outage =
         |(began_at, ended_at)| Ok(Outage { began_at: time(began_at)?, ended_at: time(ended_at)? });
