@@ -20,6 +20,7 @@ mod migrate;
 #[cfg(test)]
 mod panics;
 mod queries;
+mod readers;
 mod rows;
 mod saving;
 mod schema;

@@ -29,7 +29,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let lapsed = reservations::table
                 .filter(reservations::state.eq("held"))
                 .filter(reservations::held_until.le(now))
@@ -45,7 +45,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let run_out = waiting_tokens::table
                 .filter(waiting_tokens::state.eq("active"))
                 .filter(waiting_tokens::ends_at.le(now))
@@ -57,7 +57,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn active_tokens(&self) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_much(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             let active = waiting_tokens::table.filter(waiting_tokens::state.eq("active"));
             let in_order = active.order(waiting_tokens::id).select(waiting_tokens::id);
             Ok(ids(in_order.load(&mut conn).await?))
@@ -66,7 +66,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn held_reservations(&self) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read_much(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             let held = reservations::table.filter(reservations::state.eq("held"));
             let in_order = held.order(reservations::id).select(reservations::id);
             Ok(ids(in_order.load(&mut conn).await?))
@@ -80,7 +80,7 @@ impl DueWork for PostgresStore {
         heard_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let silent = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -93,7 +93,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let in_room =
                 || waiting_tokens::table.filter(waiting_tokens::room_id.eq(waiting_rooms::id));
             let first_in_line = in_room()
@@ -124,7 +124,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let rooms = waiting_rooms::table
                 .filter(waiting_rooms::opens_at.le(now))
                 .filter(waiting_rooms::drawn_at.is_null());
@@ -134,7 +134,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let next = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -151,7 +151,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let due = payments::table
                 .filter(payments::provider_ask_at.le(now))
                 .order(payments::provider_ask_at)
@@ -162,7 +162,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let of_state = |state: &'static str| {
                 count(payments::id)
                     .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
@@ -188,7 +188,7 @@ impl DueWork for PostgresStore {
         kept_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<IdempotencyKey>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let old: Vec<(Uuid, String, String)> = kept_answers::table
                 .filter(kept_answers::created_at.le(kept_before))
                 .order(kept_answers::created_at)
