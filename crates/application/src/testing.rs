@@ -29,6 +29,7 @@ use domain::waiting_room::{Door, Line, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
 
+use crate::catalogue::Programme;
 use crate::payment::Settler;
 use crate::queue::{Board, Gate, RoomPulses, TicketDesk};
 
@@ -304,6 +305,17 @@ pub(crate) fn clock() -> Arc<MockClock> {
     Arc::new(clock)
 }
 
+/// A clock that goes on by ten milliseconds whenever it is asked.
+pub(crate) fn ticking_clock() -> Arc<MockClock> {
+    let (mut clock, mut asked) = (MockClock::new(), 0);
+    clock.expect_now().returning(move || {
+        asked += 1;
+        now() + TimeDelta::milliseconds(10 * asked)
+    });
+    clock.expect_cutoff().returning(now);
+    Arc::new(clock)
+}
+
 /// Ids counted up from far away.
 pub(crate) fn ids() -> Arc<MockIds> {
     let mut ids = MockIds::new();
@@ -337,9 +349,14 @@ pub(crate) fn users(known: Vec<User>) -> Arc<MockUsers> {
     Arc::new(users)
 }
 
+/// The concerts and shows of this catalogue.
+pub(crate) fn programme(catalogue: Arc<MockCatalogue>) -> Arc<Programme> {
+    Arc::new(Programme::new(catalogue, clock()))
+}
+
 /// A gate over these lines.
 pub(crate) fn gate(lines: Arc<MockLines>) -> Gate {
-    Gate::new(lines.clone(), Arc::new(Board::new(lines, clock())), clock())
+    Gate::new(Arc::new(Board::new(lines, clock())), clock())
 }
 
 /// A desk over these lines.
@@ -369,7 +386,7 @@ pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     let number = who_waits.filter_map(|token| token.number).next();
     let waiting = number.into_iter().flat_map(|number| waiting(number - ahead..=number)).collect();
     let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
-    lines.expect_token().returning(move |_| Ok(token.clone()));
+    lines.expect_tokens().returning(move |_| Ok(token.iter().cloned().collect()));
     lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
     lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
     lines.expect_rooms().returning(|| Ok(vec![room()]));
@@ -383,10 +400,9 @@ pub(crate) fn catalogue() -> Arc<MockCatalogue> {
     let mut catalogue = MockCatalogue::new();
     catalogue.expect_concert().returning(|id| Ok((id == concert().id).then(concert)));
     catalogue.expect_show().returning(|id| Ok((id == show().id).then(|| (show(), concert()))));
-    catalogue.expect_shows().returning(|concert_id, date| {
-        let is_it = concert_id == concert().id && date.is_none_or(|date| date == show().date);
-        Ok(is_it.then(show).into_iter().collect())
-    });
+    catalogue
+        .expect_shows()
+        .returning(|id| Ok((id == concert().id).then(show).into_iter().collect()));
     catalogue
         .expect_seats()
         .returning(|id| Ok(if id == show().id { vec![seat(1), seat(2)] } else { vec![] }));

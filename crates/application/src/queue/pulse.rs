@@ -9,6 +9,7 @@ use domain::ports::{Admitted, Catalogue, Clock, Lines, Stock, Unavailable};
 use domain::waiting_room::WaitingRoom;
 use futures_util::stream::{self, StreamExt};
 
+use crate::read_through::kept_until;
 use crate::single_flight::SingleFlight;
 
 /// What is the same for everybody in a room, as of a moment ago.
@@ -44,10 +45,9 @@ const SIDE_BY_SIDE: usize = 4;
 /// After how long without a question a room's pulse is not felt any more.
 const FELT_FOR: TimeDelta = TimeDelta::seconds(60);
 
-/// A count of seats is kept for so many times as long as it took, and so long at the most: where there
-/// are many, to count them every second would be a good part of what the store does.
-const COUNT_KEPT_FOR: i32 = 30;
-const COUNT_KEPT_MAX: TimeDelta = TimeDelta::seconds(3);
+/// How old a count of seats may get: where there are many, to count them every second would be a good
+/// part of what the store does.
+const COUNT_AGE_MAX: TimeDelta = TimeDelta::seconds(3);
 
 /// The pulse of every room that somebody asks about. The first question is answered from the store,
 /// all others from memory; [`RoomPulses::feel`] keeps it fresh.
@@ -182,8 +182,7 @@ impl Sources {
             return Ok(kept);
         }
         let stock = self.catalogue.stock(id, self.clock.cutoff()).await?;
-        let took = self.clock.now() - now;
-        let until = now + (took * COUNT_KEPT_FOR).min(COUNT_KEPT_MAX);
+        let until = kept_until(now, self.clock.now(), COUNT_AGE_MAX);
         felt.counted_until_micros.store(until.timestamp_micros(), Ordering::Relaxed);
         Ok(stock)
     }
