@@ -24,6 +24,7 @@ mod privacy;
 mod provider;
 mod races;
 mod running;
+mod rush;
 mod seeds;
 mod stopping;
 mod streams;
