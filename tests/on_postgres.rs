@@ -25,6 +25,7 @@ mod provider;
 mod races;
 mod retention;
 mod running;
+mod rush;
 mod seeds;
 mod set_clock_back;
 mod stopping;

@@ -83,7 +83,7 @@ async fn only_so_many_streams_are_open_and_a_forged_token_opens_none() {
     let open = one.request(Method::GET, path).send().await.unwrap();
     let full = other.get(path).await;
     assert_eq!(full.headers["retry-after"], "1");
-    full.refused(503, "unavailable");
+    full.refused(503, "overloaded");
     drop(open);
     let anyone = theatre.server.anyone();
     anyone.with_token("q1.x").get(path).await.refused(401, "invalid_token");

@@ -41,7 +41,7 @@ impl Argon2Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let busy = |_| Unavailable::because("too many passwords are being checked");
+        let busy = |_| Unavailable::overloaded("too many passwords wait to be checked");
         let _waiting = self.waiting.try_acquire().map_err(busy)?;
         let closed = |error| Unavailable::from_source("passwords cannot be checked", error);
         let working = Arc::clone(&self.working).acquire_owned().await.map_err(closed)?;

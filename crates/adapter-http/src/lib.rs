@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod paging;
+mod piecewise;
 mod problem;
 mod request_id;
 mod route;

@@ -66,8 +66,14 @@ impl Problem {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 
-    pub(crate) fn busy(detail: &str) -> Self {
+    /// Something is broken or away.
+    pub(crate) fn unavailable(detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).after(1)
+    }
+
+    /// A limit of this server is reached: nothing is broken, and nothing was begun.
+    pub(crate) fn overloaded(detail: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).after(1)
     }
 
     fn with(mut self, field: &str, value: Value) -> Self {
@@ -171,8 +177,12 @@ fn field_error(error: &FieldError) -> Value {
 
 impl From<Unavailable> for Problem {
     fn from(fault: Unavailable) -> Self {
+        if fault.is_overload() {
+            tracing::warn!(request_id = request_id::current(), "{fault}");
+            return Self::overloaded("more is asked for than can be done at once; try again");
+        }
         log(&fault);
-        Self::busy("this cannot be done just now; try again")
+        Self::unavailable("this cannot be done just now; try again")
     }
 }
 
@@ -268,7 +278,9 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert!(codes.len() > 30, "{codes:?}");
-        for code in codes.into_iter().chain(["unavailable", "outcome_unknown", "forbidden"]) {
+        for code in
+            codes.into_iter().chain(["unavailable", "overloaded", "outcome_unknown", "forbidden"])
+        {
             assert!(korean(code).is_some(), "{code}");
         }
     }
@@ -280,6 +292,13 @@ mod tests {
         let answer = problem.error_response();
         assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), "1");
         assert!(!problem.detail.contains("password"));
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_told_from_what_is_broken() {
+        let overload = Unavailable::overloaded("too many wait to write");
+        let problem = Problem::from(UpdateError::Unavailable(overload));
+        assert_eq!((problem.code, problem.retry_after_seconds), ("overloaded", Some(1)));
     }
 
     #[test]

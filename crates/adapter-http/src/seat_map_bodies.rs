@@ -4,6 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use application::SingleFlight;
 use application::catalogue::SeatsOfShow;
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -48,12 +49,17 @@ pub(crate) struct SeatBody {
 /// How many shows' seat maps are kept written out.
 const BODIES_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
-/// Seat maps, written out.
-pub(crate) struct SeatMapBodies(Mutex<LruCache<ShowId, Arc<Body>>>);
+/// Seat maps, written out: each version once, however many look.
+pub(crate) struct SeatMapBodies {
+    kept: Arc<Mutex<LruCache<ShowId, Arc<Body>>>>,
+    /// By show, history and version.
+    flights: SingleFlight<(ShowId, u64, u64), Arc<Body>>,
+}
 
 impl Default for SeatMapBodies {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(BODIES_MAX)))
+        let kept = Arc::new(Mutex::new(LruCache::new(BODIES_MAX)));
+        Self { kept, flights: SingleFlight::default() }
     }
 }
 
@@ -79,31 +85,34 @@ impl Body {
 }
 
 impl SeatMapBodies {
-    /// The body of these seats, written out if nobody asked for this version yet. A large one is
-    /// written out beside the event loop.
+    /// The body of these seats, written out if nobody asked for this version yet, and beside the event
+    /// loop.
     pub(crate) async fn body(&self, seats: SeatsOfShow) -> Result<Arc<Body>, Unavailable> {
         let id = seats.performance.show.id;
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        let is_it = |body: &Arc<Body>| {
-            (body.history, body.version) == (seats.map.history, seats.map.version)
-        };
+        let (history, version) = (seats.map.history, seats.map.version);
+        let is_it = |body: &Arc<Body>| (body.history, body.version) == (history, version);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if let Some(body) = kept.filter(is_it) {
             return Ok(body);
         }
-        let written = tokio::task::spawn_blocking(move || {
-            let body = write(&seats);
-            body.gzip();
-            body
-        });
-        let failed = |error| Unavailable::from_source("a seat map was not written out", error);
-        let body = Arc::new(written.await.map_err(failed)?);
-        let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_older =
-            |kept: &Arc<Body>| kept.history != body.history || kept.version < body.version;
-        if bodies.peek(&id).is_none_or(is_older) {
-            bodies.put(id, Arc::clone(&body));
-        }
-        Ok(body)
+        let bodies = Arc::clone(&self.kept);
+        let write_out = || async move {
+            let written = tokio::task::spawn_blocking(move || {
+                let body = write(&seats);
+                body.gzip();
+                Arc::new(body)
+            });
+            let failed = |error| Unavailable::from_source("a seat map was not written out", error);
+            let body = written.await.map_err(failed)?;
+            let mut bodies = bodies.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_older =
+                |kept: &Arc<Body>| kept.history != body.history || kept.version < body.version;
+            if bodies.peek(&id).is_none_or(is_older) {
+                bodies.put(id, Arc::clone(&body));
+            }
+            Ok(body)
+        };
+        self.flights.run((id, history, version), write_out).await
     }
 }
 

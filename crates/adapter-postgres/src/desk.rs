@@ -17,7 +17,7 @@ use crate::connect::Database;
 use crate::deciding::Programme;
 use crate::discipline::{self, Discipline, Look};
 use crate::marking::Moment;
-use crate::store::Readers;
+use crate::readers::Readers;
 use crate::writers::LiveWriters;
 
 /// Hears of commits, once there is somebody to hear.

@@ -22,6 +22,7 @@ mod offline;
 #[cfg(test)]
 mod panics;
 mod queries;
+mod readers;
 mod rows;
 mod saving;
 mod schema;

@@ -6,11 +6,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-};
 use domain::ports::{CommitObserver, Decide, Ids, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use futures_util::future::join_all;
@@ -29,19 +24,12 @@ use crate::desk::Desk;
 use crate::discipline::Discipline;
 use crate::feed::Feed;
 use crate::migrate::{MigrateError, migrate, missing};
+use crate::readers::{For, Reader, Readers};
 use crate::settling::Unsettled;
 use crate::stuck::Stuck;
 use crate::worker::Worker;
 use crate::writers::LiveWriters;
 
-/// How long a query may take, with the wait for a connection.
-const READ_WITHIN: Duration = Duration::from_millis(1_800);
-/// The same for one about many rows.
-const READ_MUCH_WITHIN: Duration = Duration::from_secs(30);
-/// How many connections read for the sweepers, for those that forget, and about many rows.
-const READERS_BEHIND: usize = 2;
-const READERS_AT_LEISURE: usize = 1;
-const READERS_OF_MUCH: usize = 2;
 /// How long a step of a group may take, and a step of a change of very many rows.
 const STEP_WITHIN: Duration = Duration::from_millis(1_500);
 const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
@@ -86,55 +74,6 @@ pub struct PostgresStore {
     desk: Arc<Desk>,
     feed: AbortHandle,
     checked: Mutex<Option<(Instant, Result<(), Unavailable>)>>,
-}
-
-/// A connection that reads, on loan.
-pub(crate) type Reader = Object<AsyncPgConnection>;
-
-/// The connections that read.
-pub(crate) struct Readers {
-    /// For whoever asks.
-    front: Pool<AsyncPgConnection>,
-    /// For the sweepers, which a rush of questions does not keep from their work.
-    behind: Pool<AsyncPgConnection>,
-    /// For the sweepers that forget, for which the others do not wait.
-    at_leisure: Pool<AsyncPgConnection>,
-    /// For queries about many rows.
-    much: Pool<AsyncPgConnection>,
-}
-
-impl Readers {
-    fn new(database: &Database, front: usize) -> Result<Self, BuildError> {
-        Ok(Self {
-            front: pool(database, Session::Reads, front.max(1))?,
-            behind: pool(database, Session::Reads, READERS_BEHIND)?,
-            at_leisure: pool(database, Session::Reads, READERS_AT_LEISURE)?,
-            much: pool(database, Session::ReadsMuch, READERS_OF_MUCH)?,
-        })
-    }
-
-    /// Ends the sessions that are not in use.
-    pub(crate) fn end_sessions(&self) {
-        for pool in [&self.front, &self.behind, &self.at_leisure, &self.much] {
-            pool.retain(|_, _| false);
-        }
-    }
-}
-
-fn pool(
-    database: &Database,
-    session: Session,
-    size: usize,
-) -> Result<Pool<AsyncPgConnection>, BuildError> {
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    let database = database.clone();
-    config.custom_setup = Box::new(move |_| {
-        let database = database.clone();
-        Box::pin(async move { database.connect(session).await })
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-    Pool::builder(manager).max_size(size).build()
 }
 
 impl PostgresStore {
@@ -207,45 +146,49 @@ impl PostgresStore {
     /// Runs a query for somebody who asks.
     pub(crate) async fn read<T, F>(
         &self,
-        query: impl FnOnce(Reader) -> F + Send,
+        query: impl FnOnce(Reader) -> F + Send + 'static,
     ) -> Result<T, Unavailable>
     where
-        F: Future<Output = Result<T, SqlError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
-        read(&self.desk.readers.front, READ_WITHIN, query).await
+        self.desk.readers.read(For::Request, query).await
     }
 
     /// Runs a query for a sweeper.
     pub(crate) async fn read_behind<T, F>(
         &self,
-        query: impl FnOnce(Reader) -> F + Send,
+        query: impl FnOnce(Reader) -> F + Send + 'static,
     ) -> Result<T, Unavailable>
     where
-        F: Future<Output = Result<T, SqlError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
-        read(&self.desk.readers.behind, READ_WITHIN, query).await
+        self.desk.readers.read(For::Sweeper, query).await
     }
 
     /// Runs a query for a sweeper that forgets.
     pub(crate) async fn read_at_leisure<T, F>(
         &self,
-        query: impl FnOnce(Reader) -> F + Send,
+        query: impl FnOnce(Reader) -> F + Send + 'static,
     ) -> Result<T, Unavailable>
     where
-        F: Future<Output = Result<T, SqlError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
-        read(&self.desk.readers.at_leisure, READ_WITHIN, query).await
+        self.desk.readers.read(For::Forgetting, query).await
     }
 
-    /// Runs a query about many rows, such as a line of a million.
+    /// Runs a query about many rows.
     pub(crate) async fn read_much<T, F>(
         &self,
-        query: impl FnOnce(Reader) -> F + Send,
+        query: impl FnOnce(Reader) -> F + Send + 'static,
     ) -> Result<T, Unavailable>
     where
-        F: Future<Output = Result<T, SqlError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
-        read(&self.desk.readers.much, READ_MUCH_WITHIN, query).await
+        self.desk.readers.read(For::ManyRows, query).await
     }
 
     async fn call(
@@ -256,7 +199,8 @@ impl PostgresStore {
         let closed = || Unavailable::because("the store is closed");
         match callers.ok_or_else(closed)?.call(command).await {
             Ok(answer) => answer.map(|records| *records),
-            Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
+            Err(NoAnswer::Full) => Err(Unavailable::overloaded("too many wait to write").into()),
+            Err(NoAnswer::Late) => Err(Unavailable::overloaded("a write waited too long").into()),
             Err(NoAnswer::Closed) => Err(closed().into()),
             Err(NoAnswer::Lost) => Err(UpdateError::Unknown(closed())),
         }
@@ -264,7 +208,8 @@ impl PostgresStore {
 
     /// Whether the schema is in order, and each writer can commit.
     async fn probe(&self) -> Result<(), Unavailable> {
-        let missing = self.read(|mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
+        let missing =
+            self.read_behind(move |mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
         if let Some(version) = missing.first() {
             let what = format!("the schema lacks migration {version}");
             return Err(Unavailable::because(what));
@@ -297,26 +242,6 @@ impl PostgresStore {
         let at = usize::try_from(key.checked_rem(count)?).ok()?;
         self.lines.get(at)
     }
-}
-
-async fn read<T, F>(
-    pool: &Pool<AsyncPgConnection>,
-    limit: Duration,
-    query: impl FnOnce(Reader) -> F + Send,
-) -> Result<T, Unavailable>
-where
-    F: Future<Output = Result<T, SqlError>> + Send,
-{
-    let reading = async {
-        let reader = pool.get().await.map_err(|error| {
-            Unavailable::from_source("the database has no reader for us", error)
-        })?;
-        query(reader).await.map_err(|error| {
-            Unavailable::from_source(format!("the database cannot be read: {error}"), error)
-        })
-    };
-    let late = |_| Unavailable::because("the database does not answer");
-    timeout(limit, reading).await.map_err(late)?
 }
 
 impl Drop for PostgresStore {

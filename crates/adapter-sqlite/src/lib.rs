@@ -12,6 +12,7 @@ mod open;
 #[cfg(test)]
 mod panics;
 mod queries;
+mod readers;
 mod rows;
 mod saving;
 mod schema;

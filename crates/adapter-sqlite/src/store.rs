@@ -7,9 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::ports::{Clock, CommitObserver, Decide, Store, Unavailable, UpdateError};
@@ -20,7 +18,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::SqlError;
 use crate::clock::StoreClock;
 use crate::columns::time;
-use crate::open::{OpenError, connect, lock, make_folder, migrate, prepare};
+use crate::open::{OpenError, connect, lock, make_folder, migrate};
+use crate::readers::{Readers, Turns};
 use crate::rows::heartbeat_at;
 use crate::schema::service;
 use crate::writer::{Answer, Command, Observer, Writer};
@@ -61,34 +60,9 @@ pub struct SqliteStore {
     _lock: Option<File>,
 }
 
-type ReaderPool = Pool<ConnectionManager<SqliteConnection>>;
-
-/// The connections that read.
-struct Readers {
-    /// For whoever asks.
-    front: ReaderPool,
-    /// For the sweepers, which a rush of questions does not keep from their work.
-    behind: ReaderPool,
-    /// For the sweepers that forget, for which the others do not wait.
-    at_leisure: ReaderPool,
-}
-
-/// How many connections read for the sweepers, and how many for those that forget.
-const READERS_BEHIND: u32 = 2;
-const READERS_AT_LEISURE: u32 = 1;
 /// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 const FAILED_FOR: Duration = Duration::from_millis(100);
-
-#[derive(Debug)]
-struct ReadOnly;
-
-impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReadOnly {
-    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        let prepared = prepare(conn).and_then(|()| conn.batch_execute("PRAGMA query_only=ON"));
-        prepared.map_err(diesel::r2d2::Error::QueryError)
-    }
-}
 
 impl SqliteStore {
     /// Opens the store, with its schema brought up to date.
@@ -110,19 +84,8 @@ impl SqliteStore {
         let observer = Observer::new(OnceLock::new());
         let history = clock.now().timestamp_micros().unsigned_abs();
 
-        let pool = |size: u32| {
-            Pool::builder()
-                .max_size(size)
-                .connection_timeout(Duration::from_secs(2))
-                .connection_customizer(Box::new(ReadOnly))
-                .build(ConnectionManager::new(path.to_string_lossy()))
-                .map_err(|error| unreachable(error.to_string()))
-        };
-        let readers = Readers {
-            front: pool(options.readers.max(1))?,
-            behind: pool(READERS_BEHIND)?,
-            at_leisure: pool(READERS_AT_LEISURE)?,
-        };
+        let readers =
+            Readers::of(path, options.readers).map_err(|error| unreachable(error.to_string()))?;
 
         let (callers, committer) = group_commit::line(options.waiting_max, options.group_max);
         let writer = Writer {
@@ -189,23 +152,13 @@ impl SqliteStore {
 
     async fn read_by<T: Send + 'static>(
         &self,
-        of: fn(&Readers) -> &ReaderPool,
+        of: fn(&Readers) -> &Turns,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let readers = self.readers(of)?;
-        let result = tokio::task::spawn_blocking(move || {
-            let mut conn = readers.get().map_err(|error| {
-                Unavailable::from_source("the database has no reader free", error)
-            })?;
-            // One snapshot for all that a query reads.
-            let read = conn.transaction(|conn| query(conn));
-            read.map_err(|error| Unavailable::from_source("the database cannot be read", error))
-        });
-        let result = result.await;
-        result.map_err(|error| Unavailable::from_source("a query did not end", error))?
+        self.turns(of)?.read(query).await
     }
 
-    fn readers(&self, of: fn(&Readers) -> &ReaderPool) -> Result<ReaderPool, Unavailable> {
+    fn turns(&self, of: fn(&Readers) -> &Turns) -> Result<Turns, Unavailable> {
         let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner);
         readers.as_ref().map(|readers| of(readers).clone()).ok_or_else(closed)
     }
@@ -240,7 +193,8 @@ impl Store for SqliteStore {
     async fn update(&self, scope: Scope, decide: Decide) -> Result<Records, UpdateError> {
         match self.callers.call(Command { scope, decide }).await {
             Ok(answer) => answer,
-            Err(NoAnswer::Full) => Err(Unavailable::because("too many wait to write").into()),
+            Err(NoAnswer::Full) => Err(Unavailable::overloaded("too many wait to write").into()),
+            Err(NoAnswer::Late) => Err(Unavailable::overloaded("a write waited too long").into()),
             Err(NoAnswer::Closed) => Err(closed().into()),
             Err(NoAnswer::Lost) => Err(UpdateError::Unknown(closed())),
         }

@@ -4,12 +4,15 @@
 //! what was committed into an answer. The rules themselves are in `domain`.
 
 pub mod account;
+mod background;
 pub mod booking;
 pub mod cash;
 pub mod catalogue;
+mod gathered;
 pub mod operator;
 pub mod payment;
 pub mod queue;
+mod read_through;
 mod single_flight;
 pub mod sweeping;
 mod wiring;
@@ -17,4 +20,5 @@ mod wiring;
 #[cfg(test)]
 mod testing;
 
+pub use single_flight::SingleFlight;
 pub use wiring::{Application, Policies, Ports};

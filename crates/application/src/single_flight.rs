@@ -10,13 +10,18 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::time::timeout;
 
-/// How long a caller waits. What takes longer is waited for by those who come after.
-const PATIENCE: Duration = Duration::from_millis(1_800);
+use crate::background::Background;
+
+/// How long a caller waits for an answer that is on its way. One that never comes, since what is asked
+/// is away, is for whoever asks it to give up sooner. Whoever comes back finds the question still under
+/// way, or its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Questions that are under way, each asked once, however many want to know. A question goes on though
 /// whoever asked it has gone away.
-pub(crate) struct SingleFlight<K, V> {
+pub struct SingleFlight<K, V> {
     flights: Arc<Mutex<Flights<K, V>>>,
+    background: Background,
 }
 
 type Answer<V> = Result<V, Unavailable>;
@@ -30,7 +35,7 @@ struct Flights<K, V> {
 impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         let flights = Flights { under_way: HashMap::new(), last_number: 0 };
-        Self { flights: Arc::new(Mutex::new(flights)) }
+        Self { flights: Arc::new(Mutex::new(flights)), background: Background::here() }
     }
 }
 
@@ -42,13 +47,13 @@ where
     /// The answer to the question about `key` that is under way, or to the one that `ask` puts.
     ///
     /// # Errors
-    /// That of the answer, which all who wait get; or [`Unavailable`] when it does not come in time.
-    pub(crate) async fn run<F>(&self, key: K, ask: impl FnOnce() -> F) -> Answer<V>
+    /// That of the answer, which all who wait get; or an overload when it does not come in time.
+    pub async fn run<F>(&self, key: K, ask: impl FnOnce() -> F) -> Answer<V>
     where
         F: Future<Output = Answer<V>> + Send + 'static,
     {
         let flight = self.flight(key, ask);
-        let late = |_| Unavailable::because("the store does not answer in time");
+        let late = |_| Unavailable::overloaded("what many wait for takes long to be read");
         timeout(PATIENCE, flight).await.map_err(late)?
     }
 
@@ -63,7 +68,7 @@ where
         flights.last_number += 1;
         let (number, landed, question) = (flights.last_number, self.flights.clone(), ask());
         let about = key.clone();
-        let task = tokio::spawn(async move {
+        let task = self.background.spawn(async move {
             let answer = question.await;
             let mut flights = lock(&landed);
             if flights.under_way.get(&about).is_some_and(|(other, _)| *other == number) {

@@ -21,7 +21,7 @@ use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
 use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
 use crate::cash::{ChargeCash, ListEntries, ShowBalance};
 use crate::catalogue::{
-    ListAvailableDates, ListConcerts, Programme, SeatMaps, ShowConcert, ShowSeatMap,
+    ListAvailableDates, ListConcerts, Programme, SeatCounts, SeatMaps, ShowConcert, ShowSeatMap,
 };
 use crate::operator::{
     Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListSales, ListUnsettled,
@@ -89,6 +89,7 @@ pub struct Application {
     pub clock: Arc<dyn Clock>,
     pub policies: Policies,
     pub programme: Arc<Programme>,
+    pub seat_counts: Arc<SeatCounts>,
     pub seat_maps: Arc<SeatMaps>,
     pub board: Arc<Board>,
 
@@ -160,7 +161,8 @@ impl Application {
             ports.clock.clone(),
         ));
         let desk = Arc::new(TicketDesk::new(board.clone(), pulses.clone(), ports.clock.clone()));
-        let take_place = TakePlace::new(&ports, desk.clone());
+        let programme = Arc::new(Programme::new(ports.catalogue.clone(), ports.clock.clone()));
+        let take_place = TakePlace::new(&ports, programme.clone(), desk.clone());
         let Ports {
             store,
             clock,
@@ -190,15 +192,15 @@ impl Application {
             policies.settling,
             policies.currency,
         ));
-        let gate = Arc::new(Gate::new(lines.clone(), board.clone(), clock.clone()));
+        let gate = Arc::new(Gate::new(board.clone(), clock.clone()));
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
-        let programme = Arc::new(Programme::new(catalogue.clone()));
+        let seat_counts = Arc::new(SeatCounts::new(catalogue.clone(), clock.clone()));
         let new_rooms = || policies.new_rooms.clone();
         Self {
             authenticate: Authenticate::new(
                 access_tokens.clone(),
                 queue_tokens,
-                lines.clone(),
+                board.clone(),
                 clock.clone(),
             ),
             sign_up: SignUp::new(store.clone(), ids.clone(), passwords.clone()),
@@ -214,11 +216,12 @@ impl Application {
             show_ticket: ShowTicket::new(desk, hearing.clone(), clock.clone()),
             leave: Leave::new(store.clone(), line_watch.clone()),
             show_draw: ShowDraw::new(lines.clone(), clock.clone()),
-            list_concerts: ListConcerts::new(catalogue.clone()),
-            show_concert: ShowConcert::new(catalogue.clone()),
+            list_concerts: ListConcerts::new(programme.clone()),
+            show_concert: ShowConcert::new(programme.clone()),
             list_available_dates: ListAvailableDates::new(
                 gate.clone(),
-                catalogue.clone(),
+                programme.clone(),
+                seat_counts.clone(),
                 clock.clone(),
             ),
             show_seat_map: ShowSeatMap::new(
@@ -326,6 +329,7 @@ impl Application {
             keep_time: KeepTime::new(store.clone(), due_work, hearing.clone(), server_id),
             write_heard: WriteHeard::new(store.clone(), hearing, clock.clone()),
             programme,
+            seat_counts,
             seat_maps,
             board,
             policies,
@@ -339,6 +343,7 @@ impl Application {
     pub fn commit_observer(&self) -> Arc<dyn CommitObserver> {
         Arc::new(InMemory {
             programme: self.programme.clone(),
+            seat_counts: self.seat_counts.clone(),
             seat_maps: self.seat_maps.clone(),
             board: self.board.clone(),
         })
@@ -348,18 +353,22 @@ impl Application {
 /// All that is kept in memory and follows the commits.
 struct InMemory {
     programme: Arc<Programme>,
+    seat_counts: Arc<SeatCounts>,
     seat_maps: Arc<SeatMaps>,
     board: Arc<Board>,
 }
 
 impl CommitObserver for InMemory {
     fn committed(&self, changes: &Records) {
+        self.programme.committed(changes);
+        self.seat_counts.committed(changes);
         self.seat_maps.committed(changes);
         self.board.committed(changes);
     }
 
     fn began_anew(&self, history: u64) {
-        self.programme.forget_all();
+        self.programme.began_anew(history);
+        self.seat_counts.began_anew(history);
         self.seat_maps.began_anew(history);
         self.board.began_anew(history);
     }

@@ -6,7 +6,7 @@
 use crate::refusal::Refusal;
 
 /// Which page of a list is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageRequest<Id> {
     /// How many rows at the most.
     pub limit: u32,

@@ -2,22 +2,29 @@
 //!
 //! A line with one end for callers and one for whoever commits. A caller puts a command in and
 //! waits for its answer; the committer takes all that wait, a group at a time. A lone command waits
-//! for nobody: a group is simply what came while the last one was committed. Nothing is timed.
+//! for nobody: a group is simply what came while the last one was committed. Nothing is timed, but for
+//! how long a command may wait in line.
 //!
 //! This crate knows nothing of what the commands are about.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How long a command waits in line.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes a line in which at most `waiting_max` commands wait, taken at most `group_max` at a time.
 #[must_use]
 pub fn line<C, A>(waiting_max: usize, group_max: usize) -> (Callers<C, A>, Committer<C, A>) {
     let (sender, receiver) = mpsc::channel(waiting_max.max(1));
     (
-        Callers { sender: RwLock::new(Some(sender)) },
+        Callers { sender: RwLock::new(Some(sender)), taken_within: TAKEN_WITHIN },
         Committer { receiver, group_max: group_max.max(1) },
     )
 }
@@ -27,6 +34,7 @@ pub fn line<C, A>(waiting_max: usize, group_max: usize) -> (Callers<C, A>, Commi
 pub struct Callers<C, A> {
     /// Nothing once the line is closed.
     sender: RwLock<Option<mpsc::Sender<Waiting<C, A>>>>,
+    taken_within: Duration,
 }
 
 /// Where a committer takes them, in order of arrival.
@@ -42,9 +50,21 @@ pub struct Waiting<C, A> {
     /// What is asked for.
     pub command: C,
     answer: oneshot::Sender<A>,
+    fate: Fate,
     /// The thread that called, and what runs tasks there.
     thread: ThreadId,
     runtime: Option<Handle>,
+}
+
+/// What becomes of a command: taken by the committer, or taken back by the caller, whoever is first.
+#[derive(Debug, Clone, Default)]
+struct Fate(Arc<AtomicBool>);
+
+impl Fate {
+    /// Says whether it is for the one who asks to decide.
+    fn decide(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
 }
 
 impl<C, A> Waiting<C, A> {
@@ -90,6 +110,8 @@ where
 pub enum NoAnswer {
     /// The line is full; the command was not taken.
     Full,
+    /// The command waited for too long, and was taken back.
+    Late,
     /// Nobody commits any more; the command was not taken.
     Closed,
     /// The command was taken, and its committer ended without a word. What became of it is not
@@ -98,16 +120,23 @@ pub enum NoAnswer {
 }
 
 impl<C, A> Callers<C, A> {
-    /// Puts a command in and waits until it is answered. Never waits for a place in the line.
+    /// Puts a command in and waits until it is answered. Never waits for a place in the line, and not
+    /// for more than ten seconds in it.
     ///
     /// # Errors
     /// [`NoAnswer`], saying whether the command may have been carried out.
     pub async fn call(&self, command: C) -> Result<A, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         let (thread, runtime) = (thread::current().id(), Handle::try_current().ok());
-        let waiting = Waiting { command, answer, thread, runtime };
-        self.put_in(waiting)?;
-        answered.await.map_err(|_| NoAnswer::Lost)
+        let fate = Fate::default();
+        self.put_in(Waiting { command, answer, fate: fate.clone(), thread, runtime })?;
+        let mut answered = answered;
+        match timeout(self.taken_within, &mut answered).await {
+            Err(_) if fate.decide() => return Err(NoAnswer::Late),
+            Err(_) => answered.await,
+            Ok(answer) => answer,
+        }
+        .map_err(|_| NoAnswer::Lost)
     }
 
     /// A caller that waits for its answer holds nothing of the line, so that it can be closed.
@@ -131,25 +160,33 @@ impl<C, A> Committer<C, A> {
     /// Waits for a command and takes it with all that wait behind it, or nothing once the line is
     /// closed or all callers are gone. For committers that are tasks.
     pub async fn next_group(&mut self) -> Option<Vec<Waiting<C, A>>> {
-        let first = self.receiver.recv().await?;
-        Some(self.with_all_behind(first))
+        loop {
+            let first = self.receiver.recv().await?;
+            if first.fate.decide() {
+                return Some(self.with_all_behind(first));
+            }
+        }
     }
 
     /// The same for committers that are threads of their own.
     pub fn next_group_blocking(&mut self) -> Option<Vec<Waiting<C, A>>> {
-        let first = self.receiver.blocking_recv()?;
-        Some(self.with_all_behind(first))
+        loop {
+            let first = self.receiver.blocking_recv()?;
+            if first.fate.decide() {
+                return Some(self.with_all_behind(first));
+            }
+        }
     }
 
     /// Takes one that waits already, if any does.
     pub fn next_waiting(&mut self) -> Option<Waiting<C, A>> {
-        self.receiver.try_recv().ok()
+        std::iter::from_fn(|| self.receiver.try_recv().ok()).find(|waiting| waiting.fate.decide())
     }
 
     fn with_all_behind(&mut self, first: Waiting<C, A>) -> Vec<Waiting<C, A>> {
         let mut group = vec![first];
         while group.len() < self.group_max
-            && let Ok(next) = self.receiver.try_recv()
+            && let Some(next) = self.next_waiting()
         {
             group.push(next);
         }
@@ -159,9 +196,11 @@ impl<C, A> Committer<C, A> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+
+    fn timed_runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+    }
 
     #[tokio::test]
     async fn what_came_while_the_last_group_committed_is_one_group_in_order_of_arrival() {
@@ -201,6 +240,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_command_that_waits_too_long_is_taken_back_and_one_that_was_taken_is_not() {
+        let (mut callers, mut committer) = line::<u32, u32>(10, 10);
+        callers.taken_within = Duration::from_millis(1);
+        let callers = Arc::new(callers);
+        assert_eq!(callers.call(1).await, Err(NoAnswer::Late));
+        let calling = Arc::clone(&callers);
+        let taken = tokio::spawn(async move { calling.call(2).await });
+        tokio::task::yield_now().await;
+        let group = committer.next_group().await.unwrap();
+        assert_eq!(group.iter().map(|waiting| waiting.command).collect::<Vec<_>>(), [2]);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        group.into_iter().for_each(|waiting| waiting.answer(20));
+        assert_eq!(taken.await.unwrap(), Ok(20));
+    }
+
+    #[tokio::test]
     async fn a_committer_that_ends_tells_who_was_taken_from_who_was_not() {
         let (callers, mut committer) = line::<u32, u32>(1, 1);
         let callers = Arc::new(callers);
@@ -220,7 +275,7 @@ mod tests {
         let calling = |from: u32| {
             let callers = Arc::clone(&callers);
             std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let runtime = timed_runtime();
                 runtime.block_on(async {
                     let calls = (from..from + 10).map(|n| {
                         let callers = Arc::clone(&callers);
@@ -269,7 +324,7 @@ mod tests {
                 group.into_iter().for_each(|waiting| waiting.answer(0));
             }
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = timed_runtime();
         assert_eq!(runtime.block_on(callers.call(1)), Ok(0));
         drop(callers);
         thread.join().unwrap();

@@ -6,6 +6,7 @@ mod command_line;
 mod database;
 mod demo;
 mod log;
+mod open_files;
 mod secret;
 mod serve;
 mod set_clock_back;

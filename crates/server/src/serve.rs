@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::demo;
+use crate::open_files;
 use crate::secret::secret;
 use crate::settings::Settings;
 use crate::sweepers::{self, Sweepers};
@@ -64,7 +65,7 @@ async fn serve_from(
         &HttpOptions {
             listen: settings.listen,
             workers: settings.workers,
-            connections_max: settings.connections_max,
+            connections_max: open_files::room_for(settings.connections_max),
             streams_max: settings.streams_max,
             cors_origins: settings.cors_origins.clone(),
             drain: settings.drain,

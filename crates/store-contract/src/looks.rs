@@ -26,7 +26,7 @@ fn page<Id>() -> PageRequest<Id> {
 
 /// All of them.
 pub const LOOKS: &[Look] = looks! {
-    token: stage => stage.lines.token(stage.id());
+    tokens: stage => stage.lines.tokens(vec![stage.id(), stage.id()]);
     waiting_numbers: stage => stage.lines.waiting_numbers(RoomId::SITE);
     rooms: stage => stage.lines.rooms();
     room: stage => stage.lines.room(RoomId::SITE);
@@ -38,7 +38,7 @@ pub const LOOKS: &[Look] = looks! {
     concerts: stage => stage.catalogue.concerts(page());
     concert: stage => stage.catalogue.concert(stage.concert_id());
     show: stage => stage.catalogue.show(stage.show_id());
-    shows: stage => stage.catalogue.shows(stage.concert_id(), None);
+    shows: stage => stage.catalogue.shows(stage.concert_id());
     seats: stage => stage.catalogue.seats(stage.show_id());
     sales: stage => stage.catalogue.sales(stage.concert_id(), stage.clock.now());
     available_seat_counts: stage =>

@@ -22,7 +22,7 @@ async fn beat(stage: &Stage, server_id: ServerId, ago: TimeDelta) -> Option<Outa
 }
 
 async fn until_of(stage: &Stage, id: domain::ids::TokenId) -> domain::Timestamp {
-    match stage.lines.token(id).await.unwrap().unwrap().state {
+    match stage.lines.tokens(vec![id]).await.unwrap()[0].state {
         TokenState::Active { expires_at, .. } => expires_at,
         state => panic!("{state:?}"),
     }

@@ -245,7 +245,7 @@ async fn through_provider(stage: &Stage, seat: u32) -> Receipt {
 async fn kept(stage: &Stage, ids: &[TokenId]) -> Vec<TokenId> {
     let mut kept = Vec::new();
     for id in ids {
-        kept.extend(stage.lines.token(*id).await.unwrap().map(|token| token.id));
+        kept.extend(stage.lines.tokens(vec![*id]).await.unwrap().into_iter().map(|token| token.id));
     }
     kept
 }

@@ -36,6 +36,9 @@ pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
             "처리되었는지 알 수 없습니다. 같은 Idempotency-Key로 다시 요청하거나, 다시 하기 전에 \
              확인해 주세요",
         ),
+        "overloaded" => {
+            ("요청이 몰림", "지금은 요청이 너무 많이 몰려 있습니다. 다시 시도해 주세요")
+        }
         "payload_too_large" => ("본문이 너무 큼", "본문은 최대 65536바이트입니다"),
         "payment_failed" => ("결제 실패", "결제사가 결제를 거절했습니다"),
         "request_timeout" => ("시간 초과", "본문이 제때 도착하지 않았습니다"),

@@ -81,7 +81,8 @@ pub(crate) async fn show(
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let id = path_id(&path, Refusal::InvalidConcert)?;
-    Ok(HttpResponse::Ok().json(ConcertBody::from(app.show_concert.execute(id).await?)))
+    Ok(HttpResponse::Ok()
+        .json(ConcertBody::from(Concert::clone(&*app.show_concert.execute(id).await?))))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -96,6 +97,7 @@ pub(crate) struct AvailableDateBody {
     /// The show's date at its venue.
     date: NaiveDate,
     starts_at: DateTime<Utc>,
+    /// How many of its seats can be held, at most a second ago.
     available_seat_count: u32,
     total_seat_count: u32,
 }

@@ -17,7 +17,9 @@ use super::{
         description = "Concert tickets for sales where far more people come than there are seats. \
             Take a place in a waiting room, be let in, pick a date and seats, hold them for five \
             minutes, pay from a prepaid balance. Errors are RFC 9457 problem details with a stable \
-            `code`; any answer may also be 429 or 503 with `Retry-After`.",
+            `code`. Any answer may also be 429 or 503 with `Retry-After`: 503 is `unavailable` where \
+            something is broken or away, and `overloaded` where more is asked for than a limit of the \
+            server lets wait; nothing was begun then.",
         license(name = "MIT OR Apache-2.0"),
     ),
     paths(

@@ -22,7 +22,7 @@ use crate::streams::event;
     (status = 204, description = "The place is done or has expired: do not come back"),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 404, description = "`not_found`: genuine, but its record is gone", body = ProblemBody),
-    (status = 503, description = "`unavailable`: too many streams are open; poll instead", body = ProblemBody),
+    (status = 503, description = "`overloaded`: too many streams are open; poll instead", body = ProblemBody),
 ))]
 pub(crate) async fn events(
     app: Data<Application>,
@@ -37,7 +37,8 @@ pub(crate) async fn events(
     let retry_ms = 2_000 + spread(claims.token_id, app.clock.now(), 3_000);
     let opening = [Bytes::from(format!("retry: {retry_ms}\n\n")), event(&first)].concat();
     let said = shared.streams.follow(claims, first);
-    let said = said.ok_or_else(|| Problem::busy("too many streams are open; poll instead"))?;
+    let said =
+        said.ok_or_else(|| Problem::overloaded("too many streams are open; poll instead"))?;
     let opening = stream::once(std::future::ready(Bytes::from(opening)));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

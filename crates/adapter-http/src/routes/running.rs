@@ -28,7 +28,7 @@ pub(crate) async fn readyz(
     shared: Data<Shared>,
 ) -> Result<impl Responder, Problem> {
     if shared.is_stopping() {
-        return Err(Problem::busy("the server is about to stop"));
+        return Err(Problem::unavailable("the server is about to stop"));
     }
     app.store.check().await?;
     let mut said = "ok\n".to_owned();

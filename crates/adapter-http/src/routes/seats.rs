@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::path_id;
 use crate::credentials::Bearer;
+use crate::piecewise::Piecewise;
 use crate::problem::{Problem, ProblemBody};
 use crate::seat_map_bodies::SeatMapBody;
 use crate::shared::Shared;
@@ -116,9 +117,9 @@ pub(crate) async fn answer(
     answer.content_type("application/json");
     if takes_gzip {
         answer.insert_header((CONTENT_ENCODING, "gzip"));
-        return Ok(answer.body(body.gzip()));
+        return Ok(answer.body(Piecewise::new(body.gzip())));
     }
-    Ok(answer.body(body.plain.clone()))
+    Ok(answer.body(Piecewise::new(body.plain.clone())))
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {

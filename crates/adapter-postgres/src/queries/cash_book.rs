@@ -15,7 +15,7 @@ use crate::store::PostgresStore;
 #[async_trait]
 impl CashBook for PostgresStore {
     async fn account(&self, user_id: UserId) -> Result<Option<CashAccount>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row =
                 cash_accounts::table.find(Uuid::from(user_id)).select(AccountRow::as_select());
             decode(row.first(&mut conn).await.optional()?)
@@ -28,7 +28,7 @@ impl CashBook for PostgresStore {
         user_id: UserId,
         page: PageRequest<EntryId>,
     ) -> Result<Option<Page<CashEntry, EntryId>>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let theirs =
                 || cash_entries::table.filter(cash_entries::user_id.eq(Uuid::from(user_id)));
             let mut query = theirs()

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use chrono::{Datelike, NaiveDate};
 use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
 };
@@ -40,19 +39,13 @@ macro_rules! join_counts {
     };
 }
 
-/// Whether a show can be on that day: in a year of four digits, as times are given (RFC 3339).
-/// PostgreSQL's calendar goes no further than some millennia back, ours does.
-fn is_kept(date: NaiveDate) -> bool {
-    (0..=9_999).contains(&date.year())
-}
-
 #[async_trait]
 impl Catalogue for PostgresStore {
     async fn concerts(
         &self,
         page: PageRequest<ConcertId>,
     ) -> Result<Option<Page<Concert, ConcertId>>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let mut query = concerts::table
                 .order((concerts::created_at.desc(), concerts::id.desc()))
                 .limit(one_more(page.limit))
@@ -73,7 +66,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn concert(&self, id: ConcertId) -> Result<Option<Concert>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = concerts::table.find(Uuid::from(id)).select(ConcertRow::as_select());
             decode(row.first(&mut conn).await.optional()?)
         })
@@ -81,7 +74,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn show(&self, id: ShowId) -> Result<Option<(Show, Concert)>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row: Option<(ShowRow, ConcertRow)> = shows::table
                 .inner_join(concerts::table)
                 .filter(shows::id.eq(Uuid::from(id)))
@@ -97,24 +90,12 @@ impl Catalogue for PostgresStore {
         .await
     }
 
-    async fn shows(
-        &self,
-        concert_id: ConcertId,
-        date: Option<NaiveDate>,
-    ) -> Result<Vec<Show>, Unavailable> {
-        if date.is_some_and(|date| !is_kept(date)) {
-            return Ok(Vec::new());
-        }
-        self.read(|mut conn| async move {
-            let mut query = shows::table
+    async fn shows(&self, concert_id: ConcertId) -> Result<Vec<Show>, Unavailable> {
+        self.read(move |mut conn| async move {
+            let query = shows::table
                 .filter(shows::concert_id.eq(Uuid::from(concert_id)))
-                .order((shows::starts_at, shows::id))
-                .select(ShowRow::as_select())
-                .into_boxed();
-            if let Some(date) = date {
-                query = query.filter(shows::date.eq(date));
-            }
-            decode_all(query.load(&mut conn).await?)
+                .order((shows::starts_at, shows::id));
+            decode_all(query.select(ShowRow::as_select()).load(&mut conn).await?)
         })
         .await
     }
@@ -124,7 +105,7 @@ impl Catalogue for PostgresStore {
         concert_id: ConcertId,
         now: Timestamp,
     ) -> Result<Vec<(ShowId, u32)>, Unavailable> {
-        self.read(|conn| async move {
+        self.read(move |conn| async move {
             let counts = counts_of_concert(&conn, concert_id, now).await?.into_iter();
             let available = counts.map(|(id, count)| Ok((id, seat_count(count.available)?)));
             available.collect()
@@ -133,7 +114,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn seats(&self, show_id: ShowId) -> Result<Vec<Seat>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             let query =
                 seats::table.filter(seats::show_id.eq(Uuid::from(show_id))).order(seats::id);
             decode_all(query.select(SeatRow::as_select()).load(&mut conn).await?)
@@ -146,8 +127,8 @@ impl Catalogue for PostgresStore {
         concert_id: ConcertId,
         now: Timestamp,
     ) -> Result<Vec<ShowSales>, Unavailable> {
-        let shows = self.shows(concert_id, None).await?;
-        self.read(|conn| async move {
+        let shows = self.shows(concert_id).await?;
+        self.read(move |conn| async move {
             let counts = counts_of_concert(&conn, concert_id, now).await?;
             let counts: HashMap<_, _> = counts.into_iter().collect();
             let sales = shows.into_iter().map(|show| {
@@ -160,7 +141,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn stock(&self, room_id: RoomId, now: Timestamp) -> Result<Stock, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let text = concat!(
                 "SELECT coalesce(sum(w.seat_count), 0)::bigint, \
                      coalesce(sum(kept.available + coalesce(over.seats, 0)) \

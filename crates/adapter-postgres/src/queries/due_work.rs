@@ -52,7 +52,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let lapsed = reservations::table
                 .filter(reservations::state.eq("held"))
                 .filter(reservations::held_until.le(now))
@@ -68,7 +68,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|conn| async move {
+        self.read_behind(move |conn| async move {
             // A room at a time, since they are in order of their ends only within a room.
             let text = "SELECT over.id FROM waiting_rooms AS r, \
                  LATERAL (SELECT t.id, t.ends_at FROM waiting_tokens AS t \
@@ -82,7 +82,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn active_tokens(&self) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_much(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             let active = waiting_tokens::table.filter(waiting_tokens::state.eq("active"));
             let in_order = active.order(waiting_tokens::id).select(waiting_tokens::id);
             Ok(ids(in_order.load(&mut conn).await?))
@@ -91,7 +91,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn held_reservations(&self) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read_much(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             let held = reservations::table.filter(reservations::state.eq("held"));
             let in_order = held.order(reservations::id).select(reservations::id);
             Ok(ids(in_order.load(&mut conn).await?))
@@ -105,7 +105,7 @@ impl DueWork for PostgresStore {
         heard_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let silent = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -118,7 +118,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_with_places(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_behind(|conn| async move {
+        self.read_behind(move |conn| async move {
             // Who is first in line is asked for as one value, and so is looked up; by EXISTS, all who
             // wait may be joined.
             let text = "SELECT r.id FROM waiting_rooms AS r, \
@@ -138,7 +138,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_to_draw(&self, now: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let rooms = waiting_rooms::table
                 .filter(waiting_rooms::opens_at.le(now))
                 .filter(waiting_rooms::drawn_at.is_null());
@@ -148,7 +148,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn next_in_line(&self, room_id: RoomId, limit: u32) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let next = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(room_id)))
                 .filter(waiting_tokens::state.eq("waiting"))
@@ -165,7 +165,7 @@ impl DueWork for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentId>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let due = payments::table
                 .filter(payments::provider_ask_at.le(now))
                 .order(payments::provider_ask_at)
@@ -176,7 +176,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let of_state = |state: &'static str| {
                 count(payments::id)
                     .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
@@ -198,7 +198,7 @@ impl DueWork for PostgresStore {
     }
 
     async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable> {
-        self.read_at_leisure(|mut conn| async move {
+        self.read_at_leisure(move |mut conn| async move {
             let is_old = waiting_tokens::state
                 .eq_any(["done", "expired"])
                 .and(waiting_tokens::ends_at.le(ended_by));
@@ -222,7 +222,7 @@ impl DueWork for PostgresStore {
         ended_by: Timestamp,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_at_leisure(|mut conn| async move {
+        self.read_at_leisure(move |mut conn| async move {
             let room = waiting_rooms::table.find(Uuid::from(room_id)).select(RoomRow::as_select());
             let room: Option<WaitingRoom> = decode(room.first(&mut conn).await.optional()?)?;
             let Some(room) = room else { return Ok(Vec::new()) };
@@ -254,7 +254,7 @@ impl DueWork for PostgresStore {
         ended_by: Timestamp,
         limit: u32,
     ) -> Result<Vec<ReservationId>, Unavailable> {
-        self.read_at_leisure(|mut conn| async move {
+        self.read_at_leisure(move |mut conn| async move {
             let old = reservations::table
                 .filter(reservations::payment_id.is_null())
                 .filter(reservations::ended_at.le(ended_by))
@@ -270,7 +270,7 @@ impl DueWork for PostgresStore {
         kept_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<IdempotencyKey>, Unavailable> {
-        self.read_at_leisure(|mut conn| async move {
+        self.read_at_leisure(move |mut conn| async move {
             let old: Vec<(Uuid, String, String)> = kept_answers::table
                 .filter(kept_answers::created_at.le(kept_before))
                 .order(kept_answers::created_at)

@@ -14,27 +14,29 @@ use uuid::Uuid;
 use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
+use crate::readers::Reader;
 use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{waiting_rooms, waiting_tokens};
 use crate::statement::{Statement, one};
-use crate::store::{PostgresStore, Reader};
+use crate::store::PostgresStore;
 
 #[async_trait]
 impl Lines for PostgresStore {
-    async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
-        self.read(|mut conn| async move {
-            let row = waiting_tokens::table.find(Uuid::from(id)).select(TokenRow::as_select());
-            decode(row.first(&mut conn).await.optional()?)
+    async fn tokens(&self, ids: Vec<TokenId>) -> Result<Vec<WaitingToken>, Unavailable> {
+        self.read(move |mut conn| async move {
+            let ids: Vec<Uuid> = ids.into_iter().map(Into::into).collect();
+            let of_ids = waiting_tokens::table.filter(waiting_tokens::id.eq_any(ids));
+            decode_all(of_ids.select(TokenRow::as_select()).load(&mut conn).await?)
         })
         .await
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {
-        self.read_much(|conn| async move { waiting_numbers(&conn, id).await }).await
+        self.read_much(move |conn| async move { waiting_numbers(&conn, id).await }).await
     }
 
     async fn rooms(&self) -> Result<Vec<WaitingRoom>, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             let all = waiting_rooms::table.order((waiting_rooms::created_at, waiting_rooms::id));
             decode_all(all.select(RoomRow::as_select()).load(&mut conn).await?)
         })
@@ -42,7 +44,7 @@ impl Lines for PostgresStore {
     }
 
     async fn room(&self, id: RoomId) -> Result<Option<WaitingRoom>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = waiting_rooms::table.find(Uuid::from(id)).select(RoomRow::as_select());
             decode(row.first(&mut conn).await.optional()?)
         })
@@ -50,7 +52,7 @@ impl Lines for PostgresStore {
     }
 
     async fn admitted(&self, id: RoomId, now: Timestamp) -> Result<Admitted, Unavailable> {
-        self.read_behind(|mut conn| async move {
+        self.read_behind(move |mut conn| async move {
             Ok(Admitted {
                 last_minute: admitted_within(&mut conn, id, 60, now).await?,
                 last_five_minutes: admitted_within(&mut conn, id, 300, now).await?,
@@ -60,7 +62,7 @@ impl Lines for PostgresStore {
     }
 
     async fn head_count(&self, id: RoomId, now: Timestamp) -> Result<HeadCount, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let text = "SELECT coalesce(sum(k.waiting), 0)::bigint, \
                      coalesce(sum(k.inside), 0)::bigint - (SELECT count(*) FROM waiting_tokens AS t \
                          WHERE t.room_id = p.room_id AND t.state = 'active' AND t.ends_at <= p.moment) \
@@ -78,7 +80,7 @@ impl Lines for PostgresStore {
     }
 
     async fn lobby(&self, id: RoomId) -> Result<Vec<TokenId>, Unavailable> {
-        self.read_much(|mut conn| async move {
+        self.read_much(move |mut conn| async move {
             // By two looks at the index of numbers: all others of the room may be many more.
             let text = "SELECT t.id FROM waiting_tokens AS t WHERE t.room_id = ? AND t.number IS NULL \
                  UNION ALL SELECT t.id FROM waiting_tokens AS t WHERE t.room_id = ? \
@@ -98,7 +100,7 @@ impl Lines for PostgresStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let ids: Vec<Uuid> = waiting_tokens::table
                 .filter(waiting_tokens::room_id.eq(Uuid::from(id)))
                 .filter(waiting_tokens::number.gt(number(after)))

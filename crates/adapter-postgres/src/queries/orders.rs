@@ -13,14 +13,15 @@ use uuid::Uuid;
 
 use super::one_more;
 use crate::SqlError;
+use crate::readers::Reader;
 use crate::rows::{PaymentRow, ReservationRow, SeatRow, with_their_seats};
 use crate::schema::{payments, reservation_seats, reservations, seats};
-use crate::store::{PostgresStore, Reader};
+use crate::store::PostgresStore;
 
 #[async_trait]
 impl Orders for PostgresStore {
     async fn reservation(&self, id: ReservationId) -> Result<Option<Reservation>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = reservations::table.find(Uuid::from(id)).select(ReservationRow::as_select());
             let row: Vec<ReservationRow> = row.load(&mut conn).await?;
             Ok(with_seats(&mut conn, row).await?.pop())
@@ -33,7 +34,7 @@ impl Orders for PostgresStore {
         user_id: UserId,
         page: PageRequest<ReservationId>,
     ) -> Result<Option<Page<Reservation, ReservationId>>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let theirs =
                 || reservations::table.filter(reservations::user_id.eq(Uuid::from(user_id)));
             let mut query = theirs()
@@ -57,7 +58,7 @@ impl Orders for PostgresStore {
     }
 
     async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = payments::table
                 .inner_join(reservations::table)
                 .filter(payments::id.eq(Uuid::from(id)))
@@ -96,7 +97,7 @@ impl PostgresStore {
         whose: Whose,
         page: PageRequest<PaymentId>,
     ) -> Result<Option<Page<Receipt, PaymentId>>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let mut query = payments::table
                 .inner_join(reservations::table)
                 .order((payments::paid_at.desc(), payments::id.desc()))

@@ -14,7 +14,7 @@ use crate::store::PostgresStore;
 #[async_trait]
 impl Users for PostgresStore {
     async fn user(&self, id: UserId) -> Result<Option<User>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = users::table.find(Uuid::from(id)).select(UserRow::as_select());
             decode(row.first(&mut conn).await.optional()?)
         })
@@ -22,7 +22,7 @@ impl Users for PostgresStore {
     }
 
     async fn user_of_email(&self, email: Email) -> Result<Option<User>, Unavailable> {
-        self.read(|mut conn| async move {
+        self.read(move |mut conn| async move {
             let row = users::table.filter(users::email.eq(email.as_str()));
             decode(row.select(UserRow::as_select()).first(&mut conn).await.optional()?)
         })

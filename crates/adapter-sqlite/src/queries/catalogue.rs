@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use diesel::sqlite::SqliteConnection;
@@ -82,21 +81,12 @@ impl Catalogue for SqliteStore {
         .await
     }
 
-    async fn shows(
-        &self,
-        concert_id: ConcertId,
-        date: Option<NaiveDate>,
-    ) -> Result<Vec<Show>, Unavailable> {
+    async fn shows(&self, concert_id: ConcertId) -> Result<Vec<Show>, Unavailable> {
         self.read(move |conn| {
-            let mut query = shows::table
+            let query = shows::table
                 .filter(shows::concert_id.eq(key(concert_id)))
-                .order((shows::starts_at, shows::id))
-                .select(ShowRow::as_select())
-                .into_boxed();
-            if let Some(date) = date {
-                query = query.filter(shows::date.eq(date.to_string()));
-            }
-            decode_all(query.load(conn)?)
+                .order((shows::starts_at, shows::id));
+            decode_all(query.select(ShowRow::as_select()).load(conn)?)
         })
         .await
     }
@@ -127,7 +117,7 @@ impl Catalogue for SqliteStore {
         concert_id: ConcertId,
         now: Timestamp,
     ) -> Result<Vec<ShowSales>, Unavailable> {
-        let shows = self.shows(concert_id, None).await?;
+        let shows = self.shows(concert_id).await?;
         self.read(move |conn| {
             let counts = counts_of_concert(conn, concert_id, now)?;
             let counts: HashMap<_, _> = counts.into_iter().collect();

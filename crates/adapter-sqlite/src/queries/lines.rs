@@ -14,15 +14,20 @@ use crate::SqlError;
 use crate::columns::{Key, key, micros, number, read};
 use crate::counts;
 use crate::loading::decode_all;
-use crate::rows::RoomRow;
+use crate::rows::{RoomRow, TokenRow};
 use crate::schema::{waiting_rooms, waiting_tokens};
 use crate::source::{Database, own};
 use crate::store::SqliteStore;
 
 #[async_trait]
 impl Lines for SqliteStore {
-    async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
-        self.read(move |conn| own(Database { conn }.token(id))).await
+    async fn tokens(&self, ids: Vec<TokenId>) -> Result<Vec<WaitingToken>, Unavailable> {
+        self.read(move |conn| {
+            let ids = ids.into_iter().map(key);
+            let of_ids = waiting_tokens::table.filter(waiting_tokens::id.eq_any(ids));
+            decode_all(of_ids.select(TokenRow::as_select()).load(conn)?)
+        })
+        .await
     }
 
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable> {

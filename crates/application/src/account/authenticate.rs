@@ -1,28 +1,30 @@
 use std::sync::Arc;
 
 use domain::ids::UserId;
-use domain::ports::{AccessTokens, Clock, Lines, QueueClaims, QueueTokens, UpdateError};
+use domain::ports::{AccessTokens, Clock, QueueClaims, QueueTokens, UpdateError};
 use domain::refusal::Refusal;
 use domain::waiting_token::Standing;
+
+use crate::queue::Board;
 
 /// Tells who a bearer of a token is.
 pub struct Authenticate {
     access_tokens: Arc<dyn AccessTokens>,
     queue_tokens: Arc<dyn QueueTokens>,
-    lines: Arc<dyn Lines>,
+    board: Arc<Board>,
     clock: Arc<dyn Clock>,
 }
 
 impl Authenticate {
-    /// Over these ports.
+    /// Over these ports and the board.
     #[must_use]
     pub fn new(
         access_tokens: Arc<dyn AccessTokens>,
         queue_tokens: Arc<dyn QueueTokens>,
-        lines: Arc<dyn Lines>,
+        board: Arc<Board>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, queue_tokens, lines, clock }
+        Self { access_tokens, queue_tokens, board, clock }
     }
 
     /// The user of an access token.
@@ -50,7 +52,7 @@ impl Authenticate {
         let Some(claims) = self.queue_tokens.verify(token) else {
             return Ok(self.by_access_token(token)?);
         };
-        let place = self.lines.token(claims.token_id).await?;
+        let place = self.board.token(claims.token_id).await?;
         match place.map(|token| token.standing(self.clock.cutoff())) {
             Some(Standing::Waiting | Standing::Active { .. } | Standing::Done) => {
                 Ok(claims.user_id)
@@ -62,7 +64,7 @@ impl Authenticate {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::{MockAccessTokens, MockLines, MockQueueTokens};
+    use domain::ports::{MockAccessTokens, MockQueueTokens};
     use domain::waiting_token::WaitingToken;
 
     use super::*;
@@ -73,9 +75,8 @@ mod tests {
         access_tokens.expect_verify().returning(|token, _| (token == "access").then(buyer_id));
         let mut queue_tokens = MockQueueTokens::new();
         queue_tokens.expect_verify().returning(|token| (token == "queue").then(claims));
-        let mut lines = MockLines::new();
-        lines.expect_token().returning(move |_| Ok(place.clone()));
-        Authenticate::new(Arc::new(access_tokens), Arc::new(queue_tokens), Arc::new(lines), clock())
+        let board = Arc::new(Board::new(lines(place, 0), clock()));
+        Authenticate::new(Arc::new(access_tokens), Arc::new(queue_tokens), board, clock())
     }
 
     #[tokio::test]

@@ -1,17 +1,18 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::ids::ConcertId;
-use domain::ports::{Catalogue, Clock, QueueClaims, UpdateError};
+use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
 use domain::show::Show;
 
+use super::{Programme, SeatCounts};
 use crate::queue::Gate;
 
 /// Somebody who was let in asks on which dates a concert can be booked.
 pub struct ListAvailableDates {
     gate: Arc<Gate>,
-    catalogue: Arc<dyn Catalogue>,
+    programme: Arc<Programme>,
+    seat_counts: Arc<SeatCounts>,
     clock: Arc<dyn Clock>,
 }
 
@@ -20,15 +21,20 @@ pub struct ListAvailableDates {
 pub struct AvailableDate {
     /// The show.
     pub show: Show,
-    /// How many of its seats can be held.
+    /// How many of its seats can be held, as of a moment ago.
     pub available_seat_count: u32,
 }
 
 impl ListAvailableDates {
-    /// Over these ports.
+    /// Over what is played and what is left of it.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, catalogue: Arc<dyn Catalogue>, clock: Arc<dyn Clock>) -> Self {
-        Self { gate, catalogue, clock }
+    pub fn new(
+        gate: Arc<Gate>,
+        programme: Arc<Programme>,
+        seat_counts: Arc<SeatCounts>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { gate, programme, seat_counts, clock }
     }
 
     /// The shows that can be booked now, earliest first, of `concert_id` or of the concert that
@@ -43,7 +49,7 @@ impl ListAvailableDates {
     ) -> Result<Vec<AvailableDate>, UpdateError> {
         let concert = match concert_id.or(claims.concert_id) {
             None => Err(Refusal::ConcertRequired),
-            Some(id) => self.catalogue.concert(id).await?.ok_or(Refusal::InvalidConcert),
+            Some(id) => self.programme.concert(id).await?.ok_or(Refusal::InvalidConcert),
         };
         let concert = match concert {
             Ok(concert) => concert,
@@ -52,19 +58,17 @@ impl ListAvailableDates {
                 return Err(refusal.into());
             }
         };
-        let shows = self.catalogue.shows(concert.id, None).await?;
+        let shows = self.programme.shows(concert.id).await?;
         let rooms = shows.iter().filter_map(|show| show.room_id);
         let rooms: Vec<_> = std::iter::once(concert.room()).chain(rooms).collect();
         self.gate.admit(claims, &rooms).await?;
 
         let now = self.clock.now();
-        let cutoff = self.clock.cutoff();
-        let counts = self.catalogue.available_seat_counts(concert.id, cutoff).await?;
-        let counts: HashMap<_, _> = counts.into_iter().collect();
-        let on_sale = shows.into_iter().filter(|show| show.is_on_sale(&concert, now));
+        let counts = self.seat_counts.of_concert(concert.id).await?;
+        let on_sale = shows.iter().filter(|show| show.is_on_sale(&concert, now));
         let with_seats = on_sale.filter_map(|show| {
             let available_seat_count = counts.get(&show.id).copied().filter(|count| *count > 0)?;
-            Some(AvailableDate { show, available_seat_count })
+            Some(AvailableDate { show: show.clone(), available_seat_count })
         });
         Ok(with_seats.collect())
     }
@@ -81,7 +85,8 @@ mod tests {
 
     fn list_with(catalogue: Arc<MockCatalogue>, token: WaitingToken) -> ListAvailableDates {
         let gate = gate(lines(Some(token), 0));
-        ListAvailableDates::new(Arc::new(gate), catalogue, clock())
+        let counts = Arc::new(SeatCounts::new(catalogue.clone(), clock()));
+        ListAvailableDates::new(Arc::new(gate), programme(catalogue), counts, clock())
     }
 
     fn list(token: WaitingToken) -> ListAvailableDates {
@@ -100,7 +105,7 @@ mod tests {
         let sold_out = Show { id: unknown(), ..show() };
         let mut catalogue = MockCatalogue::new();
         catalogue.expect_concert().returning(|_| Ok(Some(concert())));
-        catalogue.expect_shows().returning(move |_, _| Ok(vec![began.clone(), sold_out.clone()]));
+        catalogue.expect_shows().returning(move |_| Ok(vec![began.clone(), sold_out.clone()]));
         catalogue.expect_available_seat_counts().returning(|_, _| Ok(vec![(show().id, 2)]));
         let list = list_with(Arc::new(catalogue), active_token());
         assert_eq!(list.execute(&claims(), None).await.unwrap(), []);
@@ -112,7 +117,7 @@ mod tests {
         catalogue.expect_concert().returning(|_| Ok(Some(concert())));
         catalogue
             .expect_shows()
-            .returning(|_, _| Ok(vec![Show { room_id: Some(other_room()), ..show() }]));
+            .returning(|_| Ok(vec![Show { room_id: Some(other_room()), ..show() }]));
         catalogue.expect_available_seat_counts().returning(|_, _| Ok(vec![(show().id, 2)]));
         let token = WaitingToken { room_id: other_room(), ..active_token() };
         let list = list_with(Arc::new(catalogue), token);

@@ -3,18 +3,20 @@ use std::sync::Arc;
 use domain::concert::Concert;
 use domain::ids::ConcertId;
 use domain::page::{Page, PageRequest, found};
-use domain::ports::{Catalogue, UpdateError};
+use domain::ports::UpdateError;
+
+use super::Programme;
 
 /// Anyone asks what is played.
 pub struct ListConcerts {
-    catalogue: Arc<dyn Catalogue>,
+    programme: Arc<Programme>,
 }
 
 impl ListConcerts {
-    /// Over this port.
+    /// Over what is played.
     #[must_use]
-    pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
-        Self { catalogue }
+    pub fn new(programme: Arc<Programme>) -> Self {
+        Self { programme }
     }
 
     /// # Errors
@@ -23,7 +25,7 @@ impl ListConcerts {
         &self,
         page: PageRequest<ConcertId>,
     ) -> Result<Page<Concert, ConcertId>, UpdateError> {
-        Ok(found(self.catalogue.concerts(page).await?)?)
+        Ok(found(self.programme.concerts(page).await?)?)
     }
 }
 
@@ -42,7 +44,8 @@ mod tests {
         catalogue
             .expect_concerts()
             .returning(|_| Ok(Some(Page { items: vec![concert()], next: Some(concert().id) })));
-        let page = ListConcerts::new(Arc::new(catalogue)).execute(PAGE).await.unwrap();
+        let page = ListConcerts::new(programme(Arc::new(catalogue)));
+        let page = page.execute(PAGE).await.unwrap();
         assert_eq!((page.items, page.next), (vec![concert()], Some(concert().id)));
     }
 
@@ -50,7 +53,7 @@ mod tests {
     async fn a_store_that_is_away_is_a_fault() {
         let mut catalogue = MockCatalogue::new();
         catalogue.expect_concerts().returning(|_| Err(Unavailable::because("away")));
-        let away = ListConcerts::new(Arc::new(catalogue)).execute(PAGE).await;
+        let away = ListConcerts::new(programme(Arc::new(catalogue))).execute(PAGE).await;
         assert!(matches!(away, Err(UpdateError::Unavailable(_))));
     }
 }

@@ -1,22 +1,26 @@
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use domain::concert::Concert;
 use domain::ids::{ConcertId, RoomId, ShowId};
-use domain::ports::{Catalogue, Unavailable};
+use domain::page::{Page, PageRequest};
+use domain::ports::{Catalogue, Clock, CommitObserver, Unavailable};
+use domain::records::Records;
 use domain::show::Show;
-use lru::LruCache;
 
-use crate::single_flight::SingleFlight;
+use crate::read_through::{Lifetime, ReadThrough};
 
 /// Concerts and shows, of which those that people ask for most are kept in memory. Once entered,
 /// neither ever changes; one that could would have to be dropped here by the commit that changes
-/// it, as [`SeatMaps`](super::SeatMaps) does.
+/// it, as [`SeatMaps`](super::SeatMaps) does. Lists of them grow: what was entered at this server is in
+/// them at once, and what was entered at others within a second.
 pub struct Programme {
     catalogue: Arc<dyn Catalogue>,
-    shows: Arc<Mutex<LruCache<ShowId, Arc<Performance>>>>,
-    flights: SingleFlight<ShowId, Option<Arc<Performance>>>,
+    concerts: ReadThrough<ConcertId, Arc<Concert>>,
+    shows: ReadThrough<ShowId, Arc<Performance>>,
+    pages: ReadThrough<PageRequest<ConcertId>, Page<Concert, ConcertId>>,
+    shows_of: ReadThrough<ConcertId, Arc<[Show]>>,
 }
 
 /// A show and the concert that it is a performance of.
@@ -36,15 +40,42 @@ impl Performance {
     }
 }
 
-/// How many shows are kept in memory.
-const SHOWS_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+/// How many concerts, how many shows, and how many lists of either are kept in memory.
+const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 impl Programme {
-    /// Over this port.
+    /// Over these ports.
     #[must_use]
-    pub fn new(catalogue: Arc<dyn Catalogue>) -> Self {
-        let shows = Arc::new(Mutex::new(LruCache::new(SHOWS_MAX)));
-        Self { catalogue, shows, flights: SingleFlight::default() }
+    pub fn new(catalogue: Arc<dyn Catalogue>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            catalogue,
+            concerts: ReadThrough::new(KEPT_MAX, Lifetime::Ever),
+            shows: ReadThrough::new(KEPT_MAX, Lifetime::Ever),
+            pages: ReadThrough::new(KEPT_MAX, Lifetime::Moment(clock.clone())),
+            shows_of: ReadThrough::new(KEPT_MAX, Lifetime::Moment(clock)),
+        }
+    }
+
+    /// Concerts, those entered last first; none where what they should come after is none of them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when they are not in memory and the store does not answer.
+    pub async fn concerts(
+        &self,
+        page: PageRequest<ConcertId>,
+    ) -> Result<Option<Page<Concert, ConcertId>>, Unavailable> {
+        let catalogue = self.catalogue.clone();
+        self.pages.get(page, || async move { catalogue.concerts(page).await }).await
+    }
+
+    /// The concert of that id.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it is not in memory and the store does not answer.
+    pub async fn concert(&self, id: ConcertId) -> Result<Option<Arc<Concert>>, Unavailable> {
+        let catalogue = self.catalogue.clone();
+        let read = || async move { Ok(catalogue.concert(id).await?.map(Arc::new)) };
+        self.concerts.get(id, read).await
     }
 
     /// The show of that id, with its concert.
@@ -52,42 +83,49 @@ impl Programme {
     /// # Errors
     /// [`Unavailable`] when it is not in memory and the store does not answer.
     pub async fn show(&self, id: ShowId) -> Result<Option<Arc<Performance>>, Unavailable> {
-        let kept = self.shows.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if kept.is_some() {
-            return Ok(kept);
-        }
-        let (catalogue, shows) = (self.catalogue.clone(), self.shows.clone());
-        let ask = || async move {
+        let catalogue = self.catalogue.clone();
+        let read = || async move {
             let found = catalogue.show(id).await?;
-            let found = found.map(|(show, concert)| Arc::new(Performance { show, concert }));
-            if let Some(found) = found.clone() {
-                shows.lock().unwrap_or_else(PoisonError::into_inner).put(id, found);
-            }
-            Ok(found)
+            Ok(found.map(|(show, concert)| Arc::new(Performance { show, concert })))
         };
-        self.flights.run(id, ask).await
+        self.shows.get(id, read).await
     }
 
-    /// The store may have another history now, in which what is kept never was.
-    pub fn forget_all(&self) {
-        self.flights.forget_all();
-        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// The concert of that id.
+    /// The concert's shows, earliest first.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store does not answer.
-    pub async fn concert(&self, id: ConcertId) -> Result<Option<Concert>, Unavailable> {
-        self.catalogue.concert(id).await
+    /// [`Unavailable`] when they are not in memory and the store does not answer.
+    pub async fn shows(&self, id: ConcertId) -> Result<Arc<[Show]>, Unavailable> {
+        let catalogue = self.catalogue.clone();
+        let read = || async move { Ok(Some(catalogue.shows(id).await?.into())) };
+        Ok(self.shows_of.get(id, read).await?.unwrap_or_default())
     }
 
     /// The concert's shows on a date, earliest first.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store does not answer.
-    pub async fn shows(&self, id: ConcertId, date: NaiveDate) -> Result<Vec<Show>, Unavailable> {
-        self.catalogue.shows(id, Some(date)).await
+    /// [`Unavailable`] when they are not in memory and the store does not answer.
+    pub async fn shows_on(&self, id: ConcertId, date: NaiveDate) -> Result<Vec<Show>, Unavailable> {
+        let shows = self.shows(id).await?;
+        Ok(shows.iter().filter(|show| show.date == date).cloned().collect())
+    }
+}
+
+impl CommitObserver for Programme {
+    fn committed(&self, changes: &Records) {
+        if changes.concerts.changes().next().is_some() {
+            self.pages.forget_all();
+        }
+        if changes.shows.changes().next().is_some() {
+            self.shows_of.forget_all();
+        }
+    }
+
+    fn began_anew(&self, _: u64) {
+        self.concerts.forget_all();
+        self.shows.forget_all();
+        self.pages.forget_all();
+        self.shows_of.forget_all();
     }
 }
 
@@ -105,11 +143,29 @@ mod tests {
             .expect_show()
             .times(3)
             .returning(|id| Ok((id == show().id).then(|| (show(), concert()))));
-        let programme = Programme::new(Arc::new(catalogue));
+        let programme = Programme::new(Arc::new(catalogue), clock());
         for _ in 0..2 {
             let found = programme.show(show().id).await.unwrap().unwrap();
             assert_eq!((&found.show, &found.concert), (&show(), &concert()));
             assert_eq!(programme.show(unknown()).await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_entered_here_is_listed_at_once() {
+        let mut catalogue = MockCatalogue::new();
+        let page = Page { items: vec![concert()], next: None };
+        catalogue.expect_concerts().times(2).returning(move |_| Ok(Some(page.clone())));
+        catalogue.expect_shows().times(2).returning(|_| Ok(vec![show()]));
+        let programme = Programme::new(Arc::new(catalogue), ticking_clock());
+        let mut entered = empty();
+        entered.concerts.insert(concert());
+        entered.shows.insert(show());
+        let first_page = PageRequest { limit: 1, after: None };
+        for _ in 0..2 {
+            programme.concerts(first_page).await.unwrap();
+            programme.shows(concert().id).await.unwrap();
+            programme.committed(&entered);
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use domain::concert::Concert;
 use domain::ids::{ConcertId, ShowId};
 use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
@@ -89,9 +90,9 @@ pub(crate) async fn find_show(
         ShowChoice::ByDate { concert_id, date } => {
             let concert_id = concert_id.or(claims.concert_id).ok_or(Refusal::ConcertRequired)?;
             let concert = programme.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
-            let shows = programme.shows(concert_id, date).await?;
+            let shows = programme.shows_on(concert_id, date).await?;
             let show = the_only_one(&shows)?.clone();
-            Ok(Arc::new(Performance { show, concert }))
+            Ok(Arc::new(Performance { show, concert: Concert::clone(&concert) }))
         }
     }
 }
@@ -107,7 +108,7 @@ mod tests {
     fn show_seat_map(catalogue: Arc<MockCatalogue>, token: WaitingToken) -> ShowSeatMap {
         let gate = Arc::new(gate(lines(Some(token), 6)));
         let maps = Arc::new(SeatMaps::new(catalogue.clone()));
-        ShowSeatMap::new(gate, Arc::new(Programme::new(catalogue)), maps, clock())
+        ShowSeatMap::new(gate, programme(catalogue), maps, clock())
     }
 
     async fn ask(token: WaitingToken, choice: ShowChoice) -> Result<SeatsOfShow, UpdateError> {
@@ -153,7 +154,7 @@ mod tests {
     async fn a_date_with_two_shows_names_both() {
         let mut two = MockCatalogue::new();
         two.expect_concert().returning(|_| Ok(Some(concert())));
-        two.expect_shows().returning(|_, _| Ok(vec![show(), show()]));
+        two.expect_shows().returning(|_| Ok(vec![show(), show()]));
         let asked = show_seat_map(Arc::new(two), active_token());
         let shows = vec![(show().id, show().starts_at); 2];
         let refused = asked.execute(&claims(), on(show().date)).await;

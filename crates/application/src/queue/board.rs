@@ -10,6 +10,7 @@ use domain::waiting_token::{Standing, TokenState, WaitingToken};
 use lru::LruCache;
 
 use super::room_line::RoomLine;
+use crate::gathered::Gathered;
 use crate::single_flight::SingleFlight;
 
 /// Who is inside and who waits, as far as this server has heard: of its own commits at once, of other
@@ -21,6 +22,7 @@ pub struct Board {
     clock: Arc<dyn Clock>,
     known: Arc<Known>,
     flights: SingleFlight<RoomId, Arc<Room>>,
+    tokens: Gathered<TokenId, WaitingToken>,
 }
 
 /// What is on it.
@@ -64,7 +66,23 @@ impl Board {
     pub fn new(lines: Arc<dyn Lines>, clock: Arc<dyn Clock>) -> Self {
         let inside = Mutex::new(LruCache::new(INSIDE_MAX));
         let known = Arc::new(Known { inside, rooms: RwLock::default() });
-        Self { lines, clock, known, flights: SingleFlight::default() }
+        let store = Arc::clone(&lines);
+        let tokens = Gathered::new(move |ids| {
+            let store = Arc::clone(&store);
+            async move {
+                let found = store.tokens(ids).await?;
+                Ok(found.into_iter().map(|token| (token.id, token)).collect())
+            }
+        });
+        Self { lines, clock, known, flights: SingleFlight::default(), tokens }
+    }
+
+    /// The token of that id, as it is in the store. Those that many ask for at once are read together.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    pub async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
+        self.tokens.get(id).await
     }
 
     /// Whether the token is known to be inside as of `cutoff`. If not, it may be even so.
@@ -93,7 +111,7 @@ impl Board {
         if let Some(place) = self.known.place_in(&room, claims, cutoff) {
             return Ok(Some(place));
         }
-        let Some(token) = self.lines.token(claims.token_id).await? else { return Ok(None) };
+        let Some(token) = self.token(claims.token_id).await? else { return Ok(None) };
         self.note(&token);
         let standing = token.standing(cutoff);
         let number = token.number;
@@ -309,7 +327,7 @@ mod tests {
     async fn a_number_that_the_board_has_not_heard_of_is_asked_for_in_the_store() {
         let mut lines = four_wait();
         let newest = WaitingToken { number: Some(7), id: token_id(7), ..waiting_token() };
-        lines.expect_token().times(1).returning(move |_| Ok(Some(newest.clone())));
+        lines.expect_tokens().times(1).returning(move |_| Ok(vec![newest.clone()]));
         let board = Board::new(Arc::new(lines), clock());
         for _ in 0..2 {
             // The sixth, of whom nothing was heard yet either, is before it.
@@ -320,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn who_left_is_asked_for_in_the_store_and_may_be_gone() {
         let mut lines = four_wait();
-        lines.expect_token().returning(|_| Ok(None));
+        lines.expect_tokens().returning(|_| Ok(vec![]));
         let board = Board::new(Arc::new(lines), clock());
         assert_eq!(board.place(&claims_of(1), now()).await.unwrap(), None);
     }
@@ -342,7 +360,7 @@ mod tests {
     #[tokio::test]
     async fn a_number_that_somebody_else_has_is_not_taken_for_ones_own() {
         let mut lines = four_wait();
-        lines.expect_token().times(1).returning(|_| Ok(None));
+        lines.expect_tokens().times(1).returning(|_| Ok(vec![]));
         let board = Board::new(Arc::new(lines), clock());
         let lost = QueueClaims { token_id: unknown(), ..claims_of(4) };
         assert_eq!(board.place(&lost, now()).await.unwrap(), None, "its record was rolled back");

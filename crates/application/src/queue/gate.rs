@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ids::RoomId;
-use domain::ports::{Clock, Lines, QueueClaims, UpdateError};
+use domain::ports::{Clock, QueueClaims, UpdateError};
 use domain::refusal::Refusal;
 use domain::waiting_token::WaitingToken;
 
@@ -10,16 +10,15 @@ use super::Board;
 /// Lets through who is let in, and tells the others why not. Who is inside is on the board; nobody
 /// is turned away before the store was asked.
 pub struct Gate {
-    lines: Arc<dyn Lines>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
 }
 
 impl Gate {
-    /// Over these ports and the board.
+    /// Over the board and this port.
     #[must_use]
-    pub fn new(lines: Arc<dyn Lines>, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
-        Self { lines, board, clock }
+    pub fn new(board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
+        Self { board, clock }
     }
 
     /// Lets an active token of one of `rooms` through.
@@ -71,7 +70,7 @@ impl Gate {
     }
 
     async fn token(&self, claims: &QueueClaims) -> Result<WaitingToken, UpdateError> {
-        Ok(self.lines.token(claims.token_id).await?.ok_or(Refusal::InvalidToken)?)
+        Ok(self.board.token(claims.token_id).await?.ok_or(Refusal::InvalidToken)?)
     }
 }
 

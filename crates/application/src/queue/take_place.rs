@@ -4,8 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, Joined, join};
 use domain::ports::{
-    Catalogue, Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError,
-    Users, WorkDone,
+    Clock, Ids, JoinWork, LineWatch, QueueClaims, QueueTokens, Store, UpdateError, Users, WorkDone,
 };
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
@@ -14,13 +13,14 @@ use domain::waiting_token::TokenState;
 
 use super::{Ticket, TicketDesk};
 use crate::Ports;
+use crate::catalogue::{Performance, Programme};
 
 /// Somebody takes a place in a waiting room, or gets the one that is theirs already.
 pub struct TakePlace {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     users: Arc<dyn Users>,
-    catalogue: Arc<dyn Catalogue>,
+    programme: Arc<Programme>,
     queue_tokens: Arc<dyn QueueTokens>,
     work: Arc<dyn JoinWork>,
     clock: Arc<dyn Clock>,
@@ -57,14 +57,14 @@ pub struct Place {
 }
 
 impl TakePlace {
-    /// Over these ports.
+    /// Over these ports, with what is played.
     #[must_use]
-    pub fn new(ports: &Ports, desk: Arc<TicketDesk>) -> Self {
+    pub fn new(ports: &Ports, programme: Arc<Programme>, desk: Arc<TicketDesk>) -> Self {
         Self {
             store: ports.store.clone(),
             ids: ports.ids.clone(),
             users: ports.users.clone(),
-            catalogue: ports.catalogue.clone(),
+            programme,
             queue_tokens: ports.queue_tokens.clone(),
             work: ports.join_work.clone(),
             clock: ports.clock.clone(),
@@ -129,11 +129,9 @@ impl TakePlace {
                 Some(_) => Err(Refusal::invalid("date", "needs a concert_id").into()),
             };
         };
-        let concert = self.catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
-        if ask.date.is_none() {
-            return Ok((concert.room(), Some(concert_id)));
-        }
-        let shows = self.catalogue.shows(concert_id, ask.date).await?;
+        let concert = self.programme.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
+        let Some(date) = ask.date else { return Ok((concert.room(), Some(concert_id))) };
+        let shows = self.programme.shows_on(concert_id, date).await?;
         let room = the_only_room(&shows, &concert).map_err(|refusal| match refusal {
             Refusal::InvalidDate => Refusal::InvalidDatetime,
             other => other,
@@ -148,16 +146,17 @@ impl TakePlace {
         ask: &PlaceRequest,
     ) -> Result<(RoomId, Option<ConcertId>), UpdateError> {
         if let Some(concert_id) = ask.concert_id {
-            self.catalogue.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
+            self.programme.concert(concert_id).await?.ok_or(Refusal::InvalidConcert)?;
         }
-        let (show, concert) = self.catalogue.show(id).await?.ok_or(Refusal::InvalidShow)?;
+        let performance = self.programme.show(id).await?.ok_or(Refusal::InvalidShow)?;
+        let Performance { show, concert } = &*performance;
         if ask.concert_id.is_some_and(|concert_id| concert_id != concert.id) {
             return Err(Refusal::InvalidShow.into());
         }
         if ask.date.is_some_and(|date| date != show.date) {
             return Err(Refusal::InvalidDatetime.into());
         }
-        Ok((show.room(&concert), Some(concert.id)))
+        Ok((performance.room(), Some(concert.id)))
     }
 }
 
@@ -198,7 +197,7 @@ mod tests {
             store,
             ids: ids(),
             users: users(vec![buyer()]),
-            catalogue: catalogue(),
+            programme: programme(catalogue()),
             queue_tokens: Arc::new(queue_tokens),
             work: Arc::new(work),
             clock: clock(),
@@ -285,7 +284,7 @@ mod tests {
         catalogue.expect_concert().returning(|id| Ok((id == concert().id).then(concert)));
         let both = vec![show(), second.clone()];
         let all = both.clone();
-        catalogue.expect_shows().returning(move |_, _| Ok(both.clone()));
+        catalogue.expect_shows().returning(move |_| Ok(both.clone()));
         catalogue.expect_show().returning(move |id| {
             Ok(all.iter().find(|show| show.id == id).map(|show| (show.clone(), concert())))
         });
@@ -295,7 +294,8 @@ mod tests {
     #[tokio::test]
     async fn shows_on_one_date_with_several_rooms_have_to_be_told_apart() {
         let (catalogue, second) = two_shows();
-        let take = TakePlace { catalogue, ..take_place(store_with(without_token())) };
+        let programme = programme(catalogue);
+        let take = TakePlace { programme, ..take_place(store_with(without_token())) };
         let shows = vec![(show().id, show().starts_at), (second.id, second.starts_at)];
         assert_refused(take.execute(ask()).await, &Refusal::AmbiguousDate { shows });
         for said in [

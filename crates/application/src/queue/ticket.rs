@@ -143,7 +143,7 @@ mod tests {
         let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
         let line = if token.state == TokenState::Waiting { line } else { Default::default() };
         lines.expect_waiting_numbers().times(1).returning(move |_| Ok(line.clone()));
-        lines.expect_token().returning(move |_| Ok(Some(token.clone())));
+        lines.expect_tokens().returning(move |_| Ok(vec![token.clone()]));
         lines.expect_room().times(1).returning(|_| Ok(Some(room())));
         let admitted = Admitted { last_minute: 60, last_five_minutes: 300 };
         lines.expect_admitted().times(1).returning(move |_, _| Ok(admitted));

@@ -44,6 +44,17 @@ pub(crate) fn clock() -> Arc<MockClock> {
     Arc::new(clock)
 }
 
+/// A clock that goes on by ten milliseconds whenever it is asked.
+pub(crate) fn ticking_clock() -> Arc<MockClock> {
+    let (mut clock, mut asked) = (MockClock::new(), 0);
+    clock.expect_now().returning(move || {
+        asked += 1;
+        now() + TimeDelta::milliseconds(10 * asked)
+    });
+    clock.expect_cutoff().returning(now);
+    Arc::new(clock)
+}
+
 /// Ids counted up from far away.
 pub(crate) fn ids() -> Arc<MockIds> {
     let mut ids = MockIds::new();

@@ -11,7 +11,8 @@ use domain::seat::{Place, Seat};
 use domain::show::Show;
 use uuid::Uuid;
 
-use super::now;
+use super::{clock, now};
+use crate::catalogue::Programme;
 
 pub(crate) fn concert() -> Concert {
     Concert {
@@ -63,13 +64,17 @@ pub(crate) fn catalogue() -> Arc<MockCatalogue> {
     let mut catalogue = MockCatalogue::new();
     catalogue.expect_concert().returning(|id| Ok((id == concert().id).then(concert)));
     catalogue.expect_show().returning(|id| Ok((id == show().id).then(|| (show(), concert()))));
-    catalogue.expect_shows().returning(|concert_id, date| {
-        let is_it = concert_id == concert().id && date.is_none_or(|date| date == show().date);
-        Ok(is_it.then(show).into_iter().collect())
-    });
+    catalogue
+        .expect_shows()
+        .returning(|id| Ok((id == concert().id).then(show).into_iter().collect()));
     catalogue
         .expect_seats()
         .returning(|id| Ok(if id == show().id { vec![seat(1), seat(2)] } else { vec![] }));
     catalogue.expect_available_seat_counts().returning(|_, _| Ok(vec![(show().id, 2)]));
     Arc::new(catalogue)
+}
+
+/// The concerts and shows of this catalogue.
+pub(crate) fn programme(catalogue: Arc<MockCatalogue>) -> Arc<Programme> {
+    Arc::new(Programme::new(catalogue, clock()))
 }

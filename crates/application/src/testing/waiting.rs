@@ -97,7 +97,7 @@ pub(crate) fn lines(token: Option<WaitingToken>, ahead: u64) -> Arc<MockLines> {
     let number = who_waits.filter_map(|token| token.number).next();
     let waiting = number.into_iter().flat_map(|number| waiting(number - ahead..=number)).collect();
     let line = WaitingNumbers { last_number: 100, waiting, ..Default::default() };
-    lines.expect_token().returning(move |_| Ok(token.clone()));
+    lines.expect_tokens().returning(move |_| Ok(token.iter().cloned().collect()));
     lines.expect_waiting_numbers().returning(move |_| Ok(line.clone()));
     lines.expect_room().returning(|id| Ok((id == RoomId::SITE).then(room)));
     lines.expect_rooms().returning(|| Ok(vec![room()]));
@@ -118,7 +118,7 @@ pub(crate) fn watch() -> Arc<MockLineWatch> {
 
 /// A gate over these lines.
 pub(crate) fn gate(lines: Arc<MockLines>) -> Gate {
-    Gate::new(lines.clone(), Arc::new(Board::new(lines, clock())), clock())
+    Gate::new(Arc::new(Board::new(lines, clock())), clock())
 }
 
 /// A desk over these lines.

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use chrono::NaiveDate;
 
 use super::Unavailable;
 use crate::Timestamp;
@@ -27,12 +26,8 @@ pub trait Catalogue: Send + Sync {
     /// The show of that id, with its concert.
     async fn show(&self, id: ShowId) -> Result<Option<(Show, Concert)>, Unavailable>;
 
-    /// The concert's shows on a date, or all of them, earliest first.
-    async fn shows(
-        &self,
-        concert_id: ConcertId,
-        date: Option<NaiveDate>,
-    ) -> Result<Vec<Show>, Unavailable>;
+    /// The concert's shows, earliest first.
+    async fn shows(&self, concert_id: ConcertId) -> Result<Vec<Show>, Unavailable>;
 
     /// How many seats each of a concert's shows has that can be held at `now`.
     async fn available_seat_counts(

@@ -11,8 +11,8 @@ use crate::waiting_token::WaitingToken;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Lines: Send + Sync {
-    /// The token of that id.
-    async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable>;
+    /// Those of these tokens that there are, in no order.
+    async fn tokens(&self, ids: Vec<TokenId>) -> Result<Vec<WaitingToken>, Unavailable>;
 
     /// Who waits in a room, as of one moment.
     async fn waiting_numbers(&self, id: RoomId) -> Result<WaitingNumbers, Unavailable>;

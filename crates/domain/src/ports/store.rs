@@ -80,14 +80,29 @@ pub enum UpdateError {
 #[derive(Debug, Clone)]
 pub struct Unavailable {
     what: String,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
+}
+
+#[derive(Debug, Clone)]
+enum Cause {
+    /// Something is broken, or away.
+    Fault(Option<Arc<dyn Error + Send + Sync>>),
+    /// A limit is reached. Nothing is broken.
+    Overload,
 }
 
 impl Unavailable {
     /// A fault in words.
     #[must_use]
     pub fn because(what: impl Into<String>) -> Self {
-        Self { what: what.into(), source: None }
+        Self { what: what.into(), cause: Cause::Fault(None) }
+    }
+
+    /// More is asked for at once than `what`, a limit, lets wait, or for longer. Nothing is broken, and
+    /// what was asked for was not begun.
+    #[must_use]
+    pub fn overloaded(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: Cause::Overload }
     }
 
     /// A fault with the error that it came from.
@@ -96,7 +111,13 @@ impl Unavailable {
         what: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { what: what.into(), source: Some(Arc::from(source.into())) }
+        Self { what: what.into(), cause: Cause::Fault(Some(Arc::from(source.into()))) }
+    }
+
+    /// Whether a limit is reached, and nothing is broken.
+    #[must_use]
+    pub const fn is_overload(&self) -> bool {
+        matches!(self.cause, Cause::Overload)
     }
 }
 
@@ -108,6 +129,9 @@ impl fmt::Display for Unavailable {
 
 impl Error for Unavailable {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| -> &(dyn Error + 'static) { source.as_ref() })
+        match &self.cause {
+            Cause::Fault(Some(source)) => Some(source.as_ref()),
+            Cause::Fault(None) | Cause::Overload => None,
+        }
     }
 }

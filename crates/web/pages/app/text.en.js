@@ -108,6 +108,7 @@ export const en = {
   'time.minutes': '{n} minutes',
   'time.hours': '{n} hours',
   'refused.offline': 'Nobody answered. Check your connection and try again.',
+  'refused.overloaded': 'Too many people ask at once just now. Try again in a moment.',
   'refused.unavailable': 'This cannot be done just now. Try again in a moment.',
   'refused.outcome_unknown': 'We cannot tell whether it took effect. Press again: it is not done twice.',
   'refused.too_many_requests': 'Too many requests. Wait a moment and try again.',

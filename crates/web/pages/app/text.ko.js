@@ -107,6 +107,7 @@ export const ko = {
   'time.minutes': '{n}분',
   'time.hours': '{n}시간',
   'refused.offline': '연결할 수 없습니다. 네트워크를 확인하고 다시 시도해 주세요.',
+  'refused.overloaded': '지금은 이용자가 많이 몰려 있습니다. 잠시 후 다시 시도해 주세요.',
   'refused.unavailable': '지금은 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.',
   'refused.outcome_unknown': '처리 결과를 확인할 수 없습니다. 다시 누르면 두 번 처리되지 않고 결과를 알려 드립니다.',
   'refused.too_many_requests': '요청이 너무 많습니다. 잠시 쉬었다가 다시 시도해 주세요.',

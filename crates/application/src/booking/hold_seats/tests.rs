@@ -8,7 +8,7 @@ use crate::testing::*;
 fn hold_seats(store: Arc<MockStore>, token: WaitingToken) -> HoldSeats {
     let gate = gate(lines(Some(token), 8));
     let seat_maps = Arc::new(SeatMaps::new(catalogue()));
-    let programme = Arc::new(Programme::new(catalogue()));
+    let programme = programme(catalogue());
     HoldSeats::new(store, ids(), programme, seat_maps, Arc::new(gate), clock(), BOOKING)
 }
 
