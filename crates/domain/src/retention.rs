@@ -7,6 +7,8 @@
 //!
 //! [`WaitingRoom::forgotten_to`]: crate::waiting_room::WaitingRoom::forgotten_to
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 
 use crate::Timestamp;
@@ -14,6 +16,7 @@ use crate::ids::{ReservationId, RoomId, TokenId};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
+use crate::uptime::Outage;
 use crate::waiting_token::WaitingToken;
 
 /// For how long what ended is kept.
@@ -24,15 +27,22 @@ pub struct RetentionPolicy {
 }
 
 impl RetentionPolicy {
-    /// What had ended by this time is forgotten at `now`.
+    /// What had ended by this time is forgotten at `now`. Time in which the service was away does not count:
+    /// after a jump of the clock by years, which is on record as an outage, everything would be old.
     #[must_use]
-    pub fn forgets_until(self, now: Timestamp) -> Timestamp {
-        now - self.kept_for
+    pub fn forgets_until(self, now: Timestamp, outages: &[Outage]) -> Timestamp {
+        let mut newest_first = outages.to_vec();
+        newest_first.sort_by_key(|outage| Reverse(outage.ended_at));
+        newest_first.iter().fold(now - self.kept_for, |until, outage| {
+            let earlier =
+                || until.checked_sub_signed(outage.lasted()).unwrap_or(Timestamp::MIN_UTC);
+            if outage.ended_at > until { earlier() } else { until }
+        })
     }
 }
 
 /// Forgets those of `oldest` that have the lowest numbers of the room past its lobby, up to the first that
-/// is missing among them or not over for long enough. Returns how many were forgotten. Needs the room and
+/// is missing among them or was not over by `until`. Returns how many were forgotten. Needs the room and
 /// the tokens among the records.
 ///
 /// None of them may be one with which a payment was made that a provider owes an answer about. Nothing
@@ -45,9 +55,8 @@ pub fn forget_tokens(
     records: &mut Records,
     room_id: RoomId,
     oldest: &[TokenId],
-    policy: RetentionPolicy,
+    until: Timestamp,
 ) -> Result<usize, Refusal> {
-    let until = policy.forgets_until(records.now);
     let room = records.rooms.get_mut(&room_id).ok_or(Refusal::NotFound)?;
     let first = room.first_kept_number();
     let tokens = oldest.iter().filter_map(|id| records.tokens.get(id));
@@ -66,14 +75,13 @@ pub fn forget_tokens(
     Ok(next.len())
 }
 
-/// Forgets those of `ids` that ended long enough ago without having been paid for, and whose seats are
+/// Forgets those of `ids` that had ended by `until` without having been paid for, and whose seats are
 /// others' or nobody's. Returns how many. Needs the reservations among the records.
 pub fn forget_reservations(
     records: &mut Records,
     ids: &[ReservationId],
-    policy: RetentionPolicy,
+    until: Timestamp,
 ) -> usize {
-    let until = policy.forgets_until(records.now);
     let names = |seat_id, id| {
         records.seats.get(&seat_id).is_some_and(|seat| seat.reservation_id() == Some(id))
     };
@@ -105,7 +113,19 @@ mod tests {
     use crate::waiting_token::tests::{at, id, inside, numbered};
     use crate::waiting_token::{Admission, TokenState};
 
-    const POLICY: RetentionPolicy = RetentionPolicy { kept_for: TimeDelta::seconds(100) };
+    /// What is over by then is forgotten.
+    const UNTIL: Timestamp = Timestamp::from_timestamp(100, 0).unwrap();
+
+    #[test]
+    fn what_ended_is_kept_for_its_time_without_that_in_which_the_service_was_away() {
+        let policy = RetentionPolicy { kept_for: TimeDelta::seconds(100) };
+        let outage = |began, ended| Outage { began_at: at(began), ended_at: at(ended) };
+        assert_eq!(policy.forgets_until(at(1_000), &[]), at(900));
+        assert_eq!(policy.forgets_until(at(1_000), &[outage(100, 200)]), at(900));
+        let years = [outage(10, 90), outage(100, 1_000_000)];
+        assert_eq!(policy.forgets_until(at(1_000_010), &years), at(-70));
+        assert_eq!(policy.forgets_until(at(1_000_190), &years), at(190 - 80));
+    }
 
     /// A token that was over at that second.
     fn over(number: u64, second: i64) -> WaitingToken {
@@ -131,7 +151,7 @@ mod tests {
     fn forget(records: &mut Records) -> (Vec<TokenId>, u64) {
         let mut all: Vec<_> = records.tokens.iter().map(|token| token.id).collect();
         all.reverse();
-        let count = forget_tokens(records, RoomId::SITE, &all, POLICY).unwrap();
+        let count = forget_tokens(records, RoomId::SITE, &all, UNTIL).unwrap();
         let Forgotten { tokens, reservations, kept_answers } = records.forgotten();
         assert_eq!((tokens.len(), reservations, kept_answers), (count, vec![], vec![]));
         (tokens, records.rooms.get(&RoomId::SITE).unwrap().forgotten_to)
@@ -165,7 +185,7 @@ mod tests {
         let tokens = [over(5, 0), over(6, 0), over(7, 150)];
         let mut records = records(&tokens, |room| room.forgotten_to = 4);
         assert_eq!(forget(&mut records), (vec![id(5), id(6)], 6));
-        let again = forget_tokens(&mut records, RoomId::SITE, &[id(5), id(6)], POLICY);
+        let again = forget_tokens(&mut records, RoomId::SITE, &[id(5), id(6)], UNTIL);
         assert_eq!(again, Ok(0), "they are gone");
     }
 
@@ -186,7 +206,7 @@ mod tests {
         let reservation = held.reservations.iter().next().unwrap();
         records.reservations.load(Reservation { state, ..reservation.clone() });
         held.seats.iter().for_each(|s| records.seats.load(Seat { state: seat, ..s.clone() }));
-        let count = forget_reservations(&mut records, &[reservation.id], POLICY);
+        let count = forget_reservations(&mut records, &[reservation.id], UNTIL);
         let forgotten = records.forgotten().reservations;
         assert_eq!((forgotten.len(), forgotten.contains(&reservation.id)), (count, count > 0));
         count > 0
@@ -227,7 +247,7 @@ mod tests {
     #[test]
     fn a_room_that_there_is_not_forgets_nothing() {
         let mut records = Records::at(at(200));
-        let forgotten = forget_tokens(&mut records, RoomId::SITE, &[], POLICY);
+        let forgotten = forget_tokens(&mut records, RoomId::SITE, &[], UNTIL);
         assert_eq!(forgotten, Err(Refusal::NotFound));
     }
 }

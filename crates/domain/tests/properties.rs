@@ -22,7 +22,7 @@ use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 use domain::reservation::{BookingPolicy, HoldRequest, ReservationStatus, cancel, expire, hold};
-use domain::retention::{RetentionPolicy, forget_reservations, forget_tokens};
+use domain::retention::{forget_reservations, forget_tokens};
 use domain::seat::SeatStatus;
 use domain::settling::{hear, take_on, undo};
 use domain::waiting_room::{PolicyChange, change_room};
@@ -263,15 +263,16 @@ impl World {
                 (scope.room(RoomId::SITE), Box::new(resize))
             }
             Command::Forget { after_seconds } => {
-                let policy = RetentionPolicy { kept_for: TimeDelta::seconds(after_seconds.into()) };
+                let after = TimeDelta::seconds(after_seconds.into());
                 let tokens: Vec<TokenId> = (0..self.tokens).map(|n| id(5, n)).collect();
                 let reservations: Vec<ReservationId> =
                     (0..self.reservations).map(|n| id(3, n)).collect();
                 let scope = scope.room(RoomId::SITE).tokens(tokens.iter().copied());
                 let scope = reservations.iter().fold(scope, |scope, id| scope.reservation(*id));
                 let forget = move |records: &mut Records| {
-                    forget_reservations(records, &reservations, policy);
-                    forget_tokens(records, RoomId::SITE, &tokens, policy).map(drop)
+                    let until = records.now - after;
+                    forget_reservations(records, &reservations, until);
+                    forget_tokens(records, RoomId::SITE, &tokens, until).map(drop)
                 };
                 (scope, Box::new(forget))
             }

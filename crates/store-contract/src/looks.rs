@@ -57,6 +57,7 @@ pub const LOOKS: &[Look] = looks! {
     payments_to_ask: stage => stage.due_work.payments_to_ask(stage.clock.now(), 100);
     unsettled: stage => stage.due_work.unsettled(stage.clock.now());
     old_answers: stage => stage.due_work.old_answers(stage.clock.now(), 100);
+    outages: stage => stage.due_work.outages();
     rooms_with_old_tokens: stage => stage.due_work.rooms_with_old_tokens(Timestamp::UNIX_EPOCH);
     old_tokens: stage => stage.due_work.old_tokens(RoomId::SITE, Timestamp::UNIX_EPOCH, 100);
     old_reservations: stage => stage.due_work.old_reservations(Timestamp::UNIX_EPOCH, 100);

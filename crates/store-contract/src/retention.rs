@@ -11,7 +11,7 @@ use domain::payment::{Payment, Receipt};
 use domain::provider_charge::Verdict;
 use domain::records::{Records, Scope};
 use domain::reservation::{BookingPolicy, cancel as cancel_hold};
-use domain::retention::{RetentionPolicy, forget_reservations, forget_tokens};
+use domain::retention::{forget_reservations, forget_tokens};
 use domain::waiting_room::PolicyChange;
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ use crate::queue::{change, leave};
 use crate::stage::Buyer;
 
 /// What ended is forgotten as soon as somebody comes by.
-const AT_ONCE: RetentionPolicy = RetentionPolicy { kept_for: TimeDelta::zero() };
+const AT_ONCE: Timestamp = Timestamp::MAX_UTC;
 
 pub async fn tokens_that_are_over_are_forgotten_from_the_lowest_number_on(stage: &Stage) {
     let ids = inside(stage, 5).await;

@@ -10,10 +10,12 @@ use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
 use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
+use domain::uptime::Outage;
 use domain::waiting_room::WaitingRoom;
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
+use super::ledger::all_outages;
 use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
@@ -195,6 +197,10 @@ impl DueWork for PostgresStore {
             })
         })
         .await
+    }
+
+    async fn outages(&self) -> Result<Vec<Outage>, Unavailable> {
+        self.read_at_leisure(move |mut conn| async move { all_outages(&mut conn).await }).await
     }
 
     async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable> {

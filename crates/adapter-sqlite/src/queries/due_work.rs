@@ -7,8 +7,10 @@ use domain::idempotency::IdempotencyKey;
 use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
 use domain::records::Source;
+use domain::uptime::Outage;
 use domain::waiting_token::WaitingToken;
 
+use super::ledger::all_outages;
 use crate::columns::{Key, key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::TokenRow;
@@ -185,6 +187,10 @@ impl DueWork for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn outages(&self) -> Result<Vec<Outage>, Unavailable> {
+        self.read_at_leisure(all_outages).await
     }
 
     async fn rooms_with_old_tokens(&self, ended_by: Timestamp) -> Result<Vec<RoomId>, Unavailable> {

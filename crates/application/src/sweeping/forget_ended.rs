@@ -37,39 +37,34 @@ impl ForgetEnded {
     /// None but the store's.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let Some(policy) = self.policy else { return Ok(0) };
-        let reservations = self.forget_reservations(policy).await;
-        let rooms = self.due_work.rooms_with_old_tokens(self.ended_by(policy)).await?;
-        let tokens = one_by_one(rooms, |room_id| self.forget_tokens(room_id, policy)).await;
+        // By the time that counts, and before what is on record: a jump of the clock that is not yet known
+        // as an outage makes nothing old.
+        let now = self.clock.cutoff();
+        let until = policy.forgets_until(now, &self.due_work.outages().await?);
+        let reservations = self.forget_reservations(until).await;
+        let rooms = self.due_work.rooms_with_old_tokens(until).await?;
+        let tokens = one_by_one(rooms, |room_id| self.forget_tokens(room_id, until)).await;
         Ok(reservations? + tokens?)
     }
 
-    async fn forget_reservations(&self, policy: RetentionPolicy) -> Result<usize, UpdateError> {
-        let find = || self.due_work.old_reservations(self.ended_by(policy), BATCH);
+    async fn forget_reservations(&self, until: Timestamp) -> Result<usize, UpdateError> {
+        let find = || self.due_work.old_reservations(until, BATCH);
         let forget = |ids: Vec<ReservationId>| {
             let scope = ids.iter().fold(Scope::new(), |scope, id| scope.reservation(*id));
-            let decide =
-                move |records: &mut Records| Ok(forget_reservations(records, &ids, policy));
+            let decide = move |records: &mut Records| Ok(forget_reservations(records, &ids, until));
             self.store.decide(scope, decide)
         };
         piece_by_piece(find, forget).await
     }
 
-    async fn forget_tokens(
-        &self,
-        room_id: RoomId,
-        policy: RetentionPolicy,
-    ) -> Result<usize, UpdateError> {
-        let find = || self.due_work.old_tokens(room_id, self.ended_by(policy), BATCH);
+    async fn forget_tokens(&self, room_id: RoomId, until: Timestamp) -> Result<usize, UpdateError> {
+        let find = || self.due_work.old_tokens(room_id, until, BATCH);
         let forget = |ids: Vec<TokenId>| {
             let scope = Scope::new().room(room_id).tokens(ids.iter().copied());
-            let decide = move |records: &mut Records| forget_tokens(records, room_id, &ids, policy);
+            let decide = move |records: &mut Records| forget_tokens(records, room_id, &ids, until);
             self.store.decide(scope, decide)
         };
         piece_by_piece(find, forget).await
-    }
-
-    fn ended_by(&self, policy: RetentionPolicy) -> Timestamp {
-        policy.forgets_until(self.clock.now())
     }
 }
 
@@ -135,6 +130,7 @@ mod tests {
     fn due_work(records: &Arc<Mutex<Records>>, asked: &Arc<Mutex<usize>>) -> MockDueWork {
         let mut due_work = MockDueWork::new();
         let limit = usize::try_from(BATCH).unwrap();
+        due_work.expect_outages().returning(|| Ok(Vec::new()));
         due_work.expect_rooms_with_old_tokens().returning(|_| Ok(vec![RoomId::SITE]));
         let (kept, count) = (Arc::clone(records), Arc::clone(asked));
         due_work.expect_old_tokens().returning(move |_, ended_by, _| {
@@ -200,6 +196,7 @@ mod tests {
     async fn reservations_that_cannot_be_looked_up_keep_no_token() {
         let (store, kept) = store_that_keeps(long_ago(1));
         let mut due_work = MockDueWork::new();
+        due_work.expect_outages().returning(|| Ok(Vec::new()));
         due_work.expect_old_reservations().returning(|_, _| Err(Unavailable::because("away")));
         due_work.expect_rooms_with_old_tokens().returning(|_| Ok(vec![RoomId::SITE]));
         due_work.expect_old_tokens().returning(|_, _, _| Ok(vec![token_id(1)]));

@@ -4,6 +4,7 @@ use super::{Unavailable, Unsettled};
 use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use crate::uptime::Outage;
 
 /// Finds what a sweeper should look at. What it finds may have changed before the sweeper comes
 /// to it, so every decision looks again. A method with a `limit` returns at most so many ids, those
@@ -55,6 +56,9 @@ pub trait DueWork: Send + Sync {
 
     /// How many payments the provider owes an answer about at `now`.
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable>;
+
+    /// All outages on record.
+    async fn outages(&self) -> Result<Vec<Outage>, Unavailable>;
 
     /// Rooms with a token to forget: the one with the lowest number that is kept past the lobby was over
     /// by `ended_by`.
