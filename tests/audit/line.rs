@@ -132,13 +132,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[14],
         "somebody who was let in before the opening",
-        "UPDATE waiting_tokens SET joined_at = joined_at - {minute}, admitted_at =
-             (SELECT r.opens_at - {second} FROM waiting_rooms AS r
-              WHERE r.id = waiting_tokens.room_id), admitted_capacity =
-             (SELECT c.capacity FROM room_capacities AS c
-                  JOIN waiting_rooms AS r ON r.id = c.room_id
-              WHERE r.id = waiting_tokens.room_id AND c.since <= r.opens_at - {second}
-              ORDER BY c.number DESC LIMIT 1) WHERE number = 1 AND room_id = {drawn}",
+        "UPDATE waiting_tokens SET admitted_at = joined_at WHERE number = 1 AND room_id = {drawn}",
     ),
     mutation(
         &[14],

@@ -1,6 +1,6 @@
 //! What somebody else keeps locked: whoever needs it is tried apart from the others, and not for long.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use domain::records::Scope;
@@ -11,11 +11,21 @@ const REFUSED_FOR: Duration = Duration::from_millis(400);
 /// After how long without a failure nobody thinks of it any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
-/// Keys of rows for which a lone change waited in vain.
+/// What lone changes needed that waited in vain: of each, keys of rows, one of which at least is locked by
+/// somebody.
 #[derive(Debug, Default)]
 pub(crate) struct Stuck {
-    failed_at: HashMap<Uuid, Instant>,
+    failed: Vec<Failed>,
 }
+
+#[derive(Debug)]
+struct Failed {
+    keys: HashSet<Uuid>,
+    at: Instant,
+}
+
+/// How many of them are thought of at the most.
+const FAILED_MAX: usize = 256;
 
 /// How a command is to be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,33 +39,46 @@ pub(crate) enum Try {
 }
 
 impl Stuck {
-    /// How a command on `scope` is to be tried.
+    /// How a command on `scope` is to be tried. One that needs all that another one did would wait in vain
+    /// like that; one that needs some of it may not.
     pub(crate) fn how_to_try(&self, scope: &Scope) -> Try {
-        if self.failed_at.is_empty() {
+        if self.failed.is_empty() {
             return Try::Together;
         }
-        let failed_at = keys(scope).into_iter().filter_map(|key| self.failed_at.get(&key)).max();
-        match failed_at.map(Instant::elapsed) {
-            None => Try::Together,
-            Some(since) if since < REFUSED_FOR => Try::Later,
-            Some(_) => Try::Apart,
+        let keys = keys(scope);
+        let mut how = Try::Together;
+        for failed in self.failed.iter().filter(|failed| !failed.keys.is_disjoint(&keys)) {
+            if failed.keys.is_subset(&keys) && failed.at.elapsed() < REFUSED_FOR {
+                return Try::Later;
+            }
+            how = Try::Apart;
         }
+        how
     }
 
     /// A command on `scope` alone waited in vain.
     pub(crate) fn failed(&mut self, scope: &Scope) {
-        let now = Instant::now();
-        self.failed_at.retain(|_, failed_at| failed_at.elapsed() < FORGOTTEN_AFTER);
-        self.failed_at.extend(keys(scope).into_iter().map(|key| (key, now)));
+        let keys = keys(scope);
+        // What needed all of this, and more, is explained by it.
+        self.failed.retain(|failed| {
+            failed.at.elapsed() < FORGOTTEN_AFTER && !failed.keys.is_superset(&keys)
+        });
+        if self.failed.len() >= FAILED_MAX {
+            self.failed.remove(0);
+        }
+        self.failed.push(Failed { keys, at: Instant::now() });
     }
 
-    /// A command on `scope` did not have to wait.
+    /// A command on `scope` did not have to wait: none of what it needs is locked.
     pub(crate) fn succeeded(&mut self, scope: &Scope) {
-        if !self.failed_at.is_empty() {
-            for key in keys(scope) {
-                self.failed_at.remove(&key);
-            }
+        if self.failed.is_empty() {
+            return;
         }
+        let keys = keys(scope);
+        for failed in &mut self.failed {
+            failed.keys.retain(|key| !keys.contains(key));
+        }
+        self.failed.retain(|failed| !failed.keys.is_empty());
     }
 }
 
@@ -96,9 +119,35 @@ mod tests {
         assert_eq!(stuck.how_to_try(&joins), Try::Later);
         assert_eq!(stuck.how_to_try(&holds), Try::Together, "others go on");
         let long_ago = Instant::now().checked_sub(REFUSED_FOR).unwrap();
-        stuck.failed_at.values_mut().for_each(|failed_at| *failed_at = long_ago);
+        stuck.failed.iter_mut().for_each(|failed| failed.at = long_ago);
         assert_eq!(stuck.how_to_try(&joins), Try::Apart);
         stuck.succeeded(&joins);
         assert_eq!(stuck.how_to_try(&joins), Try::Together);
+    }
+
+    #[test]
+    fn what_is_locked_among_many_is_closed_in_on_by_halves_and_the_others_go_on() {
+        let seats: Vec<SeatId> = (1..=8).map(|n| Uuid::from_u128(n).into()).collect();
+        let locked = seats[5];
+        let mut stuck = Stuck::default();
+        let mut parts = vec![seats.clone()];
+        let mut went_through = Vec::new();
+        while let Some(part) = parts.pop() {
+            let scope = Scope::new().seats(part.iter().copied());
+            assert_ne!(stuck.how_to_try(&scope), Try::Later, "{part:?}");
+            if !part.contains(&locked) {
+                stuck.succeeded(&scope);
+                went_through.extend(part);
+                continue;
+            }
+            stuck.failed(&scope);
+            if part.len() > 1 {
+                let (one, other) = part.split_at(part.len() / 2);
+                parts.extend([one.to_vec(), other.to_vec()]);
+            }
+        }
+        assert_eq!(went_through.len(), 7);
+        assert_eq!(stuck.how_to_try(&Scope::new().seats([locked])), Try::Later);
+        assert_eq!(stuck.how_to_try(&Scope::new().seats(went_through)), Try::Together);
     }
 }

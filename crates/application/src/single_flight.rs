@@ -67,14 +67,10 @@ where
         }
         flights.last_number += 1;
         let (number, landed, question) = (flights.last_number, self.flights.clone(), ask());
-        let about = key.clone();
+        let landing = Landing { flights: landed, about: key.clone(), number };
         let task = self.background.spawn(async move {
-            let answer = question.await;
-            let mut flights = lock(&landed);
-            if flights.under_way.get(&about).is_some_and(|(other, _)| *other == number) {
-                flights.under_way.remove(&about);
-            }
-            answer
+            let _landing = landing;
+            question.await
         });
         let lost = |_| Unavailable::because("a question to the store was given up");
         let flight = async move { task.await.map_err(lost)? }.boxed().shared();
@@ -85,6 +81,22 @@ where
     /// Whoever asks from now on asks anew.
     pub(crate) fn forget_all(&self) {
         lock(&self.flights).under_way.clear();
+    }
+}
+
+/// Takes a flight off the list when it has ended, be it by a panic.
+struct Landing<K: Eq + Hash, V> {
+    flights: Arc<Mutex<Flights<K, V>>>,
+    about: K,
+    number: u64,
+}
+
+impl<K: Eq + Hash, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.flights);
+        if flights.under_way.get(&self.about).is_some_and(|(other, _)| *other == self.number) {
+            flights.under_way.remove(&self.about);
+        }
     }
 }
 

@@ -81,7 +81,7 @@ fn take_turn(
         return None;
     }
     let outage = uptime.outage(now);
-    uptime.gave_back(up_to);
+    uptime.gave_back(up_to, now);
     outage
 }
 

@@ -84,6 +84,15 @@ impl RecoveryStep {
     }
 }
 
+impl Recovery {
+    /// The service is up at `now`, unless it was not for too long.
+    fn beat(&mut self, now: Timestamp) {
+        if now - self.beat_at <= Uptime::SILENCE_MAX {
+            self.beat_at = self.beat_at.max(now);
+        }
+    }
+}
+
 impl Outage {
     /// How long it lasted.
     #[must_use]
@@ -150,9 +159,7 @@ impl Uptime {
     ) -> Option<Outage> {
         self.note(server_id, heard_until, now);
         if let Some(recovery) = &mut self.recovery {
-            if now - recovery.beat_at <= Self::SILENCE_MAX {
-                recovery.beat_at = now;
-            }
+            recovery.beat(now);
             return None;
         }
         let outage = self.outage(now);
@@ -167,9 +174,11 @@ impl Uptime {
         outage
     }
 
-    /// What was given back up to an id, or to all if there is none, in the step that goes on.
-    pub(crate) fn gave_back(&mut self, up_to: Option<Uuid>) {
+    /// What was given back up to an id, or to all if there is none, in the step that goes on. Whoever gives
+    /// back is up, and may not beat meanwhile.
+    pub(crate) fn gave_back(&mut self, up_to: Option<Uuid>, now: Timestamp) {
         let Some(recovery) = &mut self.recovery else { return };
+        recovery.beat(now);
         recovery.done_to = up_to;
         match (up_to, recovery.step) {
             (Some(_), _) => {}
@@ -238,10 +247,10 @@ mod tests {
         assert_eq!((uptime.up_since, uptime.found), (at(65), Some(outage)));
         assert_eq!(beat(&mut uptime, 66), None, "it is told once");
         assert_eq!(uptime.outage(at(66)), Some(outage));
-        uptime.gave_back(Some(Uuid::from_u128(7)));
-        uptime.gave_back(None);
+        uptime.gave_back(Some(Uuid::from_u128(7)), at(66));
+        uptime.gave_back(None, at(66));
         assert_eq!(uptime.outage(at(66)), Some(outage), "holds get it back, too");
-        uptime.gave_back(None);
+        uptime.gave_back(None, at(66));
         assert_eq!((uptime.outage(at(66)), uptime.heartbeat_at), (None, at(66)));
     }
 
@@ -251,10 +260,22 @@ mod tests {
         beat(&mut uptime, 60);
         beat(&mut uptime, 61);
         beat(&mut uptime, 100);
-        uptime.gave_back(None);
-        uptime.gave_back(None);
+        uptime.gave_back(None, at(100));
+        uptime.gave_back(None, at(100));
         let second = Outage { began_at: at(61), ended_at: at(101) };
         assert_eq!(beat(&mut uptime, 101), Some(second));
+    }
+
+    #[test]
+    fn an_outage_that_takes_long_to_be_given_back_is_not_followed_by_another() {
+        let mut uptime = Uptime::first(START);
+        beat(&mut uptime, 60);
+        for second in (64..=100).step_by(4) {
+            uptime.gave_back(Some(Uuid::from_u128(7)), at(second));
+        }
+        uptime.gave_back(None, at(101));
+        uptime.gave_back(None, at(102));
+        assert_eq!((beat(&mut uptime, 103), uptime.heartbeat_at), (None, at(103)));
     }
 
     #[test]

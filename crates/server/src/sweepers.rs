@@ -7,6 +7,7 @@ use std::time::Duration;
 use application::Application;
 use domain::clock_discipline::Difference;
 use domain::ports::UpdateError;
+use domain::uptime::Outage;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -21,21 +22,19 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 const FORGET_ANSWERS_EVERY: Duration = Duration::from_secs(600);
 const FORGET_ENDED_EVERY: Duration = Duration::from_secs(60);
 
-/// Writes down who was heard of, and says that the service is up. The second does not wait for the
-/// first, which one stuck row can keep from its end.
+/// Says that the service is up, and gives back what an outage took.
 ///
 /// # Errors
 /// None but the store's.
 pub(crate) async fn beat(app: &Application) -> Result<(), UpdateError> {
-    let written = app.write_heard.execute().await;
-    if let Some(outage) = app.keep_time.execute().await? {
+    let tell = |outage: Outage| {
         let seconds = outage.lasted().num_seconds();
         tracing::warn!(
             seconds,
             "the service was away; stays and holds of before last as much longer"
         );
-    }
-    written
+    };
+    app.keep_time.execute(tell).await
 }
 
 /// Tells the operator once when the store's time comes to differ from the clock that it follows, and
@@ -82,7 +81,11 @@ impl Sweepers {
         sweepers.every(ADMIT_EVERY, app, "drawing", async |app| app.draw_lobbies.execute().await);
         sweepers
             .every(FEEL_EVERY, app, "feeling pulses", async |app| app.feel_pulses.execute().await);
+        // Apart, so that no row that somebody locks keeps the service from saying that it is up.
         sweepers.every(BEAT_EVERY, app, "keeping time", async |app| beat(&app).await);
+        sweepers.every(BEAT_EVERY, app, "writing down who was heard of", async |app| {
+            app.write_heard.execute().await
+        });
         let told = Arc::new(Mutex::new(Difference::None));
         sweepers.every(BEAT_EVERY, app, "watching the clock", move |app| {
             tell_of_clock(&app, &told);

@@ -32,9 +32,11 @@ impl RoomLine {
         now: Timestamp,
         is_gone: impl Fn(TokenId) -> bool,
     ) {
+        let heard_since = std::mem::take(&mut self.holders);
         for (number, id) in &read.waiting {
             self.holders.note(*number, *id);
         }
+        self.holders.note_all(&heard_since);
         let mut waiting: Vec<u64> = read.waiting.into_iter().map(|(number, _)| number).collect();
         if read.last_number > 0 && read.drawn_count < read.lobby_count {
             // Nobody knows yet who will have these numbers, and somebody will.
@@ -124,10 +126,17 @@ const AHEAD_MAX: u64 = 1 << 20;
 
 impl Holders {
     fn note(&mut self, number: u64, id: TokenId) {
+        self.note_mark(number, mark(id));
+    }
+
+    fn note_mark(&mut self, number: u64, mark: u32) {
         if self.marks.is_empty() {
             self.first = number;
         }
-        let Some(at) = number.checked_sub(self.first) else { return };
+        if number < self.first && !self.begin_at(number) {
+            return;
+        }
+        let at = number.saturating_sub(self.first);
         let Ok(end) = u64::try_from(self.marks.len()) else { return };
         let Ok(index) = usize::try_from(at) else { return };
         if at >= end.saturating_add(AHEAD_MAX) {
@@ -137,7 +146,27 @@ impl Holders {
             self.marks.resize(index.saturating_add(1), 0);
         }
         if let Some(known) = self.marks.get_mut(index) {
-            *known = mark(id);
+            *known = mark;
+        }
+    }
+
+    /// Makes room for a number before the first one. Says whether there is any.
+    fn begin_at(&mut self, number: u64) -> bool {
+        let gap = self.first.saturating_sub(number);
+        let Some(gap) = usize::try_from(gap).ok().filter(|_| gap <= AHEAD_MAX) else {
+            return false;
+        };
+        self.marks.splice(0..0, std::iter::repeat_n(0, gap));
+        self.first = number;
+        true
+    }
+
+    /// Notes all that `others` know.
+    fn note_all(&mut self, others: &Self) {
+        for (number, mark) in (others.first..).zip(&others.marks) {
+            if *mark != 0 {
+                self.note_mark(number, *mark);
+            }
         }
     }
 
@@ -210,6 +239,31 @@ mod tests {
         line.leave(id(1), Some(3));
         assert_eq!(place(&line, id(3), None), Some((Some(2), Some(1))));
         assert_eq!(place(&line, id(9), Some(4)), Some((Some(4), Some(2))));
+    }
+
+    #[test]
+    fn a_number_that_is_heard_before_the_line_is_read_hides_none_before_it() {
+        let mut line = RoomLine::default();
+        line.wait(id(5), Some(5));
+        let waiting = (1..=4).map(|n| (n, id(n))).collect();
+        let read = WaitingNumbers { last_number: 4, waiting, ..WaitingNumbers::default() };
+        line.begin_with(read, now(), |_| false);
+        for n in 1..=5 {
+            assert_eq!(place(&line, id(n), Some(n)), Some((Some(n), Some(n - 1))));
+        }
+        assert_eq!(place(&line, id(9), Some(3)), None, "it is another's");
+    }
+
+    #[test]
+    fn numbers_are_known_in_whatever_order_they_are_heard() {
+        let mut line = RoomLine::default();
+        line.begin_with(WaitingNumbers::default(), now(), |_| false);
+        for n in [3, 1, 2] {
+            line.wait(id(n), Some(n));
+        }
+        for n in 1..=3 {
+            assert_eq!(line.holders.is_held_by(n, id(n)), Some(true));
+        }
     }
 
     #[test]

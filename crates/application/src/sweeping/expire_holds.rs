@@ -31,12 +31,14 @@ impl ExpireHolds {
         loop {
             let lapsed = self.due_work.lapsed_holds(self.clock.cutoff(), BATCH).await?;
             let full = was_full(lapsed.len());
-            let mut parts = Parts::of(lapsed);
+            let (mut parts, mut count) = (Parts::of(lapsed), 0);
             while let Some(part) = parts.next() {
-                expired += parts.came_to(self.expire(part).await)?;
+                count += parts.came_to(self.expire(part).await)?;
             }
             parts.end()?;
-            if !full {
+            expired += count;
+            // Where none of a batch could be ended, it would be found again.
+            if !full || count == 0 {
                 return Ok(expired);
             }
         }

@@ -34,17 +34,20 @@ impl KeepTime {
         Self { store, due_work, hearing, server_id }
     }
 
-    /// Returns the outage that this ends, if it ends one. Then its length is given back, in batches;
-    /// what is not done by the end of this is done by the next.
+    /// Tells of the outage that this ends, if it ends one. Then its length is given back, in batches; what
+    /// is not done by the end of this is done by the next.
     ///
     /// # Errors
     /// None but the store's.
-    pub async fn execute(&self) -> Result<Option<Outage>, UpdateError> {
+    pub async fn execute(&self, tell: impl FnOnce(Outage) + Send) -> Result<(), UpdateError> {
         let (outage, recovery) = self.beat().await?;
-        if let Some(recovery) = recovery {
-            self.give_back(recovery).await?;
+        if let Some(outage) = outage {
+            tell(outage);
         }
-        Ok(outage)
+        match recovery {
+            Some(recovery) => self.give_back(recovery).await,
+            None => Ok(()),
+        }
     }
 
     /// Says that this server stops, so that nobody waits for what it heard.
@@ -142,14 +145,15 @@ mod tests {
         due_work.expect_held_reservations().returning(|| Ok(vec![reservation_id()]));
         let hearing = Arc::new(Hearing::default());
         let keep_time = KeepTime::new(store, Arc::new(due_work), hearing, unknown());
-        let outage = keep_time.execute().await.unwrap();
-        assert_eq!(keep_time.execute().await.unwrap(), None, "it is told once");
+        let mut told = None;
+        keep_time.execute(|outage| told = Some(outage)).await.unwrap();
+        keep_time.execute(|_| panic!("it is told once")).await.unwrap();
         let records = kept.lock().unwrap();
         assert_eq!(records.uptime.as_ref().unwrap().outage(at), None, "all is given back");
         let token = records.tokens.get(&claims().token_id).unwrap();
         let Standing::Active { expires_at } = token.standing(at) else { panic!("it is inside") };
         let held_until = records.reservations.get(&held.id).unwrap().held_until;
-        (outage, (expires_at - at).num_seconds(), (held_until - at).num_seconds())
+        (told, (expires_at - at).num_seconds(), (held_until - at).num_seconds())
     }
 
     #[tokio::test]
@@ -171,7 +175,7 @@ mod tests {
         let hearing = Arc::new(Hearing::default());
         hearing.wrote_all_until(now());
         let keep_time = KeepTime::new(store, Arc::new(MockDueWork::new()), hearing, unknown());
-        keep_time.execute().await.unwrap();
+        keep_time.execute(drop).await.unwrap();
         assert_eq!(kept.lock().unwrap().uptime.as_ref().unwrap().servers.len(), 1);
         keep_time.leave().await.unwrap();
         assert_eq!(kept.lock().unwrap().uptime.as_ref().unwrap().servers, []);
