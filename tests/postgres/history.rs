@@ -12,29 +12,29 @@ use throw_away_postgres::{Cluster, Database, Durability, Postgres, execute};
 use super::proxy::{Network, NextCommit, Proxy, address_of};
 use crate::harness::{Caller, Concert, Installation, Server, enter};
 
-const SERVERS: usize = 3;
+pub(super) const SERVERS: usize = 3;
 const SEATS: u32 = 40;
 /// The promise is two seconds; a machine that is busy with other tests gets some more.
 const AGREES_WITHIN: Duration = Duration::from_secs(8);
-const WORKS_WITHIN: Duration = Duration::from_secs(40);
+pub(super) const WORKS_WITHIN: Duration = Duration::from_secs(40);
 
-fn rounds() -> u64 {
+pub(super) fn rounds() -> u64 {
     std::env::var("STAGEDOOR_HISTORY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
 /// Three servers, each with a network of its own before the database.
-struct Company {
-    installation: Installation,
+pub(super) struct Company {
+    pub(super) installation: Installation,
     networks: Vec<Proxy>,
-    servers: Vec<Server>,
-    concert: Concert,
+    pub(super) servers: Vec<Server>,
+    pub(super) concert: Concert,
     /// People with a place in line, whoever told them so.
-    people: Vec<Caller>,
+    pub(super) people: Vec<Caller>,
     taken: usize,
 }
 
 impl Company {
-    async fn on(database: Database) -> Self {
+    pub(super) async fn on(database: Database) -> Self {
         let installation = Installation::on(Some(database)).with("SEATS_PER_RESERVATION", 1);
         installation.create_operator();
         let (mut networks, mut servers) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ impl Company {
     }
 
     /// As many people come to a server, are let in and hold a seat each.
-    async fn sell(&mut self, server: usize, people: usize) {
+    pub(super) async fn sell(&mut self, server: usize, people: usize) {
         for _ in 0..people {
             let user = self.servers[server].user("buyer").await;
             let (place, _) = user.join(Some(&self.concert.id)).await;
@@ -71,7 +71,7 @@ impl Company {
     }
 
     /// Waits until each server works.
-    async fn work(&self) {
+    pub(super) async fn work(&self) {
         for server in &self.servers {
             let asked = Instant::now();
             while server.anyone().get("/readyz").await.status != 200 {
@@ -101,7 +101,7 @@ impl Company {
         }
     }
 
-    async fn agree(&self) {
+    pub(super) async fn agree(&self) {
         self.agree_with(&self.installation.database_url()).await;
     }
 
@@ -135,7 +135,7 @@ impl Company {
 }
 
 /// A cluster of its own, or nothing to test where there are no binaries to run one.
-fn cluster() -> Option<Cluster> {
+pub(super) fn cluster() -> Option<Cluster> {
     let cluster = Cluster::start(Durability::Default);
     if let Err(missing) = &cluster {
         println!("not tested: {missing}");
@@ -168,9 +168,7 @@ async fn after_a_failover_that_loses_nothing_servers_hear_of_each_other() {
         let Some(primary) = cluster() else { return };
         let database = primary.create_database();
         let standby = primary.standby().unwrap();
-        let synchronous = "ALTER SYSTEM SET synchronous_standby_names = '*'";
-        execute(&primary.url("postgres"), synchronous).unwrap();
-        execute(&primary.url("postgres"), "SELECT pg_reload_conf()").unwrap();
+        primary.wait_for_standbys();
         let mut company = Company::on(database).await;
         primary.kill();
         standby.promote();

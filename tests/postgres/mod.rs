@@ -8,4 +8,5 @@ mod history;
 mod interruptions;
 mod many_servers;
 mod proxy;
+mod standby;
 mod stuck;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::QueryResult;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
 use crate::counts::gather;
@@ -18,16 +18,23 @@ macro_rules! store_time {
     };
 }
 
-/// Registers a writer, before its first commit.
+/// Registers a writer, before its first commit. Does not wait until that is on disk or on a standby, which
+/// may hang: what the writer commits is written behind it, and so is nowhere without it.
 pub(crate) async fn register(
     mut conn: &AsyncPgConnection,
     writer_id: Uuid,
     server_id: Uuid,
 ) -> QueryResult<()> {
-    let text =
-        concat!("INSERT INTO writers (id, server_id, seen_at) VALUES (?, ?, ", store_time!(), ")");
-    let parameters = vec![one(writer_id), one(server_id)];
-    Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
+    let insert = format!(
+        concat!(
+            "BEGIN; SET LOCAL synchronous_commit = off; \
+             INSERT INTO writers (id, server_id, seen_at) VALUES ('{}', '{}', ",
+            store_time!(),
+            "); COMMIT"
+        ),
+        writer_id, server_id
+    );
+    conn.batch_execute(&insert).await
 }
 
 /// The writers of this server whose connections are in use, and how many commits each has made.
@@ -84,12 +91,14 @@ const FORGOTTEN_AT_ONCE: i64 = 5_000;
 
 /// Says that the writers of this server are there, retires those of servers that did not say so for
 /// long, and forgets what nobody asks for any more: commits of some minutes ago but for each writer's
-/// newest, and the writers that are `gone`.
+/// newest, and the writers that are `gone`. Does not wait until that is on disk or on a standby: should
+/// it be lost, it is done again.
 pub(crate) async fn keep_up(
     mut conn: &AsyncPgConnection,
     live: &HashMap<Uuid, i64>,
     gone: &[Uuid],
 ) -> QueryResult<()> {
+    conn.batch_execute("SET synchronous_commit = off").await?;
     let seen = concat!(
         "UPDATE writers SET seen_at = ",
         store_time!(),
@@ -117,5 +126,8 @@ pub(crate) async fn keep_up(
          DELETE FROM writers WHERE retired AND id = ANY(?)";
     let ids = || array(gone.to_vec());
     Statement::<()>::new(forget_writers, vec![ids(), ids()]).execute(&mut conn).await?;
-    if gone.is_empty() { Ok(()) } else { gather(conn).await }
+    if !gone.is_empty() {
+        gather(conn).await?;
+    }
+    conn.batch_execute("RESET synchronous_commit").await
 }

@@ -23,12 +23,16 @@ pub enum Durability {
 /// input: when whoever tells it has ended.
 const KEEPER: &str = r#"
 server=
+signal_all() { kill "$1" $server; kill "$1" $(cat /proc/$server/task/$server/children); }
 while read -r order; do
     case $order in
         start) "$1" -D "$2/data" >>"$2/log" 2>&1 </dev/null & server=$! ;;
         kill) kill -KILL $server; wait $server ;;
+        hang) signal_all -STOP ;;
+        go-on) signal_all -CONT ;;
     esac
 done
+[ -n "$server" ] && signal_all -CONT
 [ -n "$server" ] && kill -INT $server && wait $server
 rm -rf "$2"
 "#;
@@ -159,6 +163,22 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// From now on no commit is done before a standby has it, too.
+    ///
+    /// # Panics
+    /// When it does not take that.
+    pub fn wait_for_standbys(&self) {
+        let url = self.url("postgres");
+        let synchronous = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        execute(&url, synchronous).expect("it can be set");
+        execute(&url, "SELECT pg_reload_conf()").expect("it can be told");
+        let waits = "DO $$ BEGIN WHILE NOT EXISTS \
+                         (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync') LOOP \
+                             PERFORM pg_sleep(0.05); \
+                         END LOOP; END $$";
+        execute(&url, waits).expect("a standby follows");
+    }
+
     /// From now on this standby is told nothing more.
     ///
     /// # Panics
@@ -204,6 +224,14 @@ impl Cluster {
     /// Ends it as a power cut would.
     pub fn kill(&self) {
         self.order("kill");
+    }
+
+    /// Until what this returns is dropped, it does nothing, and its connections stay open: as on a
+    /// machine that hangs.
+    #[must_use]
+    pub fn hang(&self) -> Hanging<'_> {
+        self.order("hang");
+        Hanging { cluster: self }
     }
 
     /// Starts it again, without waiting until it answers.
@@ -254,6 +282,18 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(50));
         }
         false
+    }
+}
+
+/// A PostgreSQL that does nothing, until this is dropped.
+#[derive(Debug)]
+pub struct Hanging<'a> {
+    cluster: &'a Cluster,
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.cluster.order("go-on");
     }
 }
 

@@ -15,12 +15,12 @@ mod binaries;
 mod cluster;
 
 pub use binaries::{Binaries, find};
-pub use cluster::{Cluster, Durability};
+pub use cluster::{Cluster, Durability, Hanging};
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 /// Where databases can be made.
 pub trait Postgres {
@@ -96,7 +96,24 @@ pub fn shared() -> &'static dyn Postgres {
 /// # Errors
 /// What PostgreSQL said.
 pub fn execute(url: &str, sql: &str) -> Result<(), String> {
-    let (url, sql) = (url.to_owned(), sql.to_owned());
+    let sql = sql.to_owned();
+    on_database(url, async move |client| client.batch_execute(&sql).await)
+}
+
+/// The number that a query finds.
+///
+/// # Errors
+/// What PostgreSQL said.
+pub fn number(url: &str, sql: &str) -> Result<i64, String> {
+    let sql = sql.to_owned();
+    on_database(url, async move |client| client.query_one(&sql, &[]).await?.try_get(0))
+}
+
+fn on_database<T: Send + 'static>(
+    url: &str,
+    work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error> + Send + 'static,
+) -> Result<T, String> {
+    let url = url.to_owned();
     // On a thread of its own, since the caller may be within a runtime.
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -106,7 +123,7 @@ pub fn execute(url: &str, sql: &str) -> Result<(), String> {
             let (client, connection) =
                 connected.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
             let connection = tokio::spawn(connection);
-            let done = client.batch_execute(&sql).await.map_err(|error| error.to_string());
+            let done = work(&client).await.map_err(|error| error.to_string());
             drop(client);
             let _ = connection.await;
             done
