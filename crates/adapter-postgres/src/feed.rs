@@ -137,8 +137,9 @@ impl Feed {
                 |heard: &Heard| heard.retired.is_some_and(|since| since.elapsed() > GONE_AFTER);
             let gone = self.heard.iter().filter(|(_, heard)| is_gone(heard));
             let gone: Vec<Uuid> = gone.map(|(id, _)| *id).collect();
-            keep_up(&conn, &self.desk.writers.all(), &gone).await?;
+            // Whatever comes of it: it is not to be in the way of hearing each time.
             self.kept_up = Instant::now();
+            keep_up(&conn, &self.desk.writers.all(), &gone).await?;
         }
         self.conn = Some(conn);
         Ok(())

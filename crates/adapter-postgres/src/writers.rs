@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
+use crate::columns::number;
 use crate::counts::gather;
 use crate::statement::{Statement, array, one};
 
@@ -88,6 +90,8 @@ impl Drop for LiveWriter {
 
 /// How many old rows are deleted at a time.
 const FORGOTTEN_AT_ONCE: i64 = 5_000;
+/// For how long it goes on, piece by piece.
+const FORGETS_FOR: Duration = Duration::from_millis(300);
 
 /// Says that the writers of this server are there, retires those of servers that did not say so for
 /// long, and forgets what nobody asks for any more: commits of some minutes ago but for each writer's
@@ -120,12 +124,21 @@ pub(crate) async fn keep_up(
                  (SELECT max(n.number) FROM commits AS n WHERE n.writer_id = c.writer_id) \
              ORDER BY c.committed_at LIMIT ?)"
     );
-    let parameters = vec![one(FORGOTTEN_AT_ONCE)];
-    Statement::<()>::new(forget_commits, parameters).execute(&mut conn).await?;
-    let forget_writers = "WITH rest AS (DELETE FROM commits WHERE writer_id = ANY(?)) \
-         DELETE FROM writers WHERE retired AND id = ANY(?)";
-    let ids = || array(gone.to_vec());
-    Statement::<()>::new(forget_writers, vec![ids(), ids()]).execute(&mut conn).await?;
+    let began = Instant::now();
+    loop {
+        let piece = Statement::<()>::new(forget_commits, vec![one(FORGOTTEN_AT_ONCE)]);
+        let forgotten = piece.execute(&mut conn).await?;
+        // In a rush, more are made meanwhile than are in a piece.
+        if number(forgotten) < FORGOTTEN_AT_ONCE || began.elapsed() > FORGETS_FOR {
+            break;
+        }
+    }
+    // One that has come back meanwhile keeps its commits.
+    let forget_writers = "WITH forgotten AS \
+             (DELETE FROM writers WHERE retired AND id = ANY(?) RETURNING id) \
+         DELETE FROM commits USING forgotten WHERE commits.writer_id = forgotten.id";
+    let ids = vec![array(gone.to_vec())];
+    Statement::<()>::new(forget_writers, ids).execute(&mut conn).await?;
     if !gone.is_empty() {
         gather(conn).await?;
     }
