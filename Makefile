@@ -23,7 +23,8 @@ test-faults: ## Breaks servers, database, network and payment provider, at lengt
 	STAGEDOOR_FAULT_ROUNDS=$${STAGEDOOR_FAULT_ROUNDS:-20} cargo test --locked --package server \
 		--test on_postgres faults -- --nocapture
 	STAGEDOOR_HISTORY_ROUNDS=$${STAGEDOOR_HISTORY_ROUNDS:-20} cargo test --locked --package server \
-		--test on_postgres -- --nocapture postgres::history postgres::interruptions postgres::stuck
+		--test on_sqlite --test on_postgres -- --nocapture postgres::history postgres::interruptions \
+		postgres::stuck postgres::standby held_up crashes::an_outage
 	STAGEDOOR_RUSH_CLIENTS=$${STAGEDOOR_RUSH_CLIENTS:-5000} \
 		cargo test --locked --package server --test on_sqlite --test on_postgres rush -- --nocapture
 	STAGEDOOR_PLANS=$${STAGEDOOR_PLANS:-1000} STAGEDOOR_PLAN_KILLS=$${STAGEDOOR_PLAN_KILLS:-50} \

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::{Caller, Installation, Theatre, room_path, text};
+use crate::harness::{Caller, Installation, Theatre, each_round, room_path, text};
 
 /// What one client was told that it did.
 #[derive(Default)]
@@ -153,26 +153,30 @@ async fn a_server_asked_to_stop_finishes_what_is_under_way() {
 
 #[tokio::test]
 async fn an_outage_drops_nobody_and_takes_no_time_from_who_is_inside() {
-    let installation = Installation::new().with("SECRET", "the same secret before and after it");
-    let theatre = Theatre::open_in(installation, 1, 1).await;
-    let Theatre { installation, server, operator, concert } = theatre;
-    let path = room_path(&operator, &concert.id).await;
-    operator
-        .patch(&path, json!({ "active_ttl_seconds": 6, "idle_ttl_seconds": 3 }))
-        .await
-        .expect(200);
-    let (inside, _) = server.user("inside").await.join(Some(&concert.id)).await;
-    let (waiting, _) = server.user("waiting").await.join(Some(&concert.id)).await;
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    server.kill();
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    let server = installation.start();
-    let ticket = |token: &str| {
-        let caller = server.anyone().with_token(token);
-        async move { caller.get("/api/queue_tokens/current").await.expect(200) }
-    };
-    assert_eq!(ticket(inside.token()).await["state"], "active");
-    let place = ticket(waiting.token()).await;
-    assert_eq!((&place["state"], &place["position"]), (&"waiting".into(), &1.into()));
-    installation.assert_sound();
+    each_round(async || {
+        let installation =
+            Installation::new().with("SECRET", "the same secret before and after it");
+        let theatre = Theatre::open_in(installation, 1, 1).await;
+        let Theatre { installation, server, operator, concert } = theatre;
+        let path = room_path(&operator, &concert.id).await;
+        operator
+            .patch(&path, json!({ "active_ttl_seconds": 6, "idle_ttl_seconds": 3 }))
+            .await
+            .expect(200);
+        let (inside, _) = server.user("inside").await.join(Some(&concert.id)).await;
+        let (waiting, _) = server.user("waiting").await.join(Some(&concert.id)).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        server.kill();
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let server = installation.start();
+        let ticket = |token: &str| {
+            let caller = server.anyone().with_token(token);
+            async move { caller.get("/api/queue_tokens/current").await.expect(200) }
+        };
+        assert_eq!(ticket(inside.token()).await["state"], "active");
+        let place = ticket(waiting.token()).await;
+        assert_eq!((&place["state"], &place["position"]), (&"waiting".into(), &1.into()));
+        installation.assert_sound();
+    })
+    .await;
 }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::harness::{Caller, Installation, Theatre, room_path, text};
 use crate::running::said;
 
-/// A theatre for one whose room opens in so many seconds.
-async fn opening_in(seconds: i64) -> (Theatre, String) {
+/// A theatre for one whose room opens in an hour, or when the operator says so.
+async fn opening_later() -> (Theatre, String) {
     let theatre = Theatre::open_in(Installation::new(), 0, 1).await;
     let Theatre { operator, server, .. } = &theatre;
-    let opens_at = chrono::Utc::now() + chrono::TimeDelta::seconds(seconds);
+    let opens_at = chrono::Utc::now() + chrono::TimeDelta::hours(1);
     let room = json!({ "capacity": 1, "opens_at": opens_at });
     let concert = crate::harness::enter(operator, room, 3).await;
     let path = room_path(operator, &concert.id).await.replace("admin/", "") + "/draw";
@@ -35,7 +35,7 @@ async fn until_drawn(anyone: &Caller, path: &str) -> Value {
 
 #[tokio::test]
 async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyone_can_check() {
-    let (theatre, draw_path) = opening_in(15).await;
+    let (theatre, draw_path) = opening_later().await;
     let anyone = theatre.server.anyone();
     let promised = text(&anyone.get(&draw_path).await.expect(200), "seed_sha256");
     let concert = Some(theatre.concert.id.as_str());
@@ -57,6 +57,7 @@ async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyo
     lobby[3].0.delete("/api/queue_tokens/current").await.expect(204);
     let too_late = json!({ "opens_at": "2035-01-01T00:00:00Z" });
 
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
     let draw = until_drawn(&anyone, &draw_path).await;
     theatre.change_room(too_late).await.refused(400, "invalid_request");
     let order: Vec<_> = draw["token_ids"].as_array().unwrap().iter().collect();
@@ -90,11 +91,12 @@ async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyo
 
 #[tokio::test]
 async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
-    let (theatre, draw_path) = opening_in(8).await;
+    let (theatre, draw_path) = opening_later().await;
     for n in 0..5 {
         let user = theatre.server.user(&format!("early{n}")).await;
         user.join(Some(&theatre.concert.id)).await;
     }
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
     let draw = until_drawn(&theatre.server.anyone(), &draw_path).await;
     let Theatre { installation, server, .. } = theatre;
     server.kill();
@@ -123,14 +125,16 @@ async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
 
 #[tokio::test]
 async fn a_server_that_is_killed_before_the_opening_draws_when_it_is_back() {
-    let (theatre, draw_path) = opening_in(8).await;
-    let Theatre { installation, server, operator, concert } = theatre;
+    let (theatre, draw_path) = opening_later().await;
     let mut lobby = Vec::new();
     for n in 0..3 {
-        lobby.push(server.user(&format!("early{n}")).await.join(Some(&concert.id)).await);
+        let user = theatre.server.user(&format!("early{n}")).await;
+        lobby.push(user.join(Some(&theatre.concert.id)).await);
     }
+    let opens_at = chrono::Utc::now() + chrono::TimeDelta::seconds(2);
+    theatre.change_room(json!({ "opens_at": opens_at })).await.expect(200);
+    let Theatre { installation, server, operator, .. } = theatre;
     server.kill();
-    tokio::time::sleep(Duration::from_secs(3)).await;
     let server = installation.start();
     until_drawn(&server.anyone(), &draw_path).await;
     let mut positions = BTreeSet::new();
@@ -146,7 +150,7 @@ async fn a_server_that_is_killed_before_the_opening_draws_when_it_is_back() {
 
 #[tokio::test]
 async fn an_operator_moves_the_opening_while_nobody_has_a_number() {
-    let (theatre, draw_path) = opening_in(3_600).await;
+    let (theatre, draw_path) = opening_later().await;
     let concert = Some(theatre.concert.id.as_str());
     let (early, told) = theatre.server.user("early").await.join(concert).await;
     assert!(told["poll_after_seconds"].as_u64().unwrap() > 20, "it is an hour away");

@@ -13,6 +13,7 @@ mod contract;
 mod crashes;
 mod guarding;
 mod harness;
+mod held_up;
 mod line;
 mod lobby;
 mod log;

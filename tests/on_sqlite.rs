@@ -15,6 +15,7 @@ mod crashes;
 mod file;
 mod guarding;
 mod harness;
+mod held_up;
 mod line;
 mod lobby;
 mod log;

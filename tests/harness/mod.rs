@@ -32,6 +32,18 @@ const NO_LIMITS: [&str; 7] = [
     "REHOLD_COOLDOWN_SECONDS",
 ];
 
+/// Plays as many rounds of a test as `STAGEDOOR_HISTORY_ROUNDS` says (1).
+pub(crate) async fn each_round(round: impl AsyncFn()) {
+    for _ in 0..rounds() {
+        round().await;
+    }
+}
+
+/// How many rounds of a test are played whose faults come by chance.
+pub(crate) fn rounds() -> u64 {
+    std::env::var("STAGEDOOR_HISTORY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
 /// A store, on which servers can be started: one after the other on a file, and any number at once
 /// on PostgreSQL; and a folder for them to run in.
 pub(crate) struct Installation {
@@ -229,8 +241,22 @@ impl Server {
 
     /// Asks it to stop, as service managers do.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// From now on it does nothing, as on a machine that is held up.
+    pub(crate) fn hold_up(&self) {
+        self.signal("-STOP");
+    }
+
+    /// One that was held up goes on.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits until it has ended, and says whether it did so in order.

@@ -10,17 +10,13 @@ use serde_json::Value;
 use throw_away_postgres::{Cluster, Database, Durability, Postgres, execute};
 
 use super::proxy::{Network, NextCommit, Proxy, address_of};
-use crate::harness::{Caller, Concert, Installation, Server, enter};
+use crate::harness::{Caller, Concert, Installation, Server, each_round, enter, rounds};
 
 pub(super) const SERVERS: usize = 3;
 const SEATS: u32 = 40;
 /// The promise is two seconds; a machine that is busy with other tests gets some more.
 const AGREES_WITHIN: Duration = Duration::from_secs(8);
 pub(super) const WORKS_WITHIN: Duration = Duration::from_secs(40);
-
-pub(super) fn rounds() -> u64 {
-    std::env::var("STAGEDOOR_HISTORY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
-}
 
 /// Three servers, each with a network of its own before the database.
 pub(super) struct Company {
@@ -46,15 +42,19 @@ impl Company {
             servers.push(installation.start_as(command));
             networks.push(network);
         }
-        let operator = servers[0].operator().await;
-        let concert = enter(&operator, serde_json::json!({ "capacity": 30 }), SEATS).await;
-        let mut company =
-            Self { installation, networks, servers, concert, people: Vec::new(), taken: 0 };
+        let concert = Concert::default();
+        Self { installation, networks, servers, concert, people: Vec::new(), taken: 0 }
+    }
+
+    /// A new concert, with people at each server.
+    pub(super) async fn begin(&mut self) {
+        let operator = self.servers[0].operator().await;
+        self.concert = enter(&operator, serde_json::json!({ "capacity": 30 }), SEATS).await;
+        (self.people, self.taken) = (Vec::new(), 0);
         for n in 0..SERVERS {
-            company.sell(n, 2).await;
+            self.sell(n, 2).await;
         }
-        company.agree().await;
-        company
+        self.agree().await;
     }
 
     /// As many people come to a server, are let in and hold a seat each.
@@ -148,6 +148,7 @@ async fn after_a_crash_of_the_database_servers_hear_of_each_other() {
     let Some(cluster) = cluster() else { return };
     let mut company = Company::on(cluster.create_database()).await;
     for _ in 0..rounds() {
+        company.begin().await;
         // What is refused takes a transaction's number and gives it back.
         let refused = company.people[0].clone();
         for seat in &company.concert.seats[..company.taken] {
@@ -164,12 +165,13 @@ async fn after_a_crash_of_the_database_servers_hear_of_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_failover_that_loses_nothing_servers_hear_of_each_other() {
-    for _ in 0..rounds() {
+    each_round(async || {
         let Some(primary) = cluster() else { return };
         let database = primary.create_database();
         let standby = primary.standby().unwrap();
         primary.wait_for_standbys();
         let mut company = Company::on(database).await;
+        company.begin().await;
         primary.kill();
         standby.promote();
         let url = elsewhere(&company, &standby);
@@ -179,14 +181,16 @@ async fn after_a_failover_that_loses_nothing_servers_hear_of_each_other() {
             company.sell(n, 1).await;
         }
         company.agree_with(&url).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_failover_that_loses_commits_servers_say_what_is_left() {
-    for _ in 0..rounds() {
+    each_round(async || {
         let Some(primary) = cluster() else { return };
         let mut company = Company::on(primary.create_database()).await;
+        company.begin().await;
         let standby = primary.standby().unwrap();
         standby.stop_following();
         for n in 0..SERVERS {
@@ -210,7 +214,8 @@ async fn after_a_failover_that_loses_commits_servers_say_what_is_left() {
             let place = place.at(&company.servers[n % SERVERS]);
             place.get("/api/queue_tokens/current").await.refused(404, "not_found");
         }
-    }
+    })
+    .await;
 }
 
 /// The URL of the company's database on another cluster.
@@ -227,6 +232,7 @@ async fn after_a_restored_copy_servers_say_what_is_in_it() {
     let name = company.installation.database_url().rsplit('/').next().unwrap().to_owned();
     let admin = cluster.url("postgres");
     for round in 0..rounds() {
+        company.begin().await;
         for network in &company.networks {
             network.set(Network::Cut);
         }
@@ -262,6 +268,7 @@ async fn after_a_restored_copy_servers_say_what_is_in_it() {
 async fn a_commit_whose_answer_never_came_is_shown_once_it_is_there() {
     let mut company = Company::on(throw_away_postgres::shared().create_database()).await;
     for _ in 0..rounds() {
+        company.begin().await;
         let user = company.servers[0].user("buyer").await;
         let (place, _) = user.join(Some(&company.concert.id)).await;
         let seat = company.concert.seats[company.taken].clone();
@@ -288,27 +295,31 @@ async fn a_commit_whose_answer_never_came_is_shown_once_it_is_there() {
 async fn a_transaction_that_stays_open_elsewhere_makes_nobody_late() {
     let mut company = Company::on(throw_away_postgres::shared().create_database()).await;
     let url = company.installation.database_url();
-    let open = "BEGIN; SELECT pg_current_xact_id(); SELECT pg_sleep(60); ROLLBACK";
-    let (open, holder) = (open.to_owned(), url.clone());
-    let holding = std::thread::spawn(move || drop(execute(&holder, &open)));
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    // What another server's commits leave, many of them.
-    let commits = "INSERT INTO writers (id, server_id, seen_at) \
-             VALUES ('00000000-0000-0000-0000-00000000000a', \
-                 '00000000-0000-0000-0000-00000000000b', now()); \
-         INSERT INTO commits SELECT '00000000-0000-0000-0000-00000000000a', n, now(), '{}', '{}' \
-             FROM generate_series(1, 150000) AS n";
-    tokio::task::block_in_place(|| execute(&url, commits)).unwrap();
-    for n in 0..SERVERS {
-        company.sell(n, 1).await;
-    }
-    company.agree().await;
-    for n in 0..5 {
-        company.sell(n % SERVERS, 1).await;
+    for round in 0..rounds() {
+        company.begin().await;
+        let open = "BEGIN; SELECT pg_current_xact_id(); SELECT pg_sleep(60); ROLLBACK";
+        let (open, holder) = (open.to_owned(), url.clone());
+        let holding = std::thread::spawn(move || drop(execute(&holder, &open)));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // What another server's commits leave, many of them.
+        let writer = uuid::Uuid::from_u128(u128::from(round) + 1);
+        let commits = format!(
+            "INSERT INTO writers (id, server_id, seen_at) VALUES ('{writer}', '{writer}', now()); \
+             INSERT INTO commits SELECT '{writer}', n, now(), '{{}}', '{{}}' \
+                 FROM generate_series(1, 150000) AS n"
+        );
+        tokio::task::block_in_place(|| execute(&url, &commits)).unwrap();
+        for n in 0..SERVERS {
+            company.sell(n, 1).await;
+        }
         company.agree().await;
+        for n in 0..5 {
+            company.sell(n % SERVERS, 1).await;
+            company.agree().await;
+        }
+        let done = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+        tokio::task::block_in_place(|| execute(&url, done)).unwrap();
+        holding.join().unwrap();
     }
-    let done = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-        WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
-    tokio::task::block_in_place(|| execute(&url, done)).unwrap();
-    holding.join().unwrap();
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use throw_away_postgres::{Postgres, number};
 use tokio::task::JoinSet;
 
-use super::history::{Company, SERVERS, WORKS_WITHIN, cluster, rounds};
-use crate::harness::{Caller, Server};
+use super::history::{Company, SERVERS, WORKS_WITHIN, cluster};
+use crate::harness::{Caller, Server, rounds};
 
 /// How many sessions a server has at the most, as README.md says.
 const SESSIONS_MAX: i64 = 22;
@@ -168,6 +168,7 @@ async fn a_standby_that_hangs_stops_writes_alone_and_nobody_is_told_what_is_not_
         }
     }
     for _ in 0..rounds() {
+        company.begin().await;
         let trade = Arc::new(Trade::default());
         let mut trading = JoinSet::new();
         for trader in traders.drain(..) {

@@ -130,7 +130,7 @@ mod tests {
         let seats: Vec<SeatId> = (1..=8).map(|n| Uuid::from_u128(n).into()).collect();
         let locked = seats[5];
         let mut stuck = Stuck::default();
-        let mut parts = vec![seats.clone()];
+        let mut parts = vec![seats];
         let mut went_through = Vec::new();
         while let Some(part) = parts.pop() {
             let scope = Scope::new().seats(part.iter().copied());

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Binaries, Postgres, execute, find};
+use crate::{Binaries, Postgres, execute, find, number};
 
 /// Whether a commit survives the end of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,11 +172,10 @@ impl Cluster {
         let synchronous = "ALTER SYSTEM SET synchronous_standby_names = '*'";
         execute(&url, synchronous).expect("it can be set");
         execute(&url, "SELECT pg_reload_conf()").expect("it can be told");
-        let waits = "DO $$ BEGIN WHILE NOT EXISTS \
-                         (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync') LOOP \
-                             PERFORM pg_sleep(0.05); \
-                         END LOOP; END $$";
-        execute(&url, waits).expect("a standby follows");
+        let in_step = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while number(&url, in_step).expect("it can be asked") == 0 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// From now on this standby is told nothing more.
