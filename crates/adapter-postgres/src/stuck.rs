@@ -134,13 +134,16 @@ mod tests {
         let mut went_through = Vec::new();
         while let Some(part) = parts.pop() {
             let scope = Scope::new().seats(part.iter().copied());
-            assert_ne!(stuck.how_to_try(&scope), Try::Later, "{part:?}");
+            let is_tried = stuck.how_to_try(&scope) != Try::Later;
             if !part.contains(&locked) {
+                assert!(is_tried, "nothing of {part:?} is locked");
                 stuck.succeeded(&scope);
                 went_through.extend(part);
                 continue;
             }
-            stuck.failed(&scope);
+            if is_tried {
+                stuck.failed(&scope);
+            }
             if part.len() > 1 {
                 let (one, other) = part.split_at(part.len() / 2);
                 parts.extend([one.to_vec(), other.to_vec()]);

@@ -27,12 +27,13 @@ pub(crate) async fn register(
     writer_id: Uuid,
     server_id: Uuid,
 ) -> QueryResult<()> {
+    // Both in one message, and so in one transaction.
     let insert = format!(
         concat!(
-            "BEGIN; SET LOCAL synchronous_commit = off; \
+            "SET LOCAL synchronous_commit = off; \
              INSERT INTO writers (id, server_id, seen_at) VALUES ('{}', '{}', ",
             store_time!(),
-            "); COMMIT"
+            ")"
         ),
         writer_id, server_id
     );
