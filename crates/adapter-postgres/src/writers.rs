@@ -16,11 +16,11 @@ pub(crate) async fn register(
     writer_id: Uuid,
     server_id: Uuid,
 ) -> QueryResult<()> {
+    // Both at once are one transaction.
     let insert = format!(
-        "BEGIN; SET LOCAL synchronous_commit = off; \
+        "SET LOCAL synchronous_commit = off; \
          INSERT INTO writers (id, server_id, seen_at) \
-         VALUES ('{writer_id}', '{server_id}', clock_timestamp()); \
-         COMMIT"
+         VALUES ('{writer_id}', '{server_id}', clock_timestamp())"
     );
     conn.batch_execute(&insert).await
 }
