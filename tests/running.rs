@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Installation, Theatre, text};
+use crate::harness::{Installation, Server, Theatre, text};
 
 pub(crate) fn said(output: &std::process::Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -26,6 +26,26 @@ fn a_wrong_value_stops_the_start_with_one_line_that_names_it() {
         assert!(!output.status.success());
         assert_eq!(errors.lines().count(), 1, "{errors}");
         assert!(errors.contains(&format!("STAGEDOOR_{name}")), "{errors}");
+    }
+}
+
+/// A server whose open files are limited as the shell's `ulimit` is told.
+pub(crate) fn start_with_files(installation: &Installation, limit: &str) -> Server {
+    let serve = installation.command(&["serve"]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("ulimit {limit}; exec \"$0\" serve")]);
+    command.arg(serve.get_program());
+    installation.prepare(&mut command);
+    installation.start_as(command)
+}
+
+#[tokio::test]
+async fn a_server_that_is_given_too_few_open_files_for_its_connections_says_so_and_works() {
+    let installation = Installation::new();
+    let server = start_with_files(&installation, "-n 600");
+    server.anyone().get("/readyz").await.expect(200);
+    while !installation.log().contains("STAGEDOOR_CONNECTIONS_MAX") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 

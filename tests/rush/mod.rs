@@ -6,7 +6,6 @@
 
 mod person;
 
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -15,6 +14,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::harness::{Caller, Concert, Installation, Server, new_concert, text};
+use crate::running::start_with_files;
 use person::{Ask, Person, Role, Told};
 
 const CONCERTS: usize = 4;
@@ -22,8 +22,6 @@ const CONCERTS: usize = 4;
 const SEATS: u32 = 20_000;
 /// How many take a place at the same time before the rush.
 const HANDS: usize = 48;
-/// How many files a server is given that does not ask for more.
-const FILES: u64 = 256;
 
 fn people() -> usize {
     std::env::var("STAGEDOOR_RUSH_CLIENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
@@ -43,7 +41,8 @@ async fn a_rush_on_a_server_that_has_just_started_is_answered() {
     server.terminate();
     assert!(server.ended_well());
 
-    let server = start_with_few_files(&installation);
+    // Of the files that a connection each needs, a server has to ask for most.
+    let server = start_with_files(&installation, "-Sn 256");
     let told = rush(&server, &concerts, people).await;
     println!("{told:#?}");
     assert!(told.faults.is_empty(), "{told:#?}{}", installation.log());
@@ -145,14 +144,4 @@ fn raise_the_limit_of_files(people: usize) {
     );
     limit.current = Some(limit.current.unwrap_or(u64::MAX).max(needed));
     setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-/// A server as most systems would start it.
-fn start_with_few_files(installation: &Installation) -> Server {
-    let serve = installation.command(&["serve"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -Sn {FILES}; exec \"$0\" serve")]);
-    command.arg(serve.get_program());
-    installation.prepare(&mut command);
-    installation.start_as(command)
 }

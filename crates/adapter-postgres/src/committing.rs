@@ -24,7 +24,10 @@ use crate::saving::save;
 use crate::statement::Statement;
 use crate::writers::{LiveWriter, register};
 
-/// How much longer a step may take for each row that is saved.
+/// How long a step before COMMIT may take while the database is heard of. PostgreSQL itself ends a
+/// statement by then.
+const SLOW_STEP_WITHIN: Duration = Duration::from_secs(5);
+/// How much longer saving may take for each row that is saved.
 const STEP_WITHIN_MORE_A_ROW: Duration = Duration::from_micros(200);
 /// How long plans are kept. One that was made while a table was small may take the wrong index for
 /// minutes after it has grown, until PostgreSQL analyses the table; making them anew costs less.
@@ -65,15 +68,15 @@ impl Connected {
         // Before it is registered, so that the feed never takes it for another server's.
         let writer = LiveWriter::new(id, Arc::clone(&desk.writers));
         let registered = async { Ok(register(&conn, id, desk.server_id).await?) };
-        within(step_within, registered)
+        within(desk, step_within, registered)
             .await
             .map_err(|error| Failure::Away(Unavailable::from_source(away(&error), error)))?;
         Ok(Self { conn, writer, planned: Instant::now() })
     }
 
     /// Ends what failed. Says whether the connection can go on.
-    pub(crate) async fn roll_back(&self, step_within: Duration) -> bool {
-        within(step_within, roll_back(&self.conn)).await.is_ok()
+    pub(crate) async fn roll_back(&self, desk: &Desk, step_within: Duration) -> bool {
+        within(desk, step_within, roll_back(&self.conn)).await.is_ok()
     }
 
     /// How the next transaction begins.
@@ -106,29 +109,29 @@ impl Connected {
             let mark = CommitMark { writer_id: writer.id, number: writer.next_number() };
             let conn = &self.conn;
             let loading = begin_and_load(conn, begin, mark, &scope);
-            let mut loaded = within(step_within, loading).await.map_err(failed)?;
+            let mut loaded = within(desk, step_within, loading).await.map_err(failed)?;
             if desk.is_ahead_of_time(&loaded.moment) {
-                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
                 let looking = async { Ok(discipline::look(conn).await?) };
-                let look = within(step_within, looking).await.map_err(failed)?;
+                let look = within(desk, step_within, looking).await.map_err(failed)?;
                 let keeping = desk.keep_discipline(conn, &look);
-                within(step_within, keeping).await.map_err(failed)?;
+                within(desk, step_within, keeping).await.map_err(failed)?;
                 continue;
             }
             let adding = desk.programme.add_to(&mut loaded, &scope, conn);
-            within(step_within, adding).await.map_err(failed)?;
+            within(desk, step_within, adding).await.map_err(failed)?;
             let decided = decide(commands, &scope, &loaded);
             if !decided.missing.is_empty() {
                 // Locked now, it would be out of order; so everything is, once more.
                 scope.absorb(&decided.missing);
-                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
                 continue;
             }
             let (answers, changes) = (decided.answers, decided.changes);
             let uptime = loaded.uptime.as_ref();
             let is_probe = commands.iter().any(|command| command.is_probe);
             if changes.is_unchanged_since(uptime) && !is_probe {
-                within(step_within, roll_back(conn)).await.map_err(failed)?;
+                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
                 return Ok(answers);
             }
             let limit = step_within + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
@@ -222,11 +225,14 @@ async fn roll_back(mut conn: &AsyncPgConnection) -> Result<(), SqlError> {
     Ok(conn.batch_execute("ROLLBACK").await?)
 }
 
+/// A step before COMMIT. A database that is heard of is waited for longer than one that is silent.
 async fn within<T>(
+    desk: &Desk,
     limit: Duration,
     step: impl Future<Output = Result<T, SqlError>>,
 ) -> Result<T, SqlError> {
-    timeout(limit, step).await.unwrap_or(Err(SqlError::TooSlow(limit)))
+    let limit = limit.max(SLOW_STEP_WITHIN);
+    desk.heard.wait(limit, step).await.unwrap_or(Err(SqlError::TooSlow(limit)))
 }
 
 /// A step before COMMIT failed, so nothing is in the database, nor will be.

@@ -16,6 +16,7 @@ use crate::clock::DatabaseClock;
 use crate::connect::Database;
 use crate::deciding::Programme;
 use crate::discipline::{self, Discipline, Look};
+use crate::heard::LastHeard;
 use crate::marking::Moment;
 use crate::readers::Readers;
 use crate::writers::LiveWriters;
@@ -31,6 +32,7 @@ pub(crate) struct Desk {
     /// The history of the database that is known, once it is.
     pub(crate) history: AtomicU64,
     pub(crate) readers: Readers,
+    pub(crate) heard: LastHeard,
     pub(crate) discipline: Discipline,
     pub(crate) programme: Programme,
     pub(crate) ids: Arc<dyn Ids>,

@@ -262,7 +262,7 @@ impl Feed {
         ];
         let rows: Vec<WriterRow> =
             Statement::<WriterSql>::new(text, parameters).load(&mut conn).await?;
-        self.desk.readers.heard();
+        self.desk.heard.note();
         News::of(rows).ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
     }
 }

@@ -15,6 +15,7 @@ mod deciding;
 mod desk;
 mod discipline;
 mod feed;
+mod heard;
 mod loading;
 mod marking;
 mod migrate;

@@ -1,8 +1,6 @@
 //! The connections that read, who waits for one, and for how long.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool};
@@ -11,10 +9,10 @@ use diesel_async::pooled_connection::{
 };
 use domain::ports::Unavailable;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use crate::SqlError;
 use crate::connect::{Database, Session};
+use crate::heard::{LastHeard, Late};
 
 /// How long a query may take. PostgreSQL itself ends one before that; the rest is for a machine that has
 /// much to do.
@@ -23,10 +21,6 @@ const READ_WITHIN: Duration = Duration::from_secs(5);
 const READ_MUCH_WITHIN: Duration = Duration::from_secs(30);
 /// How long a query waits for one of the connections, all of which are at work.
 const READER_WITHIN: Duration = Duration::from_secs(10);
-/// After how long a silence of the database nobody waits for it any more.
-const SILENCE_MAX: Duration = Duration::from_millis(1_800);
-/// How often whoever has waited for that long looks whether it was heard of.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How many connections read for the sweepers, for those that forget, and about many rows.
 const READERS_BEHIND: usize = 2;
 const READERS_AT_LEISURE: usize = 1;
@@ -66,20 +60,19 @@ pub(crate) enum For {
 
 impl Readers {
     /// Reads on the caller's tokio runtime, over `front` connections for whoever asks.
-    pub(crate) fn new(database: &Database, front: usize) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        database: &Database,
+        front: usize,
+        heard: LastHeard,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
             front: pool(database, Session::Reads, front.max(1))?,
             behind: pool(database, Session::Reads, READERS_BEHIND)?,
             at_leisure: pool(database, Session::Reads, READERS_AT_LEISURE)?,
             much: pool(database, Session::ReadsMuch, READERS_OF_MUCH)?,
             runtime: Handle::current(),
-            heard: LastHeard::default(),
+            heard,
         })
-    }
-
-    /// The database said something.
-    pub(crate) fn heard(&self) {
-        self.heard.note();
     }
 
     /// Runs a query.
@@ -148,85 +141,4 @@ fn pool(
     });
     let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
     Pool::builder(manager).max_size(size).build()
-}
-
-/// When the database was last heard of, by whoever hears of it.
-#[derive(Debug, Clone)]
-struct LastHeard {
-    origin: Instant,
-    /// In milliseconds since the origin.
-    at: Arc<AtomicU64>,
-}
-
-/// Why nobody waits any longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Late {
-    /// Nothing is heard of the database.
-    Silent,
-    /// It is heard of, and this is not done.
-    Slow,
-}
-
-impl Default for LastHeard {
-    fn default() -> Self {
-        Self { origin: Instant::now(), at: Arc::default() }
-    }
-}
-
-impl LastHeard {
-    fn note(&self) {
-        self.at.fetch_max(self.millis(), Ordering::Relaxed);
-    }
-
-    fn is_silent(&self) -> bool {
-        let since = self.millis().saturating_sub(self.at.load(Ordering::Relaxed));
-        Duration::from_millis(since) > SILENCE_MAX
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Waits as long as the database is heard of, and `limit` at the most.
-    async fn wait<T>(&self, limit: Duration, answer: impl Future<Output = T>) -> Result<T, Late> {
-        let began = Instant::now();
-        let mut look_after = SILENCE_MAX;
-        tokio::pin!(answer);
-        loop {
-            match timeout(look_after, &mut answer).await {
-                Ok(answer) => return Ok(answer),
-                Err(_) if self.is_silent() => return Err(Late::Silent),
-                Err(_) if began.elapsed() >= limit => return Err(Late::Slow),
-                Err(_) => look_after = LOOK_EVERY,
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::pending;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_database_that_is_heard_of_is_waited_for_up_to_the_limit_and_a_silent_one_is_not() {
-        let heard = LastHeard::default();
-        heard.note();
-        let answer = heard.wait(Duration::MAX, pending::<()>());
-        assert_eq!(answer.await, Err(Late::Silent));
-        let hears = heard.clone();
-        let hearing = tokio::spawn(async move {
-            loop {
-                hears.note();
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        });
-        tokio::task::yield_now().await;
-        let answer = heard.wait(SILENCE_MAX, pending::<()>());
-        assert_eq!(answer.await, Err(Late::Slow));
-        let late = tokio::time::sleep(SILENCE_MAX * 2);
-        assert_eq!(heard.wait(Duration::MAX, late).await, Ok(()));
-        hearing.abort();
-    }
 }

@@ -23,6 +23,7 @@ use crate::deciding::{Answer, Command, Programme};
 use crate::desk::Desk;
 use crate::discipline::Discipline;
 use crate::feed::Feed;
+use crate::heard::LastHeard;
 use crate::migrate::{MigrateError, migrate, missing};
 use crate::readers::{For, Reader, Readers};
 use crate::settling::Unsettled;
@@ -30,7 +31,7 @@ use crate::stuck::Stuck;
 use crate::worker::Worker;
 use crate::writers::LiveWriters;
 
-/// How long a step of a group may take, and a step of a change of very many rows.
+/// How long a group may take to be saved and committed, and a change of very many rows.
 const STEP_WITHIN: Duration = Duration::from_millis(1_500);
 const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
 /// For how long it is known that a write works, and for how long that none does.
@@ -87,13 +88,15 @@ impl PostgresStore {
         let unreachable =
             |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
         migrate(&database).await?;
-        let readers = Readers::new(&database, options.readers);
+        let heard = LastHeard::default();
+        let readers = Readers::new(&database, options.readers, heard.clone());
         let desk = Arc::new(Desk {
             database: database.clone(),
             clock: DatabaseClock::new(),
             observer: Arc::new(OnceLock::new()),
             history: AtomicU64::new(0),
             readers: readers.map_err(|error| unreachable(error.to_string()))?,
+            heard,
             discipline: Discipline::default(),
             programme: Programme::new(),
             server_id: options.ids.next(),

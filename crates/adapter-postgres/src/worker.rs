@@ -33,7 +33,8 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Worker {
     pub(crate) desk: Arc<Desk>,
     pub(crate) session: Session,
-    /// How long a step of a group may take: to lock and load, to save, to commit.
+    /// How long a step of a group may take: to lock and load, and to save and commit. The first may take
+    /// longer while the database is heard of.
     pub(crate) step_within: Duration,
     pub(crate) conn: Option<Connected>,
     pub(crate) stuck: Stuck,
@@ -211,7 +212,8 @@ impl Worker {
         match &committed {
             Ok(_) => self.conn = Some(connected),
             Err(Failure::RolledBack(_)) => {
-                self.conn = connected.roll_back(self.step_within).await.then_some(connected);
+                self.conn =
+                    connected.roll_back(&self.desk, self.step_within).await.then_some(connected);
             }
             Err(Failure::Away(_) | Failure::BadSession(_) | Failure::Unknown(_)) => {}
         }
