@@ -3,9 +3,10 @@
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::sql_types::{Bool, Text};
-use diesel::{QueryableByName, sql_query};
+use diesel::{QueryResult, QueryableByName, sql_query};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use domain::ports::OpenedBy;
 
 use crate::connect::{Database, Session};
 
@@ -25,6 +26,15 @@ pub enum MigrateError {
         database: String,
         /// What was said.
         reason: String,
+    },
+    /// It has no schema, or that of an earlier version, whose servers may be using it.
+    #[error(
+        "{database} has not the schema of this version: stop its servers, make a backup, and run \
+         `stagedoor migrate`"
+    )]
+    Behind {
+        /// Where.
+        database: String,
     },
     /// A migration failed.
     #[error("cannot bring {database} up to date: {reason}")]
@@ -75,21 +85,50 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
     Ok(())
 }
 
+/// Sees to the schema before an opening.
+pub(crate) async fn make_ready(
+    database: &Database,
+    opened_by: OpenedBy,
+) -> Result<(), MigrateError> {
+    if opened_by == OpenedBy::Server {
+        return migrate(database).await;
+    }
+    let unreachable =
+        |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
+    let conn = database.connect(Session::Reads).await;
+    let mut conn = conn.map_err(|error| unreachable(error.to_string()))?;
+    let applied = applied(&mut conn).await.map_err(|error| unreachable(error.to_string()))?;
+    let missing = missing_beside(&applied).map_err(|error| unreachable(error.to_string()))?;
+    drop(conn);
+    match opened_by {
+        _ if missing.is_empty() => Ok(()),
+        OpenedBy::Command if applied.is_empty() => migrate(database).await,
+        _ => Err(MigrateError::Behind { database: database.to_string() }),
+    }
+}
+
 /// The migrations that this program needs and the database does not have.
-pub(crate) async fn missing(
-    conn: &mut AsyncPgConnection,
-) -> Result<Vec<String>, diesel::result::Error> {
+pub(crate) async fn missing(conn: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
+    missing_beside(&applied(conn).await?)
+}
+
+/// The migrations that the database has had.
+async fn applied(conn: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
     let exists: Exists =
         sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS exists")
             .get_result(conn)
             .await?;
-    let applied: Vec<Version> = if exists.exists {
-        sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?
-    } else {
-        Vec::new()
-    };
+    if !exists.exists {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Version> =
+        sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+fn missing_beside(applied: &[String]) -> QueryResult<Vec<String>> {
     let known = MigrationSource::<Pg>::migrations(&MIGRATIONS)
         .map_err(diesel::result::Error::QueryBuilderError)?;
     let known = known.iter().map(|migration| migration.name().version().to_string());
-    Ok(known.filter(|wanted| !applied.iter().any(|row| row.version == *wanted)).collect())
+    Ok(known.filter(|wanted| !applied.contains(wanted)).collect())
 }

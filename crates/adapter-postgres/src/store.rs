@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::ports::{CommitObserver, Decide, Ids, Store, Unavailable, UpdateError};
+use domain::ports::{CommitObserver, Decide, Ids, OpenedBy, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use futures_util::future::join_all;
 use group_commit::{Callers, NoAnswer};
@@ -24,7 +24,7 @@ use crate::desk::Desk;
 use crate::discipline::Discipline;
 use crate::feed::Feed;
 use crate::heard::LastHeard;
-use crate::migrate::{MigrateError, migrate, missing};
+use crate::migrate::{MigrateError, make_ready, missing};
 use crate::readers::{For, Reader, Readers};
 use crate::settling::Unsettled;
 use crate::stuck::Stuck;
@@ -45,6 +45,8 @@ const PROBE_WITHIN: Duration = Duration::from_secs(2);
 pub struct StoreOptions {
     /// Where it is.
     pub database: Database,
+    /// Who opens it.
+    pub opened_by: OpenedBy,
     /// How many connections write side by side.
     pub writers: usize,
     /// How many decisions one transaction carries at the most.
@@ -58,10 +60,11 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The usual options for a database.
+    /// The usual options of a command for a database.
     #[must_use]
     pub fn at(database: Database, ids: Arc<dyn Ids>) -> Self {
-        Self { database, writers: 2, group_max: 256, waiting_max: 4096, readers: 4, ids }
+        let opened_by = OpenedBy::Command;
+        Self { database, opened_by, writers: 2, group_max: 256, waiting_max: 4096, readers: 4, ids }
     }
 }
 
@@ -78,7 +81,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store, with its schema brought up to date. Its writers have threads of their own;
+    /// Opens the store. Its writers have threads of their own;
     /// what follows the other servers runs on the caller's tokio runtime.
     ///
     /// # Errors
@@ -87,7 +90,7 @@ impl PostgresStore {
         let database = options.database.clone();
         let unreachable =
             |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
-        migrate(&database).await?;
+        make_ready(&database, options.opened_by).await?;
         let heard = LastHeard::default();
         let readers = Readers::new(&database, options.readers, heard.clone());
         let desk = Arc::new(Desk {

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use domain::ports::OpenedBy;
 
 use crate::schema::users;
 
@@ -47,6 +48,12 @@ pub enum OpenError {
         /// The migration that this program does not know.
         version: String,
     },
+    /// It has no schema, or that of an earlier version, whose server may be using it.
+    #[error("{} {BEHIND}", path.display())]
+    Behind {
+        /// The file.
+        path: PathBuf,
+    },
     /// It cannot be copied.
     #[error("cannot copy {}: {reason}", path.display())]
     Copy {
@@ -65,6 +72,19 @@ pub enum OpenError {
     },
 }
 
+const BEHIND: &str = "has not the schema of this version: stop its server, make a backup, and run `stagedoor migrate`";
+
+/// How far the schema of a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SchemaState {
+    /// There is none.
+    None,
+    /// It lacks something.
+    Behind,
+    /// It is that of this version.
+    UpToDate,
+}
+
 #[derive(QueryableByName)]
 struct CheckRow {
     #[diesel(sql_type = Text)]
@@ -80,9 +100,41 @@ struct CountRow {
 /// Brings the schema of the file up to date, making the file where there is none.
 ///
 /// # Errors
-/// [`OpenError`], saying what is wrong with the file.
+/// [`OpenError`], saying what is wrong with the file; [`OpenError::InUse`] where there is something to do
+/// and a server has it open.
 pub fn migrate(path: &Path) -> Result<(), OpenError> {
     make_folder(path)?;
+    if state_of_schema(path)? == SchemaState::UpToDate {
+        return Ok(());
+    }
+    let lock = lock(path)?;
+    bring_up_to_date(path, &lock)
+}
+
+/// Does what an opening needs before it: takes the file for a server alone, sees to its schema.
+pub(crate) fn make_ready(path: &Path, opened_by: OpenedBy) -> Result<Option<File>, OpenError> {
+    make_folder(path)?;
+    if opened_by == OpenedBy::Server {
+        let lock = lock(path)?;
+        bring_up_to_date(path, &lock)?;
+        return Ok(Some(lock));
+    }
+    match (state_of_schema(path)?, opened_by) {
+        (SchemaState::UpToDate, _) => Ok(None),
+        (SchemaState::None, OpenedBy::Command) => migrate(path).map(|()| None),
+        _ => Err(OpenError::Behind { path: path.to_owned() }),
+    }
+}
+
+/// Runs the migrations that the file has not had, while whoever has the lock keeps servers away.
+fn bring_up_to_date(path: &Path, _lock: &File) -> Result<(), OpenError> {
+    state_of_schema(path)?;
+    let ran = connect(path)?.run_pending_migrations(MIGRATIONS).map(drop);
+    let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
+    ran.map_err(|error| failed(error.to_string()))
+}
+
+fn state_of_schema(path: &Path) -> Result<SchemaState, OpenError> {
     let mut conn = connect(path)?;
     let damaged = |reason: String| OpenError::Damaged { path: path.to_owned(), reason };
     let check: CheckRow = diesel::sql_query("PRAGMA quick_check(1)")
@@ -92,14 +144,28 @@ pub fn migrate(path: &Path) -> Result<(), OpenError> {
         return Err(damaged(check.quick_check));
     }
     let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
+    if !has_table(&mut conn, "__diesel_schema_migrations")
+        .map_err(|error| failed(error.to_string()))?
+    {
+        return Ok(SchemaState::None);
+    }
     let known: Vec<String> = all_migrations().map_err(failed)?;
     let applied = conn.applied_migrations().map_err(|error| failed(error.to_string()))?;
-    let unknown = applied.iter().map(ToString::to_string).find(|version| !known.contains(version));
-    if let Some(version) = unknown {
-        return Err(OpenError::Newer { path: path.to_owned(), version });
+    let applied: Vec<_> = applied.iter().map(ToString::to_string).collect();
+    if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(OpenError::Newer { path: path.to_owned(), version: version.clone() });
     }
-    conn.run_pending_migrations(MIGRATIONS).map_err(|error| failed(error.to_string()))?;
-    Ok(())
+    Ok(match known.iter().all(|version| applied.contains(version)) {
+        _ if applied.is_empty() => SchemaState::None,
+        true => SchemaState::UpToDate,
+        false => SchemaState::Behind,
+    })
+}
+
+fn has_table(conn: &mut SqliteConnection, name: &str) -> QueryResult<bool> {
+    let tables = "SELECT count(*) AS count FROM sqlite_schema WHERE name = ?";
+    let tables: CountRow = diesel::sql_query(tables).bind::<Text, _>(name).get_result(conn)?;
+    Ok(tables.count > 0)
 }
 
 /// Copies all that is in the file at one moment `into` another, which is there and empty. Servers and
@@ -129,9 +195,7 @@ pub fn has_users(path: &Path) -> Result<bool, OpenError> {
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    let tables = "SELECT count(*) AS count FROM sqlite_schema WHERE name = 'users'";
-    let tables: CountRow = diesel::sql_query(tables).get_result(&mut conn).map_err(damaged)?;
-    if tables.count == 0 {
+    if !has_table(&mut conn, "users").map_err(damaged)? {
         return Ok(false);
     }
     let users: i64 = users::table.count().get_result(&mut conn).map_err(damaged)?;

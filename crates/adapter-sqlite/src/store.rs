@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
-use domain::ports::{Clock, CommitObserver, Decide, Store, Unavailable, UpdateError};
+use domain::ports::{Clock, CommitObserver, Decide, OpenedBy, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use group_commit::{Callers, NoAnswer};
 use tokio::sync::Mutex as AsyncMutex;
@@ -18,7 +18,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::SqlError;
 use crate::clock::StoreClock;
 use crate::columns::time;
-use crate::open::{OpenError, connect, lock, make_folder, migrate};
+use crate::open::{OpenError, connect, make_ready};
 use crate::readers::{Readers, Turns};
 use crate::rows::heartbeat_at;
 use crate::schema::service;
@@ -29,8 +29,8 @@ use crate::writer::{Answer, Command, Observer, Writer};
 pub struct StoreOptions {
     /// The database file; made where there is none.
     pub path: PathBuf,
-    /// Whether no other server may have it open.
-    pub exclusive: bool,
+    /// Who opens it. A server has it without any other.
+    pub opened_by: OpenedBy,
     /// How many decisions one transaction carries at the most.
     pub group_max: usize,
     /// How many decisions may wait for one; one more is turned away at once.
@@ -40,10 +40,16 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The usual options for a file.
+    /// The usual options of a command for a file.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), exclusive: false, group_max: 256, waiting_max: 4096, readers: 4 }
+        Self {
+            path: path.into(),
+            opened_by: OpenedBy::Command,
+            group_max: 256,
+            waiting_max: 4096,
+            readers: 4,
+        }
     }
 }
 
@@ -65,16 +71,14 @@ const CHECKED_FOR: Duration = Duration::from_secs(1);
 const FAILED_FOR: Duration = Duration::from_millis(100);
 
 impl SqliteStore {
-    /// Opens the store, with its schema brought up to date.
+    /// Opens the store.
     ///
     /// # Errors
     /// [`OpenError`], saying what is wrong with the file.
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         let path = &options.path;
         let unreachable = |reason: String| OpenError::Unreachable { path: path.clone(), reason };
-        make_folder(path)?;
-        let lock = options.exclusive.then(|| lock(path)).transpose()?;
-        migrate(path)?;
+        let lock = make_ready(path, options.opened_by)?;
         let mut conn = connect(path)?;
         let last_commit_at =
             last_commit_at(&mut conn).map_err(|error| unreachable(error.to_string()))?;
@@ -95,7 +99,7 @@ impl SqliteStore {
             observer: Arc::clone(&observer),
             history,
             last_now: last_commit_at,
-            exclusive: options.exclusive,
+            has_the_file_alone: lock.is_some(),
         };
         let writer = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())

@@ -48,7 +48,7 @@ pub(crate) struct Writer {
     /// When the last group decided; the next one does later.
     pub(crate) last_now: Timestamp,
     /// Whether no server has the file beside this one.
-    pub(crate) exclusive: bool,
+    pub(crate) has_the_file_alone: bool,
 }
 
 /// Why a group was not committed.
@@ -68,7 +68,7 @@ impl Writer {
         while let Some(group) = committer.next_group_blocking() {
             self.commit_and_answer(group);
         }
-        if !self.exclusive {
+        if !self.has_the_file_alone {
             return;
         }
         // Where it does not work nothing is lost: what is in the log is read at the next start.

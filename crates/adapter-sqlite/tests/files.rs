@@ -8,7 +8,7 @@ use std::sync::Arc;
 use adapter_sqlite::{OfflineFile, OpenError, SqliteStore, StoreOptions};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use domain::ports::{Clock, Store};
+use domain::ports::{Clock, OpenedBy, Store};
 use store_contract::Stage;
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 fn open(path: &Path) -> Result<SqliteStore, OpenError> {
-    SqliteStore::open(&StoreOptions { exclusive: true, ..StoreOptions::at(path) })
+    SqliteStore::open(&StoreOptions { opened_by: OpenedBy::Server, ..StoreOptions::at(path) })
 }
 
 async fn set(store: SqliteStore) -> Stage {

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use adapter_auth::Secret;
 use anyhow::Result;
 
 use crate::settings::Settings;
-use crate::wiring::for_command;
+use crate::wiring::for_inspection;
 
 /// How many breaches of one invariant are told one by one.
 const TOLD_MAX: usize = 20;
@@ -14,8 +13,7 @@ const TOLD_MAX: usize = 20;
 /// Says of each invariant whether it holds, a line each.
 pub(crate) async fn audit(settings: &Settings) -> Result<ExitCode> {
     anyhow::ensure!(settings.database.exists(), "there is no {}", settings.database);
-    // An audit signs nothing, so any secret will do.
-    let app = for_command(settings, &Secret::random()).await?;
+    let app = for_inspection(settings).await?;
     let findings = app.audit.execute().await;
     app.store.close().await;
     let mut sound = true;

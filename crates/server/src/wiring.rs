@@ -16,7 +16,8 @@ use chrono::TimeDelta;
 use domain::cash::CashPolicy;
 use domain::payment::RefundPolicy;
 use domain::ports::{
-    CashBook, Catalogue, Clock, DueWork, Ledger, Lines, Orders, PaymentGateway, Store, Users,
+    CashBook, Catalogue, Clock, DueWork, Ledger, Lines, OpenedBy, Orders, PaymentGateway, Store,
+    Users,
 };
 use domain::provider_charge::SettlingPolicy;
 use domain::reservation::BookingPolicy;
@@ -31,33 +32,34 @@ pub(crate) async fn for_server(
     secret: &Secret,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Application>> {
-    application(settings, secret, Company::Alone, metrics).await
+    application(settings, secret, OpenedBy::Server, metrics).await
 }
 
 /// All use cases, for a command that is run beside servers.
 pub(crate) async fn for_command(settings: &Settings, secret: &Secret) -> Result<Arc<Application>> {
     // Nobody will ask what it measured.
-    application(settings, secret, Company::BesideOthers, &Arc::new(Metrics::new()?)).await
+    application(settings, secret, OpenedBy::Command, &Arc::new(Metrics::new()?)).await
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Alone,
-    BesideOthers,
+/// All use cases, for a command that only reads beside servers.
+pub(crate) async fn for_inspection(settings: &Settings) -> Result<Arc<Application>> {
+    // It signs nothing, so any secret will do.
+    let secret = Secret::random();
+    application(settings, &secret, OpenedBy::Inspection, &Arc::new(Metrics::new()?)).await
 }
 
 /// Opens the store and wires all use cases to it.
 async fn application(
     settings: &Settings,
     secret: &Secret,
-    company: Company,
+    opened_by: OpenedBy,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Application>> {
     match &settings.database {
         DatabaseUrl::Sqlite(path) => {
             let store = SqliteStore::open(&adapter_sqlite::StoreOptions {
                 path: path.clone(),
-                exclusive: company == Company::Alone,
+                opened_by,
                 group_max: settings.group_max,
                 waiting_max: settings.waiting_max,
                 readers: settings.readers,
@@ -70,6 +72,7 @@ async fn application(
         DatabaseUrl::Postgres(database) => {
             let options = adapter_postgres::StoreOptions {
                 database: database.clone(),
+                opened_by,
                 writers: settings.writers,
                 group_max: settings.group_max,
                 waiting_max: settings.waiting_max,

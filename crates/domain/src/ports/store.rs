@@ -13,6 +13,19 @@ use crate::refusal::Refusal;
 /// outside; the time is `records.now`.
 pub type Decide = Box<dyn Fn(&mut Records) -> Result<(), Refusal> + Send + Sync>;
 
+/// Who opens a store. A schema that a server of an earlier version uses is not taken away from it by a
+/// command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// A server. The schema is brought up to date.
+    Server,
+    /// A command that writes, beside servers. The schema is made where there is none, and must else be up to
+    /// date.
+    Command,
+    /// A command that only reads, beside servers. The schema must be up to date.
+    Inspection,
+}
+
 /// The one way in which anything changes: say what you need, say what you would change; the store
 /// makes it atomic.
 #[cfg_attr(feature = "mock", mockall::automock)]
