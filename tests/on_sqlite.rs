@@ -29,6 +29,7 @@ mod races;
 mod retention;
 mod running;
 mod rush;
+mod schema;
 mod seeds;
 mod set_clock_back;
 mod stopping;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use recorded_times::{Dialect, columns};
+use offline_store::{Dialect, columns};
 use serde_json::{Value, json};
 use throw_away_postgres::Cluster;
 
@@ -86,7 +86,7 @@ impl Shop {
             .with("GATEWAY_SETTLE_SECONDS", hold_seconds)
             .with("HOLD_SECONDS", hold_seconds)
             .with("ROOM_ACTIVE_SECONDS", 3_600);
-        let theatre = Theatre::open_in(installation, 20, 10).await;
+        let theatre = Theatre::open_in(installation, 20, 12).await;
         let Theatre { installation, server, operator, concert } = theatre;
         let opens_at = DateTime::from_timestamp((began + error / 2).timestamp(), 0).unwrap();
         let room = json!({ "capacity": 5, "opens_at": opens_at });

@@ -54,8 +54,8 @@ pub(crate) enum Session {
     ReadsAll,
     /// Changes the schema.
     Migrates,
-    /// Sets the store's clock back, while no other session uses the store.
-    SetsClockBack,
+    /// Changes whole tables, while no other session uses the store.
+    Alone,
 }
 
 impl Session {
@@ -102,7 +102,7 @@ impl Session {
             }
             Self::Migrates => " -c lock_timeout=0 -c statement_timeout=0",
             // Nobody waits for it, and tables may be large.
-            Self::SetsClockBack => {
+            Self::Alone => {
                 " -c lock_timeout=10000 -c statement_timeout=0 \
                  -c idle_in_transaction_session_timeout=0"
             }
@@ -119,9 +119,7 @@ impl Session {
     const fn lock(self) -> Option<&'static str> {
         match self {
             Self::Migrates => None,
-            Self::SetsClockBack => {
-                Some("SELECT pg_try_advisory_lock(7165437320716543733) AS taken")
-            }
+            Self::Alone => Some("SELECT pg_try_advisory_lock(7165437320716543733) AS taken"),
             Self::Writes
             | Self::WritesMuch
             | Self::Reads
@@ -152,13 +150,13 @@ impl Database {
     /// Opens a session with a database that takes writes, though the session may only read: what a
     /// standby shows may be older than what other servers have told.
     pub(crate) async fn connect(&self, session: Session) -> ConnectionResult<AsyncPgConnection> {
-        let shut_out = || ConnectionError::BadConnection("its clock is being set back".to_owned());
+        let shut_out = || ConnectionError::BadConnection("a command has it alone".to_owned());
         self.connect_unless_shut_out(session).await?.ok_or_else(shut_out)
     }
 
     /// Opens a session that shuts out all others; none where one of them is there.
     pub(crate) async fn connect_alone(&self) -> ConnectionResult<Option<AsyncPgConnection>> {
-        self.connect_unless_shut_out(Session::SetsClockBack).await
+        self.connect_unless_shut_out(Session::Alone).await
     }
 
     async fn connect_unless_shut_out(

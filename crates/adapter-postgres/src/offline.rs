@@ -1,4 +1,4 @@
-//! The database while no server and no command uses it, so that its clock can be set back.
+//! The database while no server and no command uses it.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -8,21 +8,21 @@ use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::clock_set_back::Reading;
-use domain::ports::Unavailable;
-use recorded_times::{Dialect, OfflineStore};
+use domain::ports::{OpenedBy, Unavailable};
+use offline_store::{Dialect, OfflineStore};
 use uuid::Uuid;
 
 use crate::SqlError;
 use crate::connect::Database;
 use crate::discipline::{self, Discipline, Look};
 use crate::loading::uptime;
-use crate::migrate::{MigrateError, migrate};
+use crate::migrate::{MigrateError, make_ready};
 use crate::queries::all_outages;
 
 /// Why a database cannot be had alone.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// It cannot be reached, or its schema not be brought up to date.
+    /// It cannot be reached, or has not the schema of this version.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// A server or a command is connected to it.
@@ -63,14 +63,14 @@ struct CountRow {
 }
 
 impl OfflineDatabase {
-    /// Connects, with the schema brought up to date.
+    /// Connects to a database that has the schema of this version.
     ///
     /// # Errors
     /// [`OfflineError`].
     pub async fn open(database: &Database) -> Result<Self, OfflineError> {
         let unreachable =
             |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
-        migrate(database).await?;
+        make_ready(database, OpenedBy::Inspection).await?;
         let conn = database.connect_alone().await;
         let conn = conn.map_err(|error| unreachable(error.to_string()))?;
         let Some(mut conn) = conn else {
@@ -132,13 +132,16 @@ impl OfflineStore for OfflineDatabase {
         self.conn.batch_execute(statement).await.map_err(fault)
     }
 
-    async fn keep(mut self: Box<Self>, ahead: TimeDelta) -> Result<(), Unavailable> {
+    async fn set_ahead(&mut self, ahead: TimeDelta) -> Result<(), Unavailable> {
         let offset = ahead.num_microseconds().unwrap_or(i64::MAX);
         let follow = format!(
             "UPDATE service SET clock_offset = {offset}, clock_changed_at = clock_timestamp() \
              WHERE id = 1"
         );
-        self.change(&follow).await?;
+        self.change(&follow).await
+    }
+
+    async fn keep(mut self: Box<Self>) -> Result<(), Unavailable> {
         self.change("COMMIT").await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use recorded_times::{Dialect, columns};
+use offline_store::{Dialect, columns};
 use tokio_postgres::NoTls;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The file while no server and no command uses it, so that its clock can be set back.
+//! The file while no server and no command uses it.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,14 +11,14 @@ use diesel::sql_types::{BigInt, Binary};
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::clock_set_back::Reading;
-use domain::ports::Unavailable;
-use recorded_times::{Dialect, OfflineStore};
+use domain::ports::{OpenedBy, Unavailable};
+use offline_store::{Dialect, OfflineStore};
 use uuid::Uuid;
 
 use crate::SqlError;
 use crate::clock::machine;
 use crate::columns::{Key, time};
-use crate::open::{OpenError, connect_alone, lock, migrate};
+use crate::open::{OpenError, connect_alone, lock, make_ready};
 use crate::queries::all_outages;
 use crate::rows::uptime;
 use crate::store::last_commit_at;
@@ -48,13 +48,13 @@ struct CountRow {
 }
 
 impl OfflineFile {
-    /// Opens a file that is there, with its schema brought up to date.
+    /// Opens a file that is there, and has the schema of this version.
     ///
     /// # Errors
     /// [`OpenError`]; [`OpenError::InUse`] where a server or a command has it open.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = lock(path)?;
-        migrate(path)?;
+        make_ready(path, OpenedBy::Inspection)?;
         let mut conn = connect_alone(path)?;
         conn.batch_execute("BEGIN EXCLUSIVE").map_err(|error| OpenError::Unreachable {
             path: path.to_owned(),
@@ -111,7 +111,11 @@ impl OfflineStore for OfflineFile {
     }
 
     /// The store's time goes on from its last commit, which is ahead by as much.
-    async fn keep(mut self: Box<Self>, _ahead: TimeDelta) -> Result<(), Unavailable> {
+    async fn set_ahead(&mut self, _ahead: TimeDelta) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    async fn keep(mut self: Box<Self>) -> Result<(), Unavailable> {
         self.conn.batch_execute("COMMIT").map_err(fault)
     }
 }

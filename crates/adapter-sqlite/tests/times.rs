@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use diesel::sql_types::Text;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
-use recorded_times::{Dialect, columns};
+use offline_store::{Dialect, columns};
 
 /// Numbers that are no times.
 const NO_TIMES: &[(&str, &[&str])] = &[

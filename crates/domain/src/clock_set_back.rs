@@ -1,10 +1,10 @@
 //! Setting a store's clock back, after an error of the wall clock has put it far ahead.
 //!
-//! The error came in by a jump of the wall clock. The jump is on record as an [outage](crate::uptime),
-//! and its length was given back to stays and holds. Somewhere in that outage is a silence: a time in
-//! which nothing was decided, at least as long as the error. The error is taken out of it. Whatever was
-//! recorded after the silence moves back by as much, and what came before it stays. So the order of
-//! everything stays, and so do the lengths of stays and holds.
+//! The error came in by jumps of the wall clock, mostly by one. Each is on record as an
+//! [outage](crate::uptime), and its length was given back to stays and holds. Somewhere in that outage is a
+//! silence: a time in which nothing was decided. The error is cut out of it. Whatever was recorded after
+//! the silence moves back by as much, and what came before it stays. So the order of everything stays, and
+//! so do the lengths of stays and holds.
 
 use chrono::TimeDelta;
 
@@ -26,16 +26,23 @@ pub struct Reading {
 }
 
 /// How a store's clock is set back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetBack {
-    /// The outage that the error is taken out of. It ends `by` earlier.
+    /// What is cut out, newest first: what one leaves behind is what the next one is cut out of.
+    pub cuts: Vec<Cut>,
+    /// How far the store's time is ahead afterwards, which goes away by itself.
+    pub left: TimeDelta,
+}
+
+/// A length of time that is cut out of an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// The outage, as it is on record before any cut. It ends `by` earlier.
     pub outage: Outage,
     /// What was recorded from here on moves.
     pub from: Timestamp,
     /// By how much it moves.
     pub by: TimeDelta,
-    /// How far the store's time is ahead afterwards, which goes away by itself.
-    pub left: TimeDelta,
 }
 
 /// Why a store's clock cannot be set back.
@@ -56,13 +63,19 @@ pub enum CannotSetBack {
          again"
     )]
     Recovering,
-    /// It did not come from a jump that is on record.
-    #[error("the store's time is ahead by {}, and no outage on record is as long", in_words(*ahead))]
+    /// It did not come from jumps that are on record.
+    #[error(
+        "the store's time is ahead by {}, and the outages on record are not as long",
+        in_words(*ahead)
+    )]
     NoSuchOutage {
         /// How far it is ahead.
         ahead: TimeDelta,
     },
 }
+
+/// An error that came in by more jumps than these is not looked for.
+const CANDIDATES_MAX: usize = 200;
 
 /// A time in which nothing was decided, within an outage.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +98,7 @@ impl Reading {
         self.store - self.wall
     }
 
-    /// The outages that the error may have come in by, newest first: those that are long enough, or else
-    /// the longest, if it leaves no more than goes away by itself.
+    /// The outages that the error may have come in by, longest first.
     ///
     /// # Errors
     /// [`CannotSetBack`].
@@ -99,38 +111,50 @@ impl Reading {
             return Err(CannotSetBack::Recovering);
         }
         let mut outages = self.outages.clone();
-        outages.sort_by_key(|outage| std::cmp::Reverse(outage.began_at));
-        let longest = outages.iter().max_by_key(|outage| outage.lasted()).copied();
-        let longest = longest.filter(|outage| ahead - outage.lasted() <= WAITS_FOR_MAX);
-        outages.retain(|outage| outage.lasted() >= ahead);
-        if outages.is_empty() {
-            outages.extend(longest);
+        outages.sort_by_key(|outage| std::cmp::Reverse(outage.lasted()));
+        outages.truncate(CANDIDATES_MAX);
+        let longest_together: TimeDelta = outages.iter().map(Outage::lasted).sum();
+        if ahead - longest_together > WAITS_FOR_MAX {
+            return Err(CannotSetBack::NoSuchOutage { ahead });
         }
-        if outages.is_empty() { Err(CannotSetBack::NoSuchOutage { ahead }) } else { Ok(outages) }
+        Ok(outages)
     }
 
     /// How it is set back, where `decided` are the times within [`Self::candidates`] at which something
-    /// was decided. The error is taken out of the newest silence that is as long, since that moves least.
-    /// Where the wall clock's error grew meanwhile and none is, it is taken out of the longest.
+    /// was decided. The error is cut out of the newest silence that is as long, since that moves least.
+    /// Where it came in several steps none may be; then it is cut out of the longest, and the rest in the
+    /// same way, until what is left goes away by itself.
     ///
     /// # Errors
     /// [`CannotSetBack`].
     pub fn set_back(&self, decided: &[Timestamp]) -> Result<SetBack, CannotSetBack> {
         let ahead = self.ahead();
         let candidates = self.candidates()?;
-        let silences = || candidates.iter().flat_map(|outage| silences(*outage, decided));
-        let newest = silences().find(|silence| silence.lasted() >= ahead);
-        let silence = newest.or_else(|| silences().max_by_key(Silence::lasted));
-        let set_back = silence.map(|Silence { outage, began_at, ended_at }| {
-            let by = ahead.min(ended_at - began_at);
-            SetBack { outage, from: ended_at, by, left: ahead - by }
-        });
-        let leaves_little = |set_back: &SetBack| set_back.left <= WAITS_FOR_MAX;
-        set_back.filter(leaves_little).ok_or(CannotSetBack::NoSuchOutage { ahead })
+        let mut silences: Vec<_> =
+            candidates.iter().flat_map(|outage| silences(*outage, decided)).collect();
+        silences.sort_by_key(|silence| silence.ended_at);
+        let (mut cuts, mut left) = (Vec::new(), ahead);
+        while left > WAITS_FOR_MAX || cuts.is_empty() {
+            let none = CannotSetBack::NoSuchOutage { ahead };
+            let silence = silences.remove(longest_enough(&silences, left).ok_or(none)?);
+            let by = left.min(silence.lasted());
+            cuts.push(Cut { outage: silence.outage, from: silence.ended_at, by });
+            left -= by;
+        }
+        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.from));
+        Ok(SetBack { cuts, left })
     }
 }
 
-/// The silences of an outage, newest first. It began and ended with a beat, which is a decision, too.
+/// Which of the silences, which are in their order, is the newest that lasted for `length`, or else the
+/// longest.
+fn longest_enough(silences: &[Silence], length: TimeDelta) -> Option<usize> {
+    let newest = silences.iter().rposition(|silence| silence.lasted() >= length);
+    let longest = || silences.iter().enumerate().max_by_key(|(_, silence)| silence.lasted());
+    newest.or_else(|| longest().map(|(at, _)| at))
+}
+
+/// The silences of an outage. It began and ended with a beat, which is a decision, too.
 fn silences(outage: Outage, decided: &[Timestamp]) -> Vec<Silence> {
     let is_within = |at: &&Timestamp| outage.began_at < **at && **at < outage.ended_at;
     let mut times: Vec<_> = decided.iter().filter(is_within).copied().collect();
@@ -142,7 +166,7 @@ fn silences(outage: Outage, decided: &[Timestamp]) -> Vec<Silence> {
         began_at: *began_at,
         ended_at: *ended_at,
     };
-    between.map(silence).rev().collect()
+    between.map(silence).collect()
 }
 
 /// A length of time as people read it, such as `3650 days 2 h 0 min 7 s`.
@@ -181,18 +205,26 @@ mod tests {
         }
     }
 
-    /// From which second on it is set back, by how many, and how many are left.
-    fn set_back(reading: &Reading, decided: &[i64]) -> Result<(i64, i64, i64), CannotSetBack> {
+    /// From which second on it is set back, by how many, for each cut, and how many are left.
+    fn cuts(reading: &Reading, decided: &[i64]) -> Result<(Vec<(i64, i64)>, i64), CannotSetBack> {
         let decided: Vec<_> = decided.iter().map(|second| at(*second)).collect();
-        let SetBack { from, by, left, .. } = reading.set_back(&decided)?;
-        Ok((from.timestamp(), by.num_seconds(), left.num_seconds()))
+        let SetBack { cuts, left } = reading.set_back(&decided)?;
+        let cuts = cuts.into_iter().map(|cut| (cut.from.timestamp(), cut.by.num_seconds()));
+        Ok((cuts.collect(), left.num_seconds()))
+    }
+
+    /// The same, where it is cut once.
+    fn set_back(reading: &Reading, decided: &[i64]) -> Result<(i64, i64, i64), CannotSetBack> {
+        let (cuts, left) = cuts(reading, decided)?;
+        let [(from, by)] = cuts[..] else { panic!("{cuts:?}") };
+        Ok((from, by, left))
     }
 
     #[test]
     fn the_error_is_taken_out_of_the_outage_by_which_it_came_in() {
         let store = reading(YEARS, &[(100, 130), (1_000, 1_060 + YEARS), (9 + YEARS, 99 + YEARS)]);
         assert_eq!(set_back(&store, &[]), Ok((1_060 + YEARS, YEARS, 0)));
-        let outage = store.set_back(&[]).unwrap().outage;
+        let outage = store.set_back(&[]).unwrap().cuts[0].outage;
         assert_eq!((outage.began_at, outage.ended_at), (at(1_000), at(1_060 + YEARS)));
     }
 
@@ -222,14 +254,36 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_came_in_several_steps_is_taken_out_of_each() {
+        let day = 24 * HOUR;
+        // One day ahead, and then three more; a weekend without a server was before.
+        let first = (3 * day, 4 * day + 30);
+        let second = (5 * day, 8 * day + 30);
+        let store = reading(4 * day, &[(0, 2 * day), first, second]);
+        let expected = vec![(second.1, 3 * day + 30), (first.1, day - 30)];
+        assert_eq!(cuts(&store, &[]), Ok((expected, 0)));
+
+        let steps: Vec<_> = (0..3).map(|n| (n * day, n * day + 50 * 60)).collect();
+        let store = reading(150 * 60, &steps);
+        let expected = vec![(2 * day + 50 * 60, 50 * 60), (day + 50 * 60, 50 * 60)];
+        assert_eq!(cuts(&store, &[]), Ok((expected, 50 * 60)), "the rest goes away by itself");
+    }
+
+    #[test]
     fn no_time_is_before_one_that_it_came_after() {
         for decided in [vec![], vec![1_001], vec![1_001, 900 + YEARS], vec![1_030, 1_500]] {
-            let store = reading(YEARS, &[(1_000, 1_060 + YEARS)]);
-            let (from, by, _) = set_back(&store, &decided).unwrap();
-            let mut times = [vec![999, 1_000], decided, vec![1_060 + YEARS, 2 * YEARS]].concat();
-            times.sort_unstable();
-            let moved = |time: i64| if time >= from { time - by } else { time };
-            assert!(times.into_iter().map(moved).is_sorted());
+            for ahead in [YEARS, YEARS + 5_000 + HOUR] {
+                let store = reading(ahead, &[(900 - 2 * HOUR, 900), (1_000, 1_060 + YEARS)]);
+                let (cuts, _) = cuts(&store, &decided).unwrap();
+                let ends = vec![900 - 2 * HOUR, 900, 999, 1_000, 1_060 + YEARS, 2 * YEARS];
+                let mut times = [ends, decided.clone()].concat();
+                times.sort_unstable();
+                let cut = |time: i64, (from, by): &(i64, i64)| {
+                    if time >= *from { time - by } else { time }
+                };
+                let moved = |time: i64| cuts.iter().fold(time, cut);
+                assert!(times.into_iter().map(moved).is_sorted());
+            }
         }
     }
 
@@ -249,10 +303,8 @@ mod tests {
         assert_eq!(set_back(&recovering, &[]), Err(CannotSetBack::Recovering));
         let none = Err(CannotSetBack::NoSuchOutage { ahead: TimeDelta::seconds(YEARS) });
         assert_eq!(set_back(&reading(YEARS, &[]), &[]), none);
-        let too_short = reading(YEARS, &[(0, 9), (HOUR, YEARS - 1)]);
+        let too_short = reading(YEARS, &[(0, 9), (HOUR, YEARS - 10)]);
         assert_eq!(set_back(&too_short, &[]), none);
-        let busy = reading(YEARS, &[(0, YEARS)]);
-        assert_eq!(set_back(&busy, &[YEARS / 3, 2 * YEARS / 3]), none);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The SQL that finds and moves times.
 
-use domain::clock_set_back::SetBack;
+use domain::clock_set_back::Cut;
 use domain::draw::DrawSeed;
 use domain::ids::RoomId;
 use domain::uptime::Outage;
@@ -17,7 +17,7 @@ pub(crate) struct TableMove {
 }
 
 /// All that move, in an order in which no condition sees what was moved before.
-pub(crate) fn moves(dialect: Dialect, set_back: &SetBack) -> Vec<TableMove> {
+pub(crate) fn moves(dialect: Dialect, cut: &Cut) -> Vec<TableMove> {
     let mut tables: Vec<(&str, Vec<_>)> = Vec::new();
     for column in columns(dialect) {
         let Some((condition, to)) = column.moved() else { continue };
@@ -38,8 +38,8 @@ pub(crate) fn moves(dialect: Dialect, set_back: &SetBack) -> Vec<TableMove> {
         let count = format!("SELECT count(*) AS count FROM {table} WHERE {any}");
         TableMove {
             table,
-            count: filled_in(dialect, set_back, &count),
-            update: filled_in(dialect, set_back, &update),
+            count: filled_in(dialect, cut, &count),
+            update: filled_in(dialect, cut, &update),
         }
     };
     tables.into_iter().map(of_table).collect()
@@ -64,16 +64,16 @@ pub(crate) fn decided_in(dialect: Dialect, outages: &[Outage]) -> String {
 }
 
 /// Rooms that opened in the time that is taken back, and that nobody has come to. They open again.
-pub(crate) fn rooms_to_close(dialect: Dialect, set_back: &SetBack) -> String {
+pub(crate) fn rooms_to_close(dialect: Dialect, cut: &Cut) -> String {
     let query = "SELECT id FROM waiting_rooms WHERE last_number = 0 AND drawn_at >= {from}";
-    filled_in(dialect, set_back, query)
+    filled_in(dialect, cut, query)
 }
 
 /// Rooms that opened earlier than they were to, and that somebody has come to. They are open.
-pub(crate) fn rooms_opened_early(dialect: Dialect, set_back: &SetBack) -> String {
+pub(crate) fn rooms_opened_early(dialect: Dialect, cut: &Cut) -> String {
     let query = "SELECT id FROM waiting_rooms \
          WHERE last_number > 0 AND opens_at > {from} - {by} AND opens_at < {from}";
-    filled_in(dialect, set_back, query)
+    filled_in(dialect, cut, query)
 }
 
 /// Closes a room again. Its seed has been shown, so the next draw is by another.
@@ -82,8 +82,8 @@ pub(crate) fn close(dialect: Dialect, room_id: RoomId, seed: &DrawSeed) -> Strin
     format!("UPDATE waiting_rooms SET drawn_at = NULL, draw_seed = {seed} WHERE id = {id}")
 }
 
-fn filled_in(dialect: Dialect, set_back: &SetBack, text: &str) -> String {
-    let (from, by) = (dialect.time(set_back.from), dialect.length(set_back.by));
+fn filled_in(dialect: Dialect, cut: &Cut, text: &str) -> String {
+    let (from, by) = (dialect.time(cut.from), dialect.length(cut.by));
     text.replace("{from}", &from).replace("{by}", &by)
 }
 
@@ -94,20 +94,16 @@ mod tests {
 
     use super::*;
 
-    fn set_back() -> SetBack {
+    fn cut() -> Cut {
         let at = |second| Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
-        SetBack {
-            outage: Outage { began_at: at(1), ended_at: at(9) },
-            from: at(8),
-            by: TimeDelta::seconds(6),
-            left: TimeDelta::zero(),
-        }
+        let outage = Outage { began_at: at(1), ended_at: at(9) };
+        Cut { outage, from: at(8), by: TimeDelta::seconds(6) }
     }
 
     #[test]
     fn each_table_is_moved_once_and_reservations_before_payments() {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-            let moves = moves(dialect, &set_back());
+            let moves = moves(dialect, &cut());
             let tables: Vec<_> = moves.iter().map(|of_table| of_table.table).collect();
             let mut once = tables.clone();
             once.sort_unstable();
@@ -123,10 +119,10 @@ mod tests {
     #[test]
     fn times_are_written_as_the_store_writes_them() {
         let (sqlite, postgres) = (Dialect::Sqlite, Dialect::Postgres);
-        let users = |dialect| moves(dialect, &set_back()).swap_remove(0).count;
+        let users = |dialect| moves(dialect, &cut()).swap_remove(0).count;
         let count = "SELECT count(*) AS count FROM users WHERE created_at >= ";
         assert_eq!(users(sqlite), format!("{count}8000000"));
         assert_eq!(users(postgres), format!("{count}timestamptz '1970-01-01T00:00:08.000000Z'"));
-        assert!(moves(sqlite, &set_back()).swap_remove(0).update.contains("created_at - 6000000"));
+        assert!(moves(sqlite, &cut()).swap_remove(0).update.contains("created_at - 6000000"));
     }
 }

@@ -11,7 +11,7 @@ use domain::user::Role;
 
 use crate::set_clock_back::{Consent, set_clock_back};
 use crate::settings::{Settings, flags};
-use crate::{audit, backup, log, serve, users, verify_draw};
+use crate::{audit, backup, log, recount, serve, users, verify_draw};
 
 fn command() -> Command {
     let text = |name: &'static str, about: &'static str| {
@@ -87,6 +87,10 @@ fn command() -> Command {
                 ),
         )
         .subcommand(set_clock_back)
+        .subcommand(
+            Command::new("recount")
+                .about("Make the counts of rooms and shows anew, while no server runs"),
+        )
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
@@ -136,6 +140,10 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("set-clock-back", matches)) => {
             let consent = if matches.get_flag("yes") { Consent::Given } else { Consent::Awaited };
             runtime().block_on(set_clock_back(&Settings::read(matches)?, consent))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("recount", matches)) => {
+            runtime().block_on(recount::recount(&Settings::read(matches)?))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("audit", matches)) => runtime().block_on(audit::audit(&Settings::read(matches)?)),

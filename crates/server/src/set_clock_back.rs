@@ -1,14 +1,12 @@
 //! `stagedoor set-clock-back`.
 
 use adapter_auth::RandomSeeds;
-use adapter_postgres::{OfflineDatabase, OfflineError};
-use adapter_sqlite::{OfflineFile, OpenError};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use domain::clock_set_back::in_words;
 use domain::ids::RoomId;
-use recorded_times::{OfflineStore, Plan, carry_out, plan};
+use offline_store::{Plan, carry_out, plan};
 
-use crate::database::DatabaseUrl;
+use crate::offline::offline;
 use crate::settings::Settings;
 
 /// Whether it is done, or only told.
@@ -22,8 +20,7 @@ pub(crate) enum Consent {
 
 /// Takes an error of the clock out of a store that is far ahead, or says what that would come to.
 pub(crate) async fn set_clock_back(settings: &Settings, consent: Consent) -> Result<()> {
-    ensure!(settings.database.exists(), "there is no {}", settings.database);
-    let mut store = open(&settings.database).await?;
+    let mut store = offline(settings).await?;
     let plan = plan(store.as_mut()).await?;
     tell(&plan);
     match consent {
@@ -36,22 +33,6 @@ pub(crate) async fn set_clock_back(settings: &Settings, consent: Consent) -> Res
     Ok(())
 }
 
-async fn open(database: &DatabaseUrl) -> Result<Box<dyn OfflineStore>> {
-    let in_use = |error: anyhow::Error| error.context("stop all servers first");
-    match database {
-        DatabaseUrl::Sqlite(path) => match OfflineFile::open(path) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error @ OpenError::InUse { .. }) => Err(in_use(error.into())),
-            Err(error) => Err(error.into()),
-        },
-        DatabaseUrl::Postgres(database) => match OfflineDatabase::open(database).await {
-            Ok(database) => Ok(Box::new(database)),
-            Err(error @ OfflineError::InUse { .. }) => Err(in_use(error.into())),
-            Err(error) => Err(error.into()),
-        },
-    }
-}
-
 fn tell(plan: &Plan) {
     let Plan { reading, set_back, rows, closed, opened_early } = plan;
     let ahead = in_words(reading.ahead());
@@ -59,12 +40,13 @@ fn tell(plan: &Plan) {
         "The store's time is {}, the clock's {}: ahead by {ahead}.",
         reading.store, reading.wall
     );
-    let (began, ended) = (set_back.outage.began_at, set_back.outage.ended_at);
-    println!("That came in by the outage from {began} to {ended}.");
-    let (from, by) = (set_back.from, in_words(set_back.by));
-    println!(
-        "What was recorded from {from} on moves back by {by}, and so does what follows from it:"
-    );
+    for cut in &set_back.cuts {
+        let (began, ended) = (cut.outage.began_at, cut.outage.ended_at);
+        let (from, by) = (cut.from, in_words(cut.by));
+        println!("{by} came in by the outage from {began} to {ended}.");
+        println!("What was recorded from {from} on moves back by as much.");
+    }
+    println!("So does what follows from it. Rows that move:");
     for (table, count) in rows {
         println!("  {count:>10} {table}");
     }
