@@ -108,7 +108,7 @@ fn forget(conn: &mut SqliteConnection, forgotten: Forgotten) -> Result<(), SqlEr
 
 fn save_kept_answers(conn: &mut SqliteConnection, changes: &Records) -> Result<(), SqlError> {
     for (kept, _) in changes.kept_answers.changes() {
-        // An answer that is a day old makes room for another one of the same key.
+        // One that is forgotten in the same commit makes room for another of its key.
         diesel::replace_into(kept_answers::table)
             .values(KeptAnswerRow::from(kept))
             .execute(conn)?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use domain::idempotency::KEPT_FOR;
+use domain::idempotency::RETENTION;
 use domain::ports::{Clock, DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
 
@@ -23,15 +23,18 @@ impl ForgetAnswers {
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<(), UpdateError> {
+        // As in [`ForgetEnded`](super::ForgetEnded), a jump of the clock makes nothing old.
+        let now = self.clock.cutoff();
+        let until = RETENTION.forgets_until(now, &self.due_work.outages().await?);
         loop {
-            let old = self.due_work.old_answers(self.clock.now() - KEPT_FOR, BATCH).await?;
+            let old = self.due_work.old_answers(until, BATCH).await?;
             let full = was_full(old.len());
             let by_key = |scope: Scope, key: &_| scope.kept_answer(Some(Clone::clone(key)));
             let scope = old.iter().fold(Scope::new(), by_key);
             let forget = move |records: &mut Records| {
                 for key in &old {
                     let kept = records.kept_answers.get(key);
-                    if kept.is_some_and(|kept| kept.created_at + KEPT_FOR <= records.now) {
+                    if kept.is_some_and(|kept| kept.created_at <= until) {
                         records.kept_answers.remove(key);
                     }
                 }
@@ -49,13 +52,16 @@ impl ForgetAnswers {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use domain::idempotency::KeptAnswer;
     use domain::ports::MockDueWork;
+    use domain::uptime::Outage;
 
     use super::*;
     use crate::testing::*;
 
-    async fn left_after(age: chrono::TimeDelta) {
+    /// How many answers are left of one of that age, after outages of so many hours since.
+    async fn left(age: TimeDelta, outages: &[i64]) -> usize {
         let request = request(1).unwrap();
         let kept = KeptAnswer {
             key: request.key.clone(),
@@ -67,15 +73,26 @@ mod tests {
         records.kept_answers.load(kept);
         let mut due_work = MockDueWork::new();
         due_work.expect_old_answers().returning(move |_, _| Ok(vec![request.key.clone()]));
+        let outage = |hours: &i64| Outage {
+            began_at: now() - seconds(1) - TimeDelta::hours(*hours),
+            ended_at: now() - seconds(1),
+        };
+        let outages: Vec<_> = outages.iter().map(outage).collect();
+        due_work.expect_outages().returning(move || Ok(outages.clone()));
+        let (told, left) = std::sync::mpsc::channel();
         let store = store_checked(records, move |records| {
-            assert_eq!(records.kept_answers.iter().count(), usize::from(age < KEPT_FOR));
+            told.send(records.kept_answers.iter().count()).unwrap();
         });
         ForgetAnswers::new(store, Arc::new(due_work), clock()).execute().await.unwrap();
+        left.recv().unwrap()
     }
 
     #[tokio::test]
-    async fn an_answer_is_forgotten_after_a_day_and_not_before() {
-        left_after(KEPT_FOR).await;
-        left_after(KEPT_FOR - seconds(1)).await;
+    async fn an_answer_is_forgotten_after_a_day_in_which_the_service_was_up_and_not_before() {
+        let day = RETENTION.kept_for;
+        assert_eq!(left(day, &[]).await, 0);
+        assert_eq!(left(day - seconds(1), &[]).await, 1);
+        assert_eq!(left(day + TimeDelta::hours(30), &[30]).await, 0);
+        assert_eq!(left(day + TimeDelta::hours(30) - seconds(1), &[30]).await, 1);
     }
 }
