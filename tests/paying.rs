@@ -297,6 +297,23 @@ async fn a_refund_is_given_back_by_the_provider_once() {
 }
 
 #[tokio::test]
+async fn what_the_provider_owes_while_the_service_is_away_is_not_late() {
+    let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
+    let installation = provider.installation().with("GATEWAY_SETTLE_SECONDS", 6);
+    let theatre = Theatre::open_in(installation, 10, 2).await;
+    let (buyer, id) = open_payment(&theatre, 0).await;
+    let Theatre { installation, server, .. } = theatre;
+    server.kill();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    installation.assert_sound();
+    provider.set(&id, "charged");
+    let server = installation.start();
+    installation.assert_sound();
+    until(&buyer.at(&server), &id, "succeeded").await;
+    installation.assert_sound();
+}
+
+#[tokio::test]
 async fn an_operator_is_told_of_what_stays_open_and_can_end_it() {
     let provider = Provider::with(|| Plan::that(Decision::Wait)).await;
     let installation = provider.installation().with("GATEWAY_SETTLE_SECONDS", 1);

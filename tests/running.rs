@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Installation, Server, Theatre, text};
+use crate::harness::{Installation, Server, Theatre, WallClock, text};
 
 pub(crate) fn said(output: &std::process::Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -47,6 +47,17 @@ async fn a_server_that_is_given_too_few_open_files_for_its_connections_says_so_a
     while !installation.log().contains("STAGEDOOR_CONNECTIONS_MAX") {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+}
+
+#[test]
+fn a_machine_whose_clock_is_past_all_http_dates_is_told_of() {
+    let Some(clock) = WallClock::right() else { return };
+    clock.set("+251700000000s");
+    let installation = Installation::on(None).in_environment(&clock.environment());
+    let output = installation.run(&["serve"], "");
+    let (_, errors) = said(&output);
+    assert!(!output.status.success() && errors.contains("the year 10002"), "{output:?}");
+    assert!(!installation.path().join("stagedoor.db").exists());
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ pub struct Books {
     pub evidence_since: Option<Timestamp>,
     /// The store's time.
     pub now: Timestamp,
+    /// Up to when the service was up, as far as is known.
+    pub cutoff: Timestamp,
 }
 
 impl Books {

@@ -113,6 +113,16 @@ impl Outage {
     }
 }
 
+/// An end of something that began at `since`, put off by the outages that came before it.
+#[must_use]
+pub fn put_off(end: Timestamp, since: Timestamp, outages: &[Outage]) -> Timestamp {
+    let mut oldest_first: Vec<_> = outages.iter().filter(|o| o.ended_at > since).collect();
+    oldest_first.sort_by_key(|outage| outage.began_at);
+    oldest_first.iter().fold(end, |end, outage| {
+        if outage.moves(end) { end + outage.lost_since(since) } else { end }
+    })
+}
+
 impl Uptime {
     /// A longer silence is an outage.
     pub const SILENCE_MAX: TimeDelta = TimeDelta::seconds(5);
@@ -276,6 +286,16 @@ mod tests {
         uptime.gave_back(None, at(101));
         uptime.gave_back(None, at(102));
         assert_eq!((beat(&mut uptime, 103), uptime.heartbeat_at), (None, at(103)));
+    }
+
+    #[test]
+    fn an_end_is_put_off_by_each_outage_before_it_and_by_no_other() {
+        let outage = |began, ended| Outage { began_at: at(began), ended_at: at(ended) };
+        let outages = [outage(200, 300), outage(90, 110), outage(0, 20)];
+        assert_eq!(put_off(at(100), at(30), &outages), at(120));
+        assert_eq!(put_off(at(195), at(30), &outages), at(315));
+        assert_eq!(put_off(at(100), at(10), &outages), at(130), "since then 10 of 20 were lost");
+        assert_eq!(put_off(at(91), at(30), &outages), at(91), "it counted");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use adapter_auth::{RandomIds, Secret};
 use adapter_http::{HttpOptions, HttpServer, Metrics, PageFile};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use application::Application;
+use chrono::Datelike;
 use domain::page::PageRequest;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ pub(crate) async fn serve(
     with_demo: bool,
     log_lines_dropped: impl Fn() -> u64 + Send + Sync + 'static,
 ) -> Result<()> {
+    ensure_clock_can_be_told()?;
     let secret = secret(settings)?;
     let metrics = Arc::new(Metrics::new()?);
     metrics.watch_log(log_lines_dropped);
@@ -89,6 +91,20 @@ async fn serve_from(
 fn page_file(page: web::Page) -> PageFile {
     let web::Page { path, content_type, body, version } = page;
     PageFile { path, content_type, body, version }
+}
+
+/// No HTTP date is of a later year, and nothing is to be recorded at such a time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is about the machine's clock, not about the time"
+)]
+fn ensure_clock_can_be_told() -> Result<()> {
+    let year = chrono::Utc::now().year();
+    ensure!(
+        (1970..=9998).contains(&year),
+        "this machine's clock says that it is the year {year}: set it right first"
+    );
+    Ok(())
 }
 
 /// Accounts and concerts have one currency, from the first concert on.

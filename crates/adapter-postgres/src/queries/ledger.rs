@@ -85,6 +85,7 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         outages: all_outages(conn).await?,
         evidence_since: service::table.select(service::evidence_since).first(conn).await?,
         now: clock.now(),
+        cutoff: clock.cutoff(),
     };
     conn.batch_execute("COMMIT").await?;
     Ok(books)

@@ -9,6 +9,7 @@ use domain::seat::Seat;
 use domain::uptime::Outage;
 
 use crate::SqlError;
+use crate::clock::StoreClock;
 use crate::columns::{Key, time};
 use crate::counts;
 use crate::rows::{
@@ -38,11 +39,11 @@ macro_rules! all {
 impl Ledger for SqliteStore {
     async fn books(&self) -> Result<Books, Unavailable> {
         let clock = self.clock();
-        self.read(move |conn| books(conn, clock.now())).await
+        self.read(move |conn| books(conn, &clock)).await
     }
 }
 
-fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError> {
+fn books(conn: &mut SqliteConnection, clock: &StoreClock) -> Result<Books, SqlError> {
     let mut unreadable = Vec::new();
     let seats: Vec<Seat> = all!(conn, unreadable, SeatRow as seats by id);
     let reservation_seats: Vec<ReservationSeat> =
@@ -71,7 +72,8 @@ fn books(conn: &mut SqliteConnection, now: Timestamp) -> Result<Books, SqlError>
         unreadable,
         outages: all_outages(conn)?,
         evidence_since: evidence_since.map(time).transpose()?,
-        now,
+        now: clock.now(),
+        cutoff: clock.cutoff(),
     })
 }
 

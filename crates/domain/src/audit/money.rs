@@ -10,6 +10,7 @@ use crate::ids::PaymentId;
 use crate::payment::{Payment, PaymentState};
 use crate::provider_charge::ProviderChargeState;
 use crate::reservation::{Reservation, ReservationState};
+use crate::uptime::put_off;
 
 pub(super) fn balances(books: &Books) -> Vec<String> {
     let mut entries: BTreeMap<_, Vec<&CashEntry>> = BTreeMap::new();
@@ -149,8 +150,11 @@ pub(super) fn provider(books: &Books) -> Vec<String> {
         if !fits {
             breaches.push(format!("payment {} does not fit its charge", payment.id));
         }
-        if let Some(question) = charge.question().filter(|owed| owed.is_overdue(books.now)) {
-            let since = question.settle_by;
+        // Nobody asks while the service is away.
+        let settle_by = charge
+            .question()
+            .map(|question| put_off(question.settle_by, payment.paid_at, &books.outages));
+        if let Some(since) = settle_by.filter(|settle_by| *settle_by <= books.cutoff) {
             breaches.push(format!("payment {} was to be settled by {since}", payment.id));
         }
     }

@@ -106,6 +106,7 @@ fn sound() -> Books {
         outages: Vec::new(),
         evidence_since: Some(START),
         now: at(100),
+        cutoff: at(100),
         seats: vec![
             seat(1, SeatState::Sold { to: id(201) }),
             seat(2, SeatState::Held { by: id(202), until: at(310) }),

@@ -182,6 +182,7 @@ impl Memory {
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),
             now: self.now,
+            cutoff: self.now,
         }
     }
 }

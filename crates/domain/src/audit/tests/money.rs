@@ -62,7 +62,11 @@ fn a_charge_that_does_not_fit_its_payment_is_found() {
 fn a_payment_that_stays_pending_too_long_is_found() {
     assert_breaks(&[11], |books| {
         pending(books);
-        books.now = at(200);
+        (books.now, books.cutoff) = (at(200), at(200));
+    });
+    assert_breaks(&[], |books| {
+        pending(books);
+        (books.now, books.cutoff) = (at(200), at(90));
     });
 }
 
