@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::audit::execute;
-use crate::harness::{Caller, Concert, Installation, Server, enter, room_path, text};
+use crate::harness::{Caller, Concert, Installation, Server, WallClock, enter, room_path, text};
 use crate::running::said;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -174,4 +174,33 @@ impl Guest {
     async fn pay(&self) -> String {
         text(&self.place.pay(&self.reservation_id).await.expect(201), "payment_id")
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_a_day_ahead_for_one_start_makes_nothing_old() {
+    let Some(clock) = WallClock::right() else { return };
+    let Some((installation, _cluster)) = clock.installation() else { return };
+    let installation = installation.with("ACCESS_TOKEN_HOURS", 48).with("RETENTION_DAYS", 1);
+    let mut server = installation.start();
+    let user = server.user("user").await;
+    let (place, _) = user.join(None).await;
+    place.delete(PLACE).await.expect(204);
+    for error in ["+0s", "+93600s", "+0s"] {
+        end(server);
+        clock.set(error);
+        server = installation.start();
+        // What is forgotten is so soon after a start.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let user = user.at(&server).with_key("once");
+        user.post("/api/users/balance", json!({ "amount": 1_000 })).await.expect(200);
+        let account = user.get("/api/users/balance").await.expect(200);
+        assert_eq!(account["balance"], 1_000, "at {error}");
+        assert_eq!(
+            place.at(&server).get(PLACE).await.expect(200)["state"],
+            "expired",
+            "at {error}"
+        );
+    }
+    end(server);
+    installation.assert_sound();
 }
