@@ -20,8 +20,8 @@ use crate::sweepers::{self, Sweepers};
 use crate::wiring::for_server;
 
 /// How long requests may take when the last connection was let in. With the drain that is usual, that
-/// connection and the sweepers it is ten seconds at most.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// connection, the second at whose end actix looks again, and the sweepers, it is ten seconds at most.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Serves until a signal says to stop.
 pub(crate) async fn serve(
