@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use domain::Timestamp;
 use domain::audit::{Books, readable, seats_of_reservations};
 use domain::ports::{Clock, Ledger, Unavailable};
 use domain::reservation::ReservationSeat;
