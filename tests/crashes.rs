@@ -160,14 +160,15 @@ async fn an_outage_drops_nobody_and_takes_no_time_from_who_is_inside() {
         let Theatre { installation, server, operator, concert } = theatre;
         let path = room_path(&operator, &concert.id).await;
         operator
-            .patch(&path, json!({ "active_ttl_seconds": 6, "idle_ttl_seconds": 3 }))
+            .patch(&path, json!({ "active_ttl_seconds": 12, "idle_ttl_seconds": 3 }))
             .await
             .expect(200);
         let (inside, _) = server.user("inside").await.join(Some(&concert.id)).await;
         let (waiting, _) = server.user("waiting").await.join(Some(&concert.id)).await;
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         server.kill();
-        tokio::time::sleep(Duration::from_secs(8)).await;
+        // Longer than what was left of the stay, of which there is enough left afterwards.
+        tokio::time::sleep(Duration::from_secs(12)).await;
         let server = installation.start();
         let ticket = |token: &str| {
             let caller = server.anyone().with_token(token);
