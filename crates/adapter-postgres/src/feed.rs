@@ -97,7 +97,10 @@ impl Feed {
             kept_up: Instant::now(),
         };
         let look = discipline::look(&conn).await?;
-        discipline::change(&conn, &look, Discipline::at_start(&look)).await?;
+        let offset = Discipline::at_start(&look);
+        if discipline::change(&conn, &look, offset).await? {
+            feed.desk.discipline.note(&look, offset);
+        }
         feed.begin_anew(&conn).await?;
         feed.conn = Some(conn);
         Ok(feed)
