@@ -33,6 +33,8 @@ pub(crate) struct Desk {
     pub(crate) history: AtomicU64,
     pub(crate) readers: Readers,
     pub(crate) heard: LastHeard,
+    /// When the feed last heard all that there was of the other servers' commits.
+    pub(crate) followed: LastHeard,
     pub(crate) discipline: Discipline,
     pub(crate) programme: Programme,
     pub(crate) ids: Arc<dyn Ids>,

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use domain::Timestamp;
 use domain::records::Records;
 use domain::seat::Seat;
 use domain::waiting_token::WaitingToken;
+use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -112,10 +114,20 @@ impl Feed {
         let mut is_away = false;
         loop {
             ticks.tick().await;
-            let asked = timeout(ANSWER_WITHIN, self.ask()).await;
-            let asked = asked.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN)));
+            let asked = AssertUnwindSafe(timeout(ANSWER_WITHIN, self.ask())).catch_unwind().await;
+            let asked = match asked {
+                Ok(asked) => asked.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN))),
+                Err(_) => {
+                    // What is in memory may be half of what was told: it is of no history.
+                    self.history.clear();
+                    Err(SqlError::Panicked)
+                }
+            };
             match &asked {
                 Ok(()) if is_away => tracing::info!("the database is back"),
+                Err(SqlError::Panicked) => {
+                    tracing::error!("hearing of the other servers panicked, and begins anew");
+                }
                 Err(error) if !is_away => tracing::warn!(%error, "the database is away"),
                 _ => {}
             }
@@ -186,6 +198,7 @@ impl Feed {
         }
         // Not before they were told of.
         self.note_heard(&news);
+        self.desk.followed.note();
         let heard = |id| self.heard.get(id).map_or(0, |heard| heard.number);
         Ok(news.writers.iter().any(|(id, writer)| heard(id) < writer.last))
     }
@@ -306,3 +319,6 @@ async fn load_changes(
     }
     Ok(changes)
 }
+
+#[cfg(test)]
+mod tests;

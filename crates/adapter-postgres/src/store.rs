@@ -37,6 +37,8 @@ const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
 /// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 const FAILED_FOR: Duration = Duration::from_millis(100);
+/// For how long the other servers' commits may not be heard of. That is some questions of the feed.
+const NOT_FOLLOWED_MAX: Duration = Duration::from_secs(5);
 /// How long a write may take that looks whether one works.
 const PROBE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -97,6 +99,7 @@ impl PostgresStore {
             history: AtomicU64::new(0),
             readers: readers.map_err(|error| unreachable(error.to_string()))?,
             heard,
+            followed: LastHeard::default(),
             discipline: Discipline::default(),
             programme: Programme::new(),
             server_id: options.ids.next(),
@@ -209,8 +212,11 @@ impl PostgresStore {
         }
     }
 
-    /// Whether the schema is in order, and each writer can commit.
+    /// Whether the schema is in order, the other servers' commits are heard of, and each writer can commit.
     async fn probe(&self) -> Result<(), Unavailable> {
+        if self.desk.followed.ago() > NOT_FOLLOWED_MAX {
+            return Err(Unavailable::because("the other servers' commits are not heard of"));
+        }
         let missing =
             self.read_behind(move |mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
         if let Some(version) = missing.first() {
@@ -277,5 +283,26 @@ impl Store for PostgresStore {
         let result = self.probe().await;
         *checked = Some((Instant::now(), result.clone()));
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::panics::open;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_that_does_not_hear_of_the_other_servers_is_not_in_order() {
+        let (store, _database) = open().await;
+        store.check().await.unwrap();
+        store.feed.abort();
+        let until_it_says_so = async {
+            while store.check().await.is_ok() {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), until_it_says_so).await.unwrap();
     }
 }
