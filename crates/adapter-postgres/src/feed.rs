@@ -32,8 +32,10 @@ use crate::writers::keep_up;
 const ASK_EVERY: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
-/// How many commits of a writer are heard at a time.
-const HEARD_AT_ONCE: i64 = 2_000;
+/// How many commits of a writer one question is about.
+const HEARD_AT_ONCE: i64 = 200;
+/// From how many rows on what was changed is read and told of before the next commits are.
+const ROWS_AT_ONCE: usize = 2_000;
 /// With more of one writer to hear than this, it is quicker to forget what is remembered.
 const BEHIND_MAX: i64 = 20_000;
 /// How long a writer is known to be retired before its row goes: every server that is there hears of it
@@ -88,6 +90,21 @@ struct NewsOfWriter {
     commits: Vec<CommitRow>,
 }
 
+/// Commits whose rows are read together.
+#[derive(Default)]
+struct Piece {
+    seats: Vec<Uuid>,
+    tokens: Vec<Uuid>,
+    /// How much of each writer is heard with it.
+    heard: HashMap<Uuid, i64>,
+}
+
+impl Piece {
+    const fn rows(&self) -> usize {
+        self.seats.len().saturating_add(self.tokens.len())
+    }
+}
+
 impl Feed {
     /// A feed that begins with what is now.
     pub(crate) async fn begin(desk: Arc<Desk>, conn: AsyncPgConnection) -> Result<Self, SqlError> {
@@ -114,15 +131,12 @@ impl Feed {
         let mut is_away = false;
         loop {
             ticks.tick().await;
-            let asked = AssertUnwindSafe(timeout(ANSWER_WITHIN, self.ask())).catch_unwind().await;
-            let asked = match asked {
-                Ok(asked) => asked.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN))),
-                Err(_) => {
-                    // What is in memory may be half of what was told: it is of no history.
-                    self.history.clear();
-                    Err(SqlError::Panicked)
-                }
-            };
+            let asked = AssertUnwindSafe(self.ask()).catch_unwind().await;
+            let asked = asked.unwrap_or_else(|_| {
+                // What is in memory may be half of what was told: it is of no history.
+                self.history.clear();
+                Err(SqlError::Panicked)
+            });
             match &asked {
                 Ok(()) if is_away => tracing::info!("the database is back"),
                 Err(SqlError::Panicked) => {
@@ -139,12 +153,7 @@ impl Feed {
         // Not put back unless all went well.
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => self
-                .desk
-                .database
-                .connect(Session::Follows)
-                .await
-                .map_err(|error| SqlError::Away(error.to_string()))?,
+            None => in_time(self.connect()).await?,
         };
         while self.hear(&conn).await? {}
         if self.kept_up.elapsed() > KEEP_UP_EVERY {
@@ -154,15 +163,21 @@ impl Feed {
             let gone: Vec<Uuid> = gone.map(|(id, _)| *id).collect();
             // Whatever comes of it: it is not to be in the way of hearing each time.
             self.kept_up = Instant::now();
-            keep_up(&conn, &self.desk.writers.all(), &gone).await?;
+            let live = self.desk.writers.all();
+            in_time(async { Ok(keep_up(&conn, &live, &gone).await?) }).await?;
         }
         self.conn = Some(conn);
         Ok(())
     }
 
+    async fn connect(&self) -> Result<AsyncPgConnection, SqlError> {
+        let connected = self.desk.database.connect(Session::Follows).await;
+        connected.map_err(|error| SqlError::Away(error.to_string()))
+    }
+
     /// Begins with what is now, having lost track of what was.
     async fn begin_anew(&mut self, conn: &AsyncPgConnection) -> Result<(), SqlError> {
-        let news = self.question(conn, None).await?;
+        let news = in_time(self.question(conn, None)).await?;
         self.desk.clock.hear(&news.look);
         self.note_heard(&news);
         // Whatever is read from now on is at least as new as what counts as heard.
@@ -180,23 +195,24 @@ impl Feed {
         for (id, committed) in live.iter().filter(|(_, committed)| **committed > 0) {
             self.heard.insert(*id, Heard { number: *committed, retired: None });
         }
-        let news = self.question(conn, Some(&live)).await?;
+        let news = in_time(self.question(conn, Some(&live))).await?;
         if let Some(why) = self.why_lost(&news, &live) {
             tracing::warn!(why, "beginning anew with what is in the database");
             self.begin_anew(conn).await?;
             return Ok(false);
         }
-        self.desk.keep_discipline(conn, &news.look).await?;
-        let (mut seats, mut tokens) = (Vec::new(), Vec::new());
-        for (_, seat_ids, token_ids) in news.writers.values().flat_map(|news| &news.commits) {
-            seats.extend(seat_ids);
-            tokens.extend(token_ids);
+        in_time(self.desk.keep_discipline(conn, &news.look)).await?;
+        for piece in news.pieces() {
+            if piece.rows() > 0 {
+                let changes = load_changes(conn, news.look.now(), piece.seats, piece.tokens);
+                self.desk.tell(&in_time(changes).await?);
+            }
+            // Not before it was told of. What is told is not read again, whatever becomes of the rest.
+            for (id, number) in piece.heard {
+                let heard = self.heard.entry(id).or_insert(Heard { number, retired: None });
+                heard.number = number;
+            }
         }
-        if !seats.is_empty() || !tokens.is_empty() {
-            let changes = load_changes(conn, news.look.now(), seats, tokens).await?;
-            self.desk.tell(&changes);
-        }
-        // Not before they were told of.
         self.note_heard(&news);
         self.desk.followed.note();
         let heard = |id| self.heard.get(id).map_or(0, |heard| heard.number);
@@ -297,6 +313,28 @@ impl News {
         }
         news
     }
+
+    /// The commits in pieces, each writer's in their order.
+    fn pieces(&self) -> Vec<Piece> {
+        let (mut pieces, mut piece) = (Vec::new(), Piece::default());
+        for (id, writer) in &self.writers {
+            for (number, seats, tokens) in &writer.commits {
+                piece.seats.extend(seats);
+                piece.tokens.extend(tokens);
+                piece.heard.insert(*id, *number);
+                if piece.rows() >= ROWS_AT_ONCE {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+            }
+        }
+        pieces.push(piece);
+        pieces
+    }
+}
+
+/// An answer of the database, which must not take long.
+async fn in_time<T>(answer: impl Future<Output = Result<T, SqlError>>) -> Result<T, SqlError> {
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN)))
 }
 
 async fn load_changes(

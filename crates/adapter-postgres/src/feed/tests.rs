@@ -70,3 +70,30 @@ async fn a_feed_that_panics_begins_anew() {
         assert_eq!(next(&mut hears).await, Some(Told::BeganAnew));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_be_read_is_told_once_though_more_cannot_be() {
+    let (store, database) = open().await;
+    let (observer, mut hears) = observer();
+    store.observe(observer);
+    assert_eq!(next(&mut hears).await, Some(Told::BeganAnew));
+    // The second commit's seat cannot be read.
+    execute(
+        &database,
+        &format!(
+            "SET session_replication_role = replica; {} \
+             INSERT INTO seats (id, show_id, number, section, row, grade, price, version, state) \
+                 SELECT gen_random_uuid(), '{WRITER}', n, 'A', 'A', 'A', 1, \
+                     CASE WHEN n = 0 THEN -1 ELSE 1 END, 'available' \
+                 FROM generate_series(0, 2500) AS n; \
+             INSERT INTO commits (writer_id, number, committed_at, seat_ids, token_ids) \
+                 VALUES ('{WRITER}', 1, now(), \
+                     ARRAY(SELECT id FROM seats WHERE version > 0), '{{}}'), \
+                 ('{WRITER}', 2, now(), ARRAY(SELECT id FROM seats WHERE version < 0), '{{}}')",
+            register()
+        ),
+    );
+    assert_eq!(next(&mut hears).await, Some(Told::Seats(2_500)));
+    execute(&database, "UPDATE seats SET version = 1 WHERE version < 0");
+    assert_eq!(next(&mut hears).await, Some(Told::Seats(1)));
+}
