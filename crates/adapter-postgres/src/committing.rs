@@ -104,6 +104,7 @@ impl Connected {
     ) -> Result<Vec<Answer>, Failure> {
         let mut scope = together(commands);
         for _ in 0..LOCKS_MAX {
+            let since = desk.beginning();
             let begin = self.begin(patience);
             let writer = &self.writer;
             let mark = CommitMark { writer_id: writer.id, number: writer.next_number() };
@@ -118,7 +119,7 @@ impl Connected {
                 within(desk, step_within, keeping).await.map_err(failed)?;
                 continue;
             }
-            let adding = desk.programme.add_to(&mut loaded, &scope, conn);
+            let adding = desk.programme.add_to(&mut loaded, &scope, conn, since);
             within(desk, step_within, adding).await.map_err(failed)?;
             let decided = decide(commands, &scope, &loaded);
             if !decided.missing.is_empty() {
@@ -145,7 +146,7 @@ impl Connected {
             return match saved {
                 Ok(()) => {
                     self.writer.committed();
-                    desk.tell(&changes);
+                    desk.tell(&changes, since);
                     Ok(answers)
                 }
                 Err(NotCommitted::RolledBack(error)) => Err(failed(error)),

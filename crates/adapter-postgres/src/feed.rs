@@ -202,10 +202,11 @@ impl Feed {
             return Ok(false);
         }
         in_time(self.desk.keep_discipline(conn, &news.look)).await?;
+        let since = self.desk.beginning();
         for piece in news.pieces() {
             if piece.rows() > 0 {
                 let changes = load_changes(conn, news.look.now(), piece.seats, piece.tokens);
-                self.desk.tell(&in_time(changes).await?);
+                self.desk.tell(&in_time(changes).await?, since);
             }
             // Not before it was told of. What is told is not read again, whatever becomes of the rest.
             for (id, number) in piece.heard {

@@ -1,7 +1,7 @@
 //! The store as the ports see it.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -97,6 +97,7 @@ impl PostgresStore {
             clock: DatabaseClock::new(),
             observer: Arc::new(OnceLock::new()),
             history: AtomicU64::new(0),
+            beginnings: RwLock::default(),
             readers: readers.map_err(|error| unreachable(error.to_string()))?,
             heard,
             followed: LastHeard::default(),
@@ -288,10 +289,37 @@ impl Store for PostgresStore {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
     use tokio::time::sleep;
 
     use super::*;
     use crate::panics::open;
+
+    /// The histories that it was told of, and none for each commit.
+    #[derive(Default)]
+    struct Observer(std::sync::Mutex<Vec<Option<u64>>>);
+
+    impl CommitObserver for Observer {
+        fn committed(&self, _: &Records) {
+            self.0.lock().unwrap().push(None);
+        }
+
+        fn began_anew(&self, history: u64) {
+            self.0.lock().unwrap().push(Some(history));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_that_began_before_a_new_beginning_is_not_remembered_after_it() {
+        let (store, _database) = open().await;
+        let (observer, desk) = (Arc::new(Observer::default()), &store.desk);
+        store.observe(observer.clone());
+        let (since, changes) = (desk.beginning(), Records::at(Timestamp::UNIX_EPOCH));
+        desk.tell(&changes, since);
+        desk.begin_anew(7);
+        desk.tell(&changes, since);
+        assert_eq!(observer.0.lock().unwrap()[1..], [None, Some(7), Some(7)]);
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_store_that_does_not_hear_of_the_other_servers_is_not_in_order() {
