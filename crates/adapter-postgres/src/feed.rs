@@ -38,8 +38,8 @@ const HEARD_AT_ONCE: i64 = 200;
 const ROWS_AT_ONCE: usize = 2_000;
 /// With more of one writer to hear than this, it is quicker to forget what is remembered.
 const BEHIND_MAX: i64 = 20_000;
-/// How long a writer is known to be retired before its row goes: every server that is there hears of it
-/// meanwhile.
+/// How long a writer is known to be retired, and commits nothing, before its row goes: every server that is
+/// there hears of it meanwhile.
 const GONE_AFTER: Duration = Duration::from_secs(600);
 
 /// Asks for what the other servers changed, as long as it runs.
@@ -55,7 +55,7 @@ pub(crate) struct Feed {
 #[derive(Debug, Clone, Copy)]
 struct Heard {
     number: i64,
-    /// Since when it is known that the writer is retired, so that its row may go.
+    /// Since when it is known that the writer is retired and has committed no more, so that its row may go.
     retired: Option<Instant>,
 }
 
@@ -160,7 +160,7 @@ impl Feed {
             let is_gone =
                 |heard: &Heard| heard.retired.is_some_and(|since| since.elapsed() > GONE_AFTER);
             let gone = self.heard.iter().filter(|(_, heard)| is_gone(heard));
-            let gone: Vec<Uuid> = gone.map(|(id, _)| *id).collect();
+            let gone: Vec<_> = gone.map(|(id, heard)| (*id, heard.number)).collect();
             // Whatever comes of it: it is not to be in the way of hearing each time.
             self.kept_up = Instant::now();
             let live = self.desk.writers.all();
@@ -209,10 +209,8 @@ impl Feed {
                 self.desk.tell(&in_time(changes).await?, since);
             }
             // Not before it was told of. What is told is not read again, whatever becomes of the rest.
-            for (id, number) in piece.heard {
-                let heard = self.heard.entry(id).or_insert(Heard { number, retired: None });
-                heard.number = number;
-            }
+            let heard = |(id, number)| (id, Heard { number, retired: None });
+            self.heard.extend(piece.heard.into_iter().map(heard));
         }
         self.note_heard(&news);
         self.desk.followed.note();
