@@ -70,6 +70,27 @@ macro_rules! history {
     };
 }
 
+/// Of how much was heard of which writer, of which writers no commits are asked for, whether any are, and
+/// how many of each writer.
+const QUESTION: &str = concat!(
+    "SELECT ",
+    columns_of_look!(),
+    ", ",
+    history!(),
+    ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
+     FROM service AS s LEFT JOIN (\
+         SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
+             coalesce((SELECT max(m.number) FROM commits AS m WHERE m.writer_id = w.id), 0) AS last \
+         FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
+     ) AS w ON true \
+     LEFT JOIN LATERAL (\
+         SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
+         WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
+         ORDER BY n.number LIMIT ? \
+     ) AS c ON true \
+     WHERE s.id = 1 ORDER BY w.id, c.number"
+);
+
 type WriterRow = (LookRow, String, Option<Uuid>, Option<bool>, Option<i64>, Option<CommitRow>);
 type WriterSql =
     (LookSql, Text, Nullable<SqlUuid>, Nullable<Bool>, Nullable<BigInt>, Nullable<CommitSql>);
@@ -265,25 +286,6 @@ impl Feed {
         mut conn: &AsyncPgConnection,
         but: Option<&HashMap<Uuid, i64>>,
     ) -> Result<News, SqlError> {
-        let text = concat!(
-            "SELECT ",
-            columns_of_look!(),
-            ", ",
-            history!(),
-            ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
-             FROM service AS s LEFT JOIN (\
-                 SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
-                     coalesce((SELECT max(m.number) FROM commits AS m \
-                         WHERE m.writer_id = w.id), 0) AS last \
-                 FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
-             ) AS w ON true \
-             LEFT JOIN LATERAL (\
-                 SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
-                 WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
-                 ORDER BY n.number LIMIT ? \
-             ) AS c ON true \
-             WHERE s.id = 1 ORDER BY w.id, c.number"
-        );
         let parameters = vec![
             array(self.heard.keys().copied().collect()),
             array(self.heard.values().map(|heard| heard.number).collect()),
@@ -292,7 +294,7 @@ impl Feed {
             one(HEARD_AT_ONCE),
         ];
         let rows: Vec<WriterRow> =
-            Statement::<WriterSql>::new(text, parameters).load(&mut conn).await?;
+            Statement::<WriterSql>::new(QUESTION, parameters).load(&mut conn).await?;
         self.desk.heard.note();
         News::of(rows).ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
     }
