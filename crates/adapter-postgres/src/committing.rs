@@ -302,8 +302,8 @@ fn was_heard(error: &Error) -> bool {
     }
 }
 
-/// Whether COMMIT itself was answered with a no. Of what PostgreSQL has no kind for, some may be said
-/// by one that is ending after it has committed.
+/// Whether COMMIT itself was answered with a no. Errors of kind Unknown are ambiguous: a backend that is
+/// shutting down can send one after it has committed.
 fn was_refused(error: &Error) -> bool {
     was_heard(error) && !matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, _))
 }

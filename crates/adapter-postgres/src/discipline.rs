@@ -3,8 +3,9 @@
 //!
 //! The store's time is the database's clock and an offset, which all servers share. Each server knows by
 //! its monotonic clock what time it should be. The first that sees a step of the database's clock changes
-//! the offset by as much, so that for the others there was none. Whoever changes the offset afterwards
-//! takes the difference away; the others see that it was the offset that changed, and take the time over.
+//! the offset by as much, so that for the others there was none. What the store's time then differs from
+//! the clock, any of them takes away, slowly or by a jump. The others see that the clock itself went on as
+//! theirs, and take the time over.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -328,8 +328,8 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
     lock!(conn, PaymentRow, found).await
 }
 
-/// Locks the users whose reservations are looked at, so that none is added meanwhile: the limit of
-/// seats a user and concert holds though the seats asked for are others.
+/// Locks the users whose reservations are looked at, so that two holds of different seats by one user
+/// cannot both pass the per-user limit.
 async fn guard_reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<()> {
     if scope.reserved_by.is_empty() {
         return Ok(());
