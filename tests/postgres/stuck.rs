@@ -114,6 +114,36 @@ async fn a_table_that_is_rewritten_keeps_no_poll_waiting() {
     .await;
 }
 
+/// Until `/readyz` is answered so.
+async fn until_ready_says(theatre: &Theatre, expected: u16) {
+    let asked = Instant::now();
+    loop {
+        let status = theatre.server.anyone().get("/readyz").await.status;
+        if status == expected {
+            return;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(20), "still {status}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_say_that_the_service_is_up_is_not_ready_until_it_can() {
+    each_round(async || {
+        let theatre = Theatre::open(10, 1).await;
+        theatre.server.anyone().get("/readyz").await.expect(200);
+        let service = "SELECT 1 FROM service FOR UPDATE";
+        let holder = Holder::of(&theatre.installation.database_url(), service).await;
+        until_ready_says(&theatre, 503).await;
+        let user = theatre.server.user("user").await;
+        user.post("/api/users/balance", json!({ "amount": 1 })).await.expect(200);
+        drop(holder);
+        until_ready_says(&theatre, 200).await;
+        theatre.installation.assert_sound();
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_takes_no_writes_makes_nobody_ready_until_it_does() {
     each_round(async || {
@@ -121,17 +151,6 @@ async fn a_database_that_takes_no_writes_makes_nobody_ready_until_it_does() {
         let url = theatre.installation.database_url();
         let name = url.rsplit('/').next().unwrap().to_owned();
         theatre.server.anyone().get("/readyz").await.expect(200);
-        let ready = async |expected: u16| {
-            let asked = Instant::now();
-            loop {
-                let status = theatre.server.anyone().get("/readyz").await.status;
-                if status == expected {
-                    return;
-                }
-                assert!(asked.elapsed() < Duration::from_secs(20), "still {status}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
         let set = |value: &str| {
             let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
             let end = format!(
@@ -144,9 +163,9 @@ async fn a_database_that_takes_no_writes_makes_nobody_ready_until_it_does() {
             });
         };
         set("on");
-        ready(503).await;
+        until_ready_says(&theatre, 503).await;
         set("off");
-        ready(200).await;
+        until_ready_says(&theatre, 200).await;
         let user = theatre.server.user("user").await;
         let place =
             user.post("/api/queue_tokens", json!({ "concert_id": theatre.concert.id })).await;

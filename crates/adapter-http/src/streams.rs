@@ -1,6 +1,7 @@
 //! The event streams of all places in line: one tick looks at every ticket, and tells those whose
 //! ticket has something new. Nobody is waited for: who does not read is dropped.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use application::Application;
 use bytes::Bytes;
 use domain::ports::{QueueClaims, UpdateError};
 use futures_channel::mpsc;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -81,7 +83,10 @@ impl Streams {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
                 _ = ticks.tick() => {}
             }
-            self.tick(&app).await;
+            // Whoever it was at is let go of, and comes again.
+            if AssertUnwindSafe(self.tick(&app)).catch_unwind().await.is_err() {
+                tracing::error!("a tick of the event streams panicked; the next one goes on");
+            }
         }
         self.room.close();
         self.followers.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -96,9 +96,8 @@ impl AtOnce {
         self
     }
 
-    /// Makes them; of none, nothing is asked. The statement fails, and so spoils its transaction,
-    /// unless each change meets what it must: COMMIT is on its way before a count of rows could be
-    /// looked at here.
+    /// Runs all changes as one statement (no-op if empty). If an update hits another number of rows than
+    /// expected, the transaction is aborted before the COMMIT already in flight.
     ///
     /// # Errors
     /// Of a change that did not meet what it must, one that names the table and the first rows that

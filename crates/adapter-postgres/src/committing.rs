@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::ports::Unavailable;
-use domain::records::Records;
+use domain::records::{Records, Scope};
 use domain::uptime::Uptime;
 use futures_util::{FutureExt, try_join};
 use tokio::time::timeout;
 
 use crate::SqlError;
 use crate::connect::Session;
-use crate::deciding::{Answer, Command, decide, together};
+use crate::deciding::{Answer, Command, Decided, decide, together};
 use crate::desk::Desk;
 use crate::discipline;
 use crate::loading::begin_and_load;
@@ -104,59 +104,86 @@ impl Connected {
     ) -> Result<Vec<Answer>, Failure> {
         let mut scope = together(commands);
         for _ in 0..LOCKS_MAX {
-            let begin = self.begin(patience);
-            let writer = &self.writer;
-            let mark = CommitMark { writer_id: writer.id, number: writer.next_number() };
-            let conn = &self.conn;
-            let loading = begin_and_load(conn, begin, mark, &scope);
-            let mut loaded = within(desk, step_within, loading).await.map_err(failed)?;
-            if desk.is_ahead_of_time(&loaded.moment) {
-                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
-                let looking = async { Ok(discipline::look(conn).await?) };
-                let look = within(desk, step_within, looking).await.map_err(failed)?;
-                let keeping = desk.keep_discipline(conn, &look);
-                within(desk, step_within, keeping).await.map_err(failed)?;
-                continue;
-            }
-            let adding = desk.programme.add_to(&mut loaded, &scope, conn);
-            within(desk, step_within, adding).await.map_err(failed)?;
-            let decided = decide(commands, &scope, &loaded);
-            if !decided.missing.is_empty() {
-                // Locked now, it would be out of order; so everything is, once more.
-                scope.absorb(&decided.missing);
-                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
-                continue;
-            }
-            let (answers, changes) = (decided.answers, decided.changes);
-            let uptime = loaded.uptime.as_ref();
+            let open = self.begin_and_decide(desk, commands, &mut scope, patience, step_within);
+            let Some(open) = open.await.map_err(failed)? else { continue };
             let is_probe = commands.iter().any(|command| command.is_probe);
-            if changes.is_unchanged_since(uptime) && !is_probe {
-                within(desk, step_within, roll_back(conn)).await.map_err(failed)?;
-                return Ok(answers);
+            if open.changes.is_unchanged_since(open.uptime.as_ref()) && !is_probe {
+                within(desk, step_within, roll_back(&self.conn)).await.map_err(failed)?;
+                return Ok(open.answers);
             }
-            let limit = step_within + STEP_WITHIN_MORE_A_ROW * row_count(&changes);
-            let is_committing = Cell::new(false);
-            let saving = save_and_commit(conn, &changes, uptime, mark, &is_committing);
-            let saved = match AssertUnwindSafe(timeout(limit, saving)).catch_unwind().await {
-                Ok(saved) => saved.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))),
-                Err(_) if is_committing.get() => Err(NotCommitted::Lost(SqlError::Panicked)),
-                Err(panic) => resume_unwind(panic),
-            };
-            return match saved {
-                Ok(()) => {
-                    self.writer.committed();
-                    desk.tell(&changes);
-                    Ok(answers)
-                }
-                Err(NotCommitted::RolledBack(error)) => Err(failed(error)),
-                Err(NotCommitted::Lost(error)) => {
-                    let fault = fault("the answer to COMMIT was lost", error);
-                    Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
-                }
-            };
+            return self.finish(desk, open, step_within).await;
         }
         Err(Failure::RolledBack(Unavailable::because("what a change needs keeps changing")))
     }
+
+    /// Begins a transaction and decides in it. Where it cannot go on, it is rolled back and there is none;
+    /// the next one finds in `scope` what this one lacked.
+    async fn begin_and_decide(
+        &mut self,
+        desk: &Desk,
+        commands: &[&Command],
+        scope: &mut Scope,
+        patience: Patience,
+        step_within: Duration,
+    ) -> Result<Option<Open>, SqlError> {
+        let since = desk.beginning();
+        let begin = self.begin(patience);
+        let conn = &self.conn;
+        let mark = CommitMark { writer_id: self.writer.id, number: self.writer.next_number() };
+        let loading = begin_and_load(conn, begin, mark, scope);
+        let mut loaded = within(desk, step_within, loading).await?;
+        if desk.is_ahead_of_time(&loaded.moment) {
+            within(desk, step_within, roll_back(conn)).await?;
+            let looking = async { Ok(discipline::look(conn).await?) };
+            let look = within(desk, step_within, looking).await?;
+            within(desk, step_within, desk.keep_discipline(conn, &look)).await?;
+            return Ok(None);
+        }
+        let adding = desk.programme.add_to(&mut loaded, scope, conn, since);
+        within(desk, step_within, adding).await?;
+        let Decided { answers, changes, missing } = decide(commands, scope, &loaded);
+        if !missing.is_empty() {
+            // Locked now, it would be out of order; so everything is, once more.
+            scope.absorb(&missing);
+            within(desk, step_within, roll_back(conn)).await?;
+            return Ok(None);
+        }
+        Ok(Some(Open { mark, since, uptime: loaded.uptime, answers, changes }))
+    }
+
+    /// Saves what was decided, commits it, and tells whoever listens.
+    async fn finish(
+        &mut self,
+        desk: &Desk,
+        open: Open,
+        step_within: Duration,
+    ) -> Result<Vec<Answer>, Failure> {
+        let limit = step_within + STEP_WITHIN_MORE_A_ROW * row_count(&open.changes);
+        match save_and_commit_within(limit, &self.conn, &open).await {
+            Ok(()) => {
+                self.writer.committed();
+                desk.tell(&open.changes, open.since);
+                Ok(open.answers)
+            }
+            Err(NotCommitted::RolledBack(error)) => Err(failed(error)),
+            Err(NotCommitted::Lost(error)) => {
+                let Open { mark, answers, changes, .. } = open;
+                let fault = fault("the answer to COMMIT was lost", error);
+                Err(Failure::Unknown(Box::new(Lost { mark, answers, changes, fault })))
+            }
+        }
+    }
+}
+
+/// A transaction in which all is decided and nothing is saved yet.
+struct Open {
+    mark: CommitMark,
+    /// The desk's beginning at which it began.
+    since: u64,
+    /// The heartbeat as it was loaded.
+    uptime: Option<Uptime>,
+    answers: Vec<Answer>,
+    changes: Records,
 }
 
 /// Why a group was not committed.
@@ -192,17 +219,30 @@ enum NotCommitted {
     Lost(SqlError),
 }
 
-/// Saves `changes` and commits, all sent at once. A statement that fails spoils the transaction, and
+/// Saves and commits within `limit`. A panic goes on as one only where COMMIT cannot have been sent.
+async fn save_and_commit_within(
+    limit: Duration,
+    conn: &AsyncPgConnection,
+    open: &Open,
+) -> Result<(), NotCommitted> {
+    let is_committing = Cell::new(false);
+    let saving = save_and_commit(conn, open, &is_committing);
+    match AssertUnwindSafe(timeout(limit, saving)).catch_unwind().await {
+        Ok(saved) => saved.unwrap_or(Err(NotCommitted::Lost(SqlError::TooSlow(limit)))),
+        Err(_) if is_committing.get() => Err(NotCommitted::Lost(SqlError::Panicked)),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Saves and commits, all sent at once. A statement that fails spoils the transaction, and
 /// COMMIT, already on its way, rolls it back. Notes when that may be sent.
 async fn save_and_commit(
     mut conn: &AsyncPgConnection,
-    changes: &Records,
-    uptime: Option<&Uptime>,
-    mark: CommitMark,
+    open: &Open,
     is_committing: &Cell<bool>,
 ) -> Result<(), NotCommitted> {
     let saving = async {
-        let saved = save(conn, changes, uptime, mark).await;
+        let saved = save(conn, &open.changes, open.uptime.as_ref(), open.mark).await;
         saved.map_err(|error| match was_heard(&error) {
             true => NotCommitted::RolledBack(error.into()),
             false => NotCommitted::Lost(error.into()),
@@ -262,8 +302,8 @@ fn was_heard(error: &Error) -> bool {
     }
 }
 
-/// Whether COMMIT itself was answered with a no. Of what PostgreSQL has no kind for, some may be said
-/// by one that is ending after it has committed.
+/// Whether COMMIT itself was answered with a no. Errors of kind Unknown are ambiguous: a backend that is
+/// shutting down can send one after it has committed.
 fn was_refused(error: &Error) -> bool {
     was_heard(error) && !matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, _))
 }

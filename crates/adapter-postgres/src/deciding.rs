@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel_async::AsyncPgConnection;
 use domain::Timestamp;
@@ -183,9 +183,13 @@ impl Source for AmongLoaded<'_> {
 }
 
 /// Concerts and shows, which never change once they are there, kept in memory.
-pub(crate) struct Programme {
-    shows: Mutex<LruCache<ShowId, Arc<Show>>>,
-    concerts: Mutex<LruCache<ConcertId, Arc<Concert>>>,
+pub(crate) struct Programme(Mutex<Kept>);
+
+struct Kept {
+    shows: LruCache<ShowId, Arc<Show>>,
+    concerts: LruCache<ConcertId, Arc<Concert>>,
+    /// The desk's beginning after which they were read.
+    beginning: u64,
 }
 
 /// How many concerts, and how many shows, are kept.
@@ -193,42 +197,57 @@ const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 impl Programme {
     pub(crate) fn new() -> Self {
-        Self {
-            shows: Mutex::new(LruCache::new(KEPT_MAX)),
-            concerts: Mutex::new(LruCache::new(KEPT_MAX)),
-        }
+        let (shows, concerts) = (LruCache::new(KEPT_MAX), LruCache::new(KEPT_MAX));
+        Self(Mutex::new(Kept { shows, concerts, beginning: 0 }))
     }
 
-    /// The database may have another history now, in which what is kept never was.
-    pub(crate) fn forget_all(&self) {
-        self.shows.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.concerts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds to `loaded` the shows and concerts that `scope` and what was loaded are about.
+    /// The database may have another history from this beginning on, in which what is kept never was.
+    pub(crate) fn forget_all(&self, beginning: u64) {
+        let mut kept = self.lock();
+        kept.shows.clear();
+        kept.concerts.clear();
+        kept.beginning = beginning;
+    }
+
+    /// Adds to `loaded` the shows and concerts that `scope` and what was loaded are about. What is read is
+    /// kept unless all was forgotten since the transaction began, which was at the beginning `since`.
     pub(crate) async fn add_to(
         &self,
         loaded: &mut Loaded,
         scope: &Scope,
         conn: &AsyncPgConnection,
+        since: u64,
     ) -> Result<(), SqlError> {
         let of_reservations = loaded.reservations.values().map(|found| found.show_id);
         let wanted = scope.shows.iter().copied().chain(of_reservations);
-        let (mut shows, unknown) = kept(&self.shows, wanted);
+        let (mut shows, unknown) = kept(&mut self.lock().shows, wanted);
         let found = shared(loading::shows(conn, &unknown).await?);
-        keep(&self.shows, found.iter().map(|show| (show.id, Arc::clone(show))));
+        if let Some(mut kept) = self.of(since) {
+            keep(&mut kept.shows, found.iter().map(|show| (show.id, Arc::clone(show))));
+        }
         shows.extend(found);
 
         let of_shows = shows.iter().map(|show| show.concert_id);
         let wanted = scope.concerts.iter().copied().chain(of_shows);
-        let (mut concerts, unknown) = kept(&self.concerts, wanted);
+        let (mut concerts, unknown) = kept(&mut self.lock().concerts, wanted);
         let found = shared(loading::concerts(conn, &unknown).await?);
-        keep(&self.concerts, found.iter().map(|concert| (concert.id, Arc::clone(concert))));
+        if let Some(mut kept) = self.of(since) {
+            keep(&mut kept.concerts, found.iter().map(|concert| (concert.id, Arc::clone(concert))));
+        }
         concerts.extend(found);
 
         loaded.shows = shows.into_iter().map(|show| (show.id, show)).collect();
         loaded.concerts = concerts.into_iter().map(|concert| (concert.id, concert)).collect();
         Ok(())
+    }
+
+    /// What is kept, if it is of this beginning.
+    fn of(&self, beginning: u64) -> Option<MutexGuard<'_, Kept>> {
+        Some(self.lock()).filter(|kept| kept.beginning == beginning)
     }
 }
 
@@ -238,11 +257,10 @@ fn shared<T>(found: Vec<T>) -> Vec<Arc<T>> {
 
 /// Those of `wanted` that are kept, and the ids of the others.
 fn kept<Id: Ord + Copy + std::hash::Hash + Eq, T: Clone>(
-    cache: &Mutex<LruCache<Id, T>>,
+    cache: &mut LruCache<Id, T>,
     wanted: impl Iterator<Item = Id>,
 ) -> (Vec<T>, Vec<Id>) {
     let wanted: std::collections::BTreeSet<Id> = wanted.collect();
-    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
     for id in wanted {
         match cache.get(&id) {
@@ -254,11 +272,55 @@ fn kept<Id: Ord + Copy + std::hash::Hash + Eq, T: Clone>(
 }
 
 fn keep<Id: std::hash::Hash + Eq, T>(
-    cache: &Mutex<LruCache<Id, T>>,
+    cache: &mut LruCache<Id, T>,
     found: impl Iterator<Item = (Id, T)>,
 ) {
-    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     for (id, item) in found {
         cache.put(id, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::SimpleAsyncConnection;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connect::{Database, Session};
+    use crate::loading::begin_and_load;
+    use crate::marking::CommitMark;
+    use crate::migrate::migrate;
+    use crate::writers::register;
+
+    const SHOW: Uuid = Uuid::from_u128(7);
+
+    /// How many shows there are for a transaction that began at the beginning `since`.
+    async fn shows(programme: &Programme, mut conn: &AsyncPgConnection, since: u64) -> usize {
+        let scope = Scope::new().show(SHOW.into());
+        let mark = CommitMark { writer_id: Uuid::nil(), number: 1 };
+        let mut loaded = begin_and_load(conn, "BEGIN", mark, &scope).await.unwrap();
+        programme.add_to(&mut loaded, &scope, conn, since).await.unwrap();
+        conn.batch_execute("ROLLBACK").await.unwrap();
+        loaded.shows.len()
+    }
+
+    #[tokio::test]
+    async fn a_show_that_was_read_before_a_new_beginning_is_not_kept() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        migrate(&database).await.unwrap();
+        let conn = database.connect(Session::Writes).await.unwrap();
+        register(&conn, Uuid::nil(), Uuid::nil()).await.unwrap();
+        let only_a_show = format!(
+            "SET session_replication_role = replica; \
+             INSERT INTO shows (id, concert_id, starts_at, date, seat_count) \
+                 VALUES ('{SHOW}', '{SHOW}', now(), now(), 1)"
+        );
+        (&mut &conn).batch_execute(&only_a_show).await.unwrap();
+        let programme = Programme::new();
+        programme.forget_all(1);
+        assert_eq!(shows(&programme, &conn, 0).await, 1);
+        (&mut &conn).batch_execute("DELETE FROM shows").await.unwrap();
+        assert_eq!(shows(&programme, &conn, 1).await, 0);
     }
 }

@@ -1,7 +1,7 @@
 //! What all writers of a store share, and the feed with them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use diesel_async::AsyncPgConnection;
 use domain::clock_discipline::TOLD_FROM;
@@ -31,8 +31,12 @@ pub(crate) struct Desk {
     pub(crate) observer: Observer,
     /// The history of the database that is known, once it is.
     pub(crate) history: AtomicU64,
+    /// How often all was forgotten that was remembered of the database.
+    pub(crate) beginnings: RwLock<u64>,
     pub(crate) readers: Readers,
     pub(crate) heard: LastHeard,
+    /// When the feed last heard all that there was of the other servers' commits.
+    pub(crate) followed: LastHeard,
     pub(crate) discipline: Discipline,
     pub(crate) programme: Programme,
     pub(crate) ids: Arc<dyn Ids>,
@@ -43,13 +47,24 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Tells whoever listens what is in the database for good.
-    pub(crate) fn tell(&self, changes: &Records) {
-        if let Some(uptime) = &changes.uptime {
+    /// Names the time since all was last forgotten.
+    pub(crate) fn beginning(&self) -> u64 {
+        *self.beginnings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever listens what is in the database for good, as was found out from [`Desk::beginning`]
+    /// `since` on. Where all was forgotten since, the database may be another that lacks it: then whoever
+    /// listens forgets all once more.
+    pub(crate) fn tell(&self, changes: &Records, since: u64) {
+        let beginnings = self.beginnings.read().unwrap_or_else(PoisonError::into_inner);
+        let is_of_now = *beginnings == since;
+        if let Some(uptime) = changes.uptime.as_ref().filter(|_| is_of_now) {
             self.clock.hear_beat(uptime.heartbeat_at);
         }
-        if let Some(observer) = self.observer.get() {
-            observer.tell(changes, self.history());
+        match self.observer.get() {
+            Some(observer) if is_of_now => observer.tell(changes, self.history()),
+            Some(observer) => observer.begin_anew(self.history()),
+            None => {}
         }
     }
 
@@ -66,7 +81,10 @@ impl Desk {
         look: &Look,
     ) -> Result<(), SqlError> {
         let offset = self.discipline.offset(look, self.clock.now());
-        discipline::change(conn, look, offset).await?;
+        // Unless it is the offset now, the next look finds the same step once more.
+        if discipline::change(conn, look, offset).await? {
+            self.discipline.note(look, offset);
+        }
         self.clock.hear(&Look { offset, ..*look });
         Ok(())
     }
@@ -80,10 +98,12 @@ impl Desk {
 
     /// Forgets all that is remembered of the database: from here on it has this history.
     pub(crate) fn begin_anew(&self, history: u64) {
+        let mut beginnings = self.beginnings.write().unwrap_or_else(PoisonError::into_inner);
+        *beginnings = beginnings.saturating_add(1);
         self.history.store(history, Ordering::SeqCst);
         // Those may still be connected to one that was left behind.
         self.readers.end_sessions();
-        self.programme.forget_all();
+        self.programme.forget_all(*beginnings);
         if let Some(observer) = self.observer.get() {
             observer.began_anew(history);
         }

@@ -2,8 +2,10 @@
 //! [`clock_discipline`](domain::clock_discipline).
 //!
 //! The store's time is the database's clock and an offset, which all servers share. Each server knows by
-//! its monotonic clock what time it should be. The first that sees a step changes the offset by as much,
-//! so that for the others there was none.
+//! its monotonic clock what time it should be. The first that sees a step of the database's clock changes
+//! the offset by as much, so that for the others there was none. What the store's time then differs from
+//! the clock, any of them takes away, slowly or by a jump. The others see that the clock itself went on as
+//! theirs, and take the time over.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -27,24 +29,29 @@ pub(crate) struct Look {
     pub(crate) offset: i64,
     /// What its clock said when that was last changed.
     pub(crate) changed_at: Timestamp,
+    /// The last beat as of which ends count. While an outage is being given back: the last before it.
     pub(crate) heartbeat_at: Timestamp,
+    /// When a server last committed anything, in the store's time.
+    pub(crate) committed_at: Timestamp,
 }
 
 /// The columns of a [`Look`], where `s` is the service's row.
 macro_rules! columns_of_look {
     () => {
         "clock_timestamp(), s.clock_offset, coalesce(s.clock_changed_at, clock_timestamp()), \
-         coalesce(s.heartbeat_at, clock_timestamp() + s.clock_offset * interval '1 microsecond')"
+         coalesce(s.heartbeat_at, clock_timestamp() + s.clock_offset * interval '1 microsecond'), \
+         coalesce(greatest(s.heartbeat_at, (SELECT max(c.committed_at) FROM commits AS c)), \
+             clock_timestamp() + s.clock_offset * interval '1 microsecond')"
     };
 }
 pub(crate) use columns_of_look;
 
-pub(crate) type LookSql = (Timestamptz, BigInt, Timestamptz, Timestamptz);
-pub(crate) type LookRow = (Timestamp, i64, Timestamp, Timestamp);
+pub(crate) type LookSql = (Timestamptz, BigInt, Timestamptz, Timestamptz, Timestamptz);
+pub(crate) type LookRow = (Timestamp, i64, Timestamp, Timestamp, Timestamp);
 
 impl From<LookRow> for Look {
-    fn from((wall, offset, changed_at, heartbeat_at): LookRow) -> Self {
-        Self { wall, offset, changed_at, heartbeat_at }
+    fn from((wall, offset, changed_at, heartbeat_at, committed_at): LookRow) -> Self {
+        Self { wall, offset, changed_at, heartbeat_at, committed_at }
     }
 }
 
@@ -55,9 +62,9 @@ impl Look {
         self.wall.checked_add_signed(offset).unwrap_or(self.wall)
     }
 
-    /// Whether some server was there a moment ago, by the store's time.
-    fn is_anybody_there(&self) -> bool {
-        (TimeDelta::zero()..=Uptime::SILENCE_MAX).contains(&(self.now() - self.heartbeat_at))
+    /// Whether some server committed something within that time before now.
+    fn is_anybody_there(&self, within: TimeDelta) -> bool {
+        (TimeDelta::zero()..=within).contains(&(self.now() - self.committed_at))
     }
 }
 
@@ -71,12 +78,14 @@ struct State {
     /// Since when the offset is so without a further step.
     since: Instant,
     looked: Instant,
+    /// What the database's clock said then; none before the first look.
+    wall: Option<Timestamp>,
 }
 
 impl Default for Discipline {
     fn default() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(State { offset: 0, since: now, looked: now }))
+        Self(Mutex::new(State { offset: 0, since: now, looked: now, wall: None }))
     }
 }
 
@@ -86,39 +95,50 @@ impl Discipline {
     }
 
     /// The offset with which a server starts that was told no time yet: time goes on from the last
-    /// heartbeat; and where nobody was there, the database's clock is believed if it is ahead.
+    /// commit; and where nobody was there, the database's clock is believed if it is ahead.
     pub(crate) fn at_start(look: &Look) -> i64 {
-        if look.is_anybody_there() {
+        if look.is_anybody_there(Uptime::SILENCE_MAX) {
             return look.offset;
         }
-        let needed = micros(look.heartbeat_at - look.wall);
+        let needed = micros(look.committed_at - look.wall);
         if look.offset > 0 { look.offset.max(needed) } else { needed.max(0) }
     }
 
-    /// The offset that there should be, where it should be `expected`.
+    /// The offset that there should be, where the store's time should be `expected`.
     pub(crate) fn offset(&self, look: &Look, expected: Timestamp) -> i64 {
         let mut state = self.lock();
-        let elapsed = state.looked.elapsed();
-        state.looked = Instant::now();
         if (look.offset.saturating_sub(state.offset)).saturating_abs() > micros(STEP_MIN) {
             state.since = Instant::now();
         }
         let step = look.now() - expected;
-        // Where others were there a moment ago, it is this server that was held up.
-        let was_held_up =
-            look.now() - look.heartbeat_at <= Uptime::GRACE && look.heartbeat_at <= look.now();
-        let is_step = step < -STEP_MIN || (step > TOLD_FROM && !was_held_up);
-        let wanted = if is_step {
+        if step < -STEP_MIN || (step > TOLD_FROM && state.was_clock_set(look)) {
             state.since = Instant::now();
-            look.offset.saturating_sub(micros(step))
-        } else {
-            let since = TimeDelta::from_std(state.since.elapsed()).unwrap_or(TimeDelta::MAX);
-            let elapsed = TimeDelta::from_std(elapsed).unwrap_or_default();
-            let unchanged = (look.wall - look.changed_at).clamp(TimeDelta::zero(), elapsed);
-            corrected(look.offset, since, micros(unchanged) / 2)
-        };
-        state.offset = wanted;
-        wanted
+            return look.offset.saturating_sub(micros(step));
+        }
+        let since = TimeDelta::from_std(state.since.elapsed()).unwrap_or(TimeDelta::MAX);
+        let unchanged = (look.wall - look.changed_at).clamp(TimeDelta::zero(), state.elapsed());
+        corrected(look.offset, since, micros(unchanged) / 2)
+    }
+
+    /// The database said this, and has this offset now.
+    pub(crate) fn note(&self, look: &Look, offset: i64) {
+        let mut state = self.lock();
+        (state.offset, state.wall, state.looked) = (offset, Some(look.wall), Instant::now());
+    }
+}
+
+impl State {
+    /// How long ago the last look was.
+    fn elapsed(&self) -> TimeDelta {
+        TimeDelta::from_std(self.looked.elapsed()).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Whether it was the database's clock that was set, where the store's time is ahead of what this
+    /// server expects. It may be this server that was held up: then others committed meanwhile. Or another
+    /// server changed the offset: then the database's clock went on as this server's.
+    fn was_clock_set(&self, look: &Look) -> bool {
+        let went_on = self.wall.is_some_and(|wall| look.wall - wall - self.elapsed() <= TOLD_FROM);
+        !went_on && !look.is_anybody_there(Uptime::GRACE)
     }
 }
 
@@ -136,15 +156,19 @@ fn micros(delta: TimeDelta) -> i64 {
     delta.num_microseconds().unwrap_or(i64::MAX)
 }
 
-/// Changes the offset, unless another server has changed it.
-pub(crate) async fn change(mut conn: &AsyncPgConnection, look: &Look, to: i64) -> QueryResult<()> {
+/// Changes the offset, unless another server has changed it. Says whether it is that now.
+pub(crate) async fn change(
+    mut conn: &AsyncPgConnection,
+    look: &Look,
+    to: i64,
+) -> QueryResult<bool> {
     if to == look.offset {
-        return Ok(());
+        return Ok(true);
     }
     let text = "UPDATE service SET clock_offset = ?, clock_changed_at = clock_timestamp() \
          WHERE id = 1 AND clock_offset = ?";
     let parameters = vec![one(to), one(look.offset)];
-    Statement::<()>::new(text, parameters).execute(&mut conn).await.map(drop)
+    Ok(Statement::<()>::new(text, parameters).execute(&mut conn).await? > 0)
 }
 
 /// Looks, outside of a transaction.
@@ -156,7 +180,13 @@ pub(crate) async fn look(mut conn: &AsyncPgConnection) -> QueryResult<Look> {
 
 #[cfg(test)]
 mod tests {
+    use diesel_async::SimpleAsyncConnection;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::connect::{Database, Session};
+    use crate::migrate::migrate;
+    use crate::writers::register;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_timestamp(seconds, 0).unwrap()
@@ -166,33 +196,80 @@ mod tests {
         n * 1_000_000
     }
 
-    /// The database's clock at that second, with an offset of as many seconds and a heartbeat.
-    fn look(wall: i64, offset: i64, heartbeat_at: i64) -> Look {
-        let (changed_at, offset) = (at(wall), seconds(offset));
-        Look { wall: at(wall), offset, changed_at, heartbeat_at: at(heartbeat_at) }
+    /// The database's clock at that second, with an offset of as many seconds and a last commit.
+    fn look(wall: i64, offset: i64, committed_at: i64) -> Look {
+        let (changed_at, offset, committed_at) = (at(wall), seconds(offset), at(committed_at));
+        Look { wall: at(wall), offset, changed_at, heartbeat_at: at(0), committed_at }
+    }
+
+    /// The offset in seconds that a server sees to at a look.
+    fn sees_to(discipline: &Discipline, look: Look, expected: i64) -> i64 {
+        let offset = discipline.offset(&look, at(expected));
+        discipline.note(&look, offset);
+        offset / seconds(1)
     }
 
     #[test]
     fn a_step_of_the_databases_clock_moves_the_offset_by_as_much() {
         let discipline = Discipline::default();
-        assert_eq!(discipline.offset(&look(1_000, 0, 1_000), at(1_000)), 0);
-        assert_eq!(discipline.offset(&look(400, 0, 1_000), at(1_001)), seconds(601));
-        assert_eq!(discipline.offset(&look(400, 601, 1_000), at(1_001)), seconds(601), "once");
-        assert_eq!(discipline.offset(&look(4_602, 601, 1_001), at(1_002)), seconds(-3_600));
+        assert_eq!(sees_to(&discipline, look(1_000, 0, 1_000), 1_000), 0);
+        assert_eq!(sees_to(&discipline, look(400, 0, 1_000), 1_001), 601);
+        assert_eq!(sees_to(&discipline, look(400, 601, 1_000), 1_001), 601, "once");
+        assert_eq!(sees_to(&discipline, look(4_602, 601, 1_001), 1_002), -3_600);
+    }
+
+    #[test]
+    fn a_step_is_one_until_the_offset_is_changed() {
+        let discipline = Discipline::default();
+        assert_eq!(sees_to(&discipline, look(1_000, 0, 1_000), 1_000), 0);
+        for _ in 0..2 {
+            let not_noted = discipline.offset(&look(4_600, 0, 1_000), at(1_000));
+            assert_eq!(not_noted, seconds(-3_600));
+        }
     }
 
     #[test]
     fn a_server_that_was_held_up_leaves_the_time_to_those_that_were_there() {
         let discipline = Discipline::default();
-        assert_eq!(discipline.offset(&look(2_000, 0, 1_999), at(1_000)), 0);
+        assert_eq!(sees_to(&discipline, look(1_000, 0, 1_000), 1_000), 0);
+        assert_eq!(sees_to(&discipline, look(2_000, 0, 1_999), 1_000), 0);
     }
 
     #[test]
-    fn a_server_that_starts_goes_on_from_the_last_heartbeat() {
+    fn a_jump_that_another_server_made_is_not_taken_back() {
+        let discipline = Discipline::default();
+        assert_eq!(sees_to(&discipline, look(4_600, 0, 999), 1_000), -3_600);
+        let jumped = sees_to(&discipline, look(4_600, 0, 999), 1_000);
+        assert_eq!(jumped, 0, "though nobody has committed anything since");
+    }
+
+    #[test]
+    fn a_server_that_starts_goes_on_from_the_last_commit() {
         assert_eq!(Discipline::at_start(&look(1_000, 0, 999)), 0);
         assert_eq!(Discipline::at_start(&look(1_000, -50, 949)), seconds(-50), "others are there");
         assert_eq!(Discipline::at_start(&look(1_000, -50, 100)), 0, "nobody was");
         assert_eq!(Discipline::at_start(&look(1_000, 0, 1_500)), seconds(500));
         assert_eq!(Discipline::at_start(&look(1_000, 70, 100)), seconds(70));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_commits_is_there_though_no_beat_counts_until_an_outage_is_given_back() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        migrate(&database).await.unwrap();
+        let conn = database.connect(Session::Writes).await.unwrap();
+        let writer = Uuid::from_u128(1);
+        register(&conn, writer, Uuid::nil()).await.unwrap();
+        let recovers = format!(
+            "UPDATE service SET heartbeat_at = now() - interval '1 hour', \
+                 up_since = now() - interval '1 hour', outage_ended_at = now() - interval '1 minute', \
+                 outage_beat_at = now() - interval '30 seconds', outage_step = 'holds'; \
+             INSERT INTO commits (writer_id, number, committed_at, seat_ids, token_ids) \
+                 VALUES ('{writer}', 1, now(), '{{}}', '{{}}')"
+        );
+        (&mut &conn).batch_execute(&recovers).await.unwrap();
+        let look = super::look(&conn).await.unwrap();
+        assert!(look.is_anybody_there(Uptime::GRACE));
+        assert_eq!(Discipline::at_start(&Look { offset: -50, ..look }), -50);
     }
 }

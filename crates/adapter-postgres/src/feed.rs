@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use domain::Timestamp;
 use domain::records::Records;
 use domain::seat::Seat;
 use domain::waiting_token::WaitingToken;
+use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -30,12 +32,14 @@ use crate::writers::keep_up;
 const ASK_EVERY: Duration = Duration::from_millis(250);
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
-/// How many commits of a writer are heard at a time.
-const HEARD_AT_ONCE: i64 = 2_000;
+/// How many commits of a writer one question is about.
+const HEARD_AT_ONCE: i64 = 200;
+/// From how many rows on what was changed is read and told of before the next commits are.
+const ROWS_AT_ONCE: usize = 2_000;
 /// With more of one writer to hear than this, it is quicker to forget what is remembered.
 const BEHIND_MAX: i64 = 20_000;
-/// How long a writer is known to be retired before its row goes: every server that is there hears of it
-/// meanwhile.
+/// How long a writer is known to be retired, and commits nothing, before its row goes: every server that is
+/// there hears of it meanwhile.
 const GONE_AFTER: Duration = Duration::from_secs(600);
 
 /// Asks for what the other servers changed, as long as it runs.
@@ -51,7 +55,7 @@ pub(crate) struct Feed {
 #[derive(Debug, Clone, Copy)]
 struct Heard {
     number: i64,
-    /// Since when it is known that the writer is retired, so that its row may go.
+    /// Since when it is known that the writer is retired and has committed no more, so that its row may go.
     retired: Option<Instant>,
 }
 
@@ -65,6 +69,27 @@ macro_rules! history {
              pg_relation_filenode('commits')))"
     };
 }
+
+/// Of how much was heard of which writer, of which writers no commits are asked for, whether any are, and
+/// how many of each writer.
+const QUESTION: &str = concat!(
+    "SELECT ",
+    columns_of_look!(),
+    ", ",
+    history!(),
+    ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
+     FROM service AS s LEFT JOIN (\
+         SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
+             coalesce((SELECT max(m.number) FROM commits AS m WHERE m.writer_id = w.id), 0) AS last \
+         FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
+     ) AS w ON true \
+     LEFT JOIN LATERAL (\
+         SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
+         WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
+         ORDER BY n.number LIMIT ? \
+     ) AS c ON true \
+     WHERE s.id = 1 ORDER BY w.id, c.number"
+);
 
 type WriterRow = (LookRow, String, Option<Uuid>, Option<bool>, Option<i64>, Option<CommitRow>);
 type WriterSql =
@@ -86,6 +111,21 @@ struct NewsOfWriter {
     commits: Vec<CommitRow>,
 }
 
+/// Commits whose rows are read together.
+#[derive(Default)]
+struct Piece {
+    seats: Vec<Uuid>,
+    tokens: Vec<Uuid>,
+    /// How much of each writer is heard with it.
+    heard: HashMap<Uuid, i64>,
+}
+
+impl Piece {
+    const fn rows(&self) -> usize {
+        self.seats.len().saturating_add(self.tokens.len())
+    }
+}
+
 impl Feed {
     /// A feed that begins with what is now.
     pub(crate) async fn begin(desk: Arc<Desk>, conn: AsyncPgConnection) -> Result<Self, SqlError> {
@@ -97,7 +137,10 @@ impl Feed {
             kept_up: Instant::now(),
         };
         let look = discipline::look(&conn).await?;
-        discipline::change(&conn, &look, Discipline::at_start(&look)).await?;
+        let offset = Discipline::at_start(&look);
+        if discipline::change(&conn, &look, offset).await? {
+            feed.desk.discipline.note(&look, offset);
+        }
         feed.begin_anew(&conn).await?;
         feed.conn = Some(conn);
         Ok(feed)
@@ -109,10 +152,17 @@ impl Feed {
         let mut is_away = false;
         loop {
             ticks.tick().await;
-            let asked = timeout(ANSWER_WITHIN, self.ask()).await;
-            let asked = asked.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN)));
+            let asked = AssertUnwindSafe(self.ask()).catch_unwind().await;
+            let asked = asked.unwrap_or_else(|_| {
+                // What is in memory may be half of what was told: it is of no history.
+                self.history.clear();
+                Err(SqlError::Panicked)
+            });
             match &asked {
                 Ok(()) if is_away => tracing::info!("the database is back"),
+                Err(SqlError::Panicked) => {
+                    tracing::error!("hearing of the other servers panicked, and begins anew");
+                }
                 Err(error) if !is_away => tracing::warn!(%error, "the database is away"),
                 _ => {}
             }
@@ -124,30 +174,31 @@ impl Feed {
         // Not put back unless all went well.
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => self
-                .desk
-                .database
-                .connect(Session::Follows)
-                .await
-                .map_err(|error| SqlError::Away(error.to_string()))?,
+            None => in_time(self.connect()).await?,
         };
         while self.hear(&conn).await? {}
         if self.kept_up.elapsed() > KEEP_UP_EVERY {
             let is_gone =
                 |heard: &Heard| heard.retired.is_some_and(|since| since.elapsed() > GONE_AFTER);
             let gone = self.heard.iter().filter(|(_, heard)| is_gone(heard));
-            let gone: Vec<Uuid> = gone.map(|(id, _)| *id).collect();
+            let gone: Vec<_> = gone.map(|(id, heard)| (*id, heard.number)).collect();
             // Whatever comes of it: it is not to be in the way of hearing each time.
             self.kept_up = Instant::now();
-            keep_up(&conn, &self.desk.writers.all(), &gone).await?;
+            let live = self.desk.writers.all();
+            in_time(async { Ok(keep_up(&conn, &live, &gone).await?) }).await?;
         }
         self.conn = Some(conn);
         Ok(())
     }
 
+    async fn connect(&self) -> Result<AsyncPgConnection, SqlError> {
+        let connected = self.desk.database.connect(Session::Follows).await;
+        connected.map_err(|error| SqlError::Away(error.to_string()))
+    }
+
     /// Begins with what is now, having lost track of what was.
     async fn begin_anew(&mut self, conn: &AsyncPgConnection) -> Result<(), SqlError> {
-        let news = self.question(conn, None).await?;
+        let news = in_time(self.question(conn, None)).await?;
         self.desk.clock.hear(&news.look);
         self.note_heard(&news);
         // Whatever is read from now on is at least as new as what counts as heard.
@@ -165,24 +216,25 @@ impl Feed {
         for (id, committed) in live.iter().filter(|(_, committed)| **committed > 0) {
             self.heard.insert(*id, Heard { number: *committed, retired: None });
         }
-        let news = self.question(conn, Some(&live)).await?;
+        let news = in_time(self.question(conn, Some(&live))).await?;
         if let Some(why) = self.why_lost(&news, &live) {
             tracing::warn!(why, "beginning anew with what is in the database");
             self.begin_anew(conn).await?;
             return Ok(false);
         }
-        self.desk.keep_discipline(conn, &news.look).await?;
-        let (mut seats, mut tokens) = (Vec::new(), Vec::new());
-        for (_, seat_ids, token_ids) in news.writers.values().flat_map(|news| &news.commits) {
-            seats.extend(seat_ids);
-            tokens.extend(token_ids);
+        in_time(self.desk.keep_discipline(conn, &news.look)).await?;
+        let since = self.desk.beginning();
+        for piece in news.pieces() {
+            if piece.rows() > 0 {
+                let changes = load_changes(conn, news.look.now(), piece.seats, piece.tokens);
+                self.desk.tell(&in_time(changes).await?, since);
+            }
+            // Not before it was told of. What is told is not read again, whatever becomes of the rest.
+            let heard = |(id, number)| (id, Heard { number, retired: None });
+            self.heard.extend(piece.heard.into_iter().map(heard));
         }
-        if !seats.is_empty() || !tokens.is_empty() {
-            let changes = load_changes(conn, news.look.now(), seats, tokens).await?;
-            self.desk.tell(&changes);
-        }
-        // Not before they were told of.
         self.note_heard(&news);
+        self.desk.followed.note();
         let heard = |id| self.heard.get(id).map_or(0, |heard| heard.number);
         Ok(news.writers.iter().any(|(id, writer)| heard(id) < writer.last))
     }
@@ -234,25 +286,6 @@ impl Feed {
         mut conn: &AsyncPgConnection,
         but: Option<&HashMap<Uuid, i64>>,
     ) -> Result<News, SqlError> {
-        let text = concat!(
-            "SELECT ",
-            columns_of_look!(),
-            ", ",
-            history!(),
-            ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
-             FROM service AS s LEFT JOIN (\
-                 SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
-                     coalesce((SELECT max(m.number) FROM commits AS m \
-                         WHERE m.writer_id = w.id), 0) AS last \
-                 FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
-             ) AS w ON true \
-             LEFT JOIN LATERAL (\
-                 SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
-                 WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
-                 ORDER BY n.number LIMIT ? \
-             ) AS c ON true \
-             WHERE s.id = 1 ORDER BY w.id, c.number"
-        );
         let parameters = vec![
             array(self.heard.keys().copied().collect()),
             array(self.heard.values().map(|heard| heard.number).collect()),
@@ -261,7 +294,7 @@ impl Feed {
             one(HEARD_AT_ONCE),
         ];
         let rows: Vec<WriterRow> =
-            Statement::<WriterSql>::new(text, parameters).load(&mut conn).await?;
+            Statement::<WriterSql>::new(QUESTION, parameters).load(&mut conn).await?;
         self.desk.heard.note();
         News::of(rows).ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
     }
@@ -281,6 +314,28 @@ impl News {
         }
         news
     }
+
+    /// The commits in pieces, each writer's in their order.
+    fn pieces(&self) -> Vec<Piece> {
+        let (mut pieces, mut piece) = (Vec::new(), Piece::default());
+        for (id, writer) in &self.writers {
+            for (number, seats, tokens) in &writer.commits {
+                piece.seats.extend(seats);
+                piece.tokens.extend(tokens);
+                piece.heard.insert(*id, *number);
+                if piece.rows() >= ROWS_AT_ONCE {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+            }
+        }
+        pieces.push(piece);
+        pieces
+    }
+}
+
+/// An answer of the database, which must not take long.
+async fn in_time<T>(answer: impl Future<Output = Result<T, SqlError>>) -> Result<T, SqlError> {
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN)))
 }
 
 async fn load_changes(
@@ -303,3 +358,6 @@ async fn load_changes(
     }
     Ok(changes)
 }
+
+#[cfg(test)]
+mod tests;

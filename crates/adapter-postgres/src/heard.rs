@@ -12,7 +12,7 @@ const SILENCE_MAX: Duration = Duration::from_millis(1_800);
 /// How often whoever has waited for that long looks whether it was heard of.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// When the database was last heard of, by whoever hears of it: four times a second by the feed.
+/// When something was last heard of: the database, by whoever asks it, four times a second by the feed.
 #[derive(Debug, Clone)]
 pub(crate) struct LastHeard {
     origin: Instant,
@@ -36,14 +36,18 @@ impl Default for LastHeard {
 }
 
 impl LastHeard {
-    /// The database said something.
+    /// It was heard of now.
     pub(crate) fn note(&self) {
         self.at.fetch_max(self.millis(), Ordering::Relaxed);
     }
 
+    /// How long ago that was; if it never was, how long it is waited for.
+    pub(crate) fn ago(&self) -> Duration {
+        Duration::from_millis(self.millis().saturating_sub(self.at.load(Ordering::Relaxed)))
+    }
+
     fn is_silent(&self) -> bool {
-        let since = self.millis().saturating_sub(self.at.load(Ordering::Relaxed));
-        Duration::from_millis(since) > SILENCE_MAX
+        self.ago() > SILENCE_MAX
     }
 
     fn millis(&self) -> u64 {

@@ -52,8 +52,8 @@ pub(crate) enum SqlError {
     /// It cannot be reached.
     #[error("the database is away: {0}")]
     Away(String),
-    /// What was to be asked panicked.
-    #[error("a change panicked")]
+    /// What was to be done panicked.
+    #[error("it panicked")]
     Panicked,
     /// No answer came in time.
     #[error("the database did not answer within {0:?}")]

@@ -128,37 +128,12 @@ pub(crate) async fn begin_and_load(
     scope: &Scope,
 ) -> Result<Loaded, SqlError> {
     let begin = async { (&mut &*conn).batch_execute(begin).await };
-    let service = uptime(conn, scope.uptime);
-    let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
-    let room_ids: Keys<RoomId> = room_ids.copied().collect();
-    let rooms = load!(conn, RoomRow, unless room_ids.is_empty(),
-        "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
-         ORDER BY t.id FOR NO KEY UPDATE",
-        [ids(room_ids.iter().copied())]);
-    let guarded = guard_reserved_by(conn, scope);
-    let users = load!(conn, UserRow, unless scope.users.is_empty(),
-        "SELECT {columns} FROM users AS t WHERE t.id = ANY(?)",
-        [ids(scope.users.iter().copied())]);
-    let users_of_emails = load!(conn, UserRow, unless scope.emails.is_empty(),
-        "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
-        [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())]);
-    let tokens = waiting::tokens(conn, scope);
-    let reservations = reservations(conn, scope);
-    let seats = seats(conn, scope);
-    let payments = payments(conn, scope);
-    let accounts = load!(conn, AccountRow, unless scope.accounts.is_empty(),
-        "SELECT {columns} FROM cash_accounts AS t WHERE t.user_id = ANY(?) \
-         ORDER BY t.user_id FOR NO KEY UPDATE",
-        [ids(scope.accounts.iter().copied())]);
-    let kept_answers = kept_answers(conn, scope);
-    let last = read_last(conn, commit, scope);
-
     let (
         (),
         uptime,
         rooms,
         (),
-        users,
+        mut users,
         users_of_emails,
         tokens,
         reservations,
@@ -169,11 +144,24 @@ pub(crate) async fn begin_and_load(
         last,
     ) = try_join!(
         begin,
-        service,
+        uptime(conn, scope.uptime),
+        rooms(conn, scope),
+        guard_reserved_by(conn, scope),
+        users(conn, scope),
+        users_of_emails(conn, scope),
+        waiting::tokens(conn, scope),
+        reservations(conn, scope),
+        seats(conn, scope),
+        payments(conn, scope),
+        accounts(conn, scope),
+        kept_answers(conn, scope),
+        read_last(conn, commit, scope),
+    )?;
+    users.extend(users_of_emails);
+    let rows = Rows {
+        uptime,
         rooms,
-        guarded,
         users,
-        users_of_emails,
         tokens,
         reservations,
         seats,
@@ -181,43 +169,60 @@ pub(crate) async fn begin_and_load(
         accounts,
         kept_answers,
         last,
-    )?;
-    let ReadLast { moment, lines, reserved, reserved_seats } = last;
-    let Tokens { rows: tokens, crowded } = tokens;
-    let tokens = by_id(tokens)?;
-    let users = users.into_iter().chain(users_of_emails);
-    let reservations = with_their_seats(reservations, reserved_seats)?;
-    let (reserved, seats_of_reserved): (Vec<_>, Vec<_>) = reserved
-        .into_iter()
-        .map(|(reservation, seat, price)| {
-            let id = reservation.id;
-            (reservation, (id, seat, price))
+    };
+    Ok(rows.try_into()?)
+}
+
+/// The rows of all that a scope names.
+struct Rows {
+    uptime: Option<Uptime>,
+    rooms: Vec<RoomRow>,
+    users: Vec<UserRow>,
+    tokens: Tokens,
+    reservations: Vec<ReservationRow>,
+    seats: Vec<SeatRow>,
+    payments: Vec<PaymentRow>,
+    accounts: Vec<AccountRow>,
+    kept_answers: Vec<KeptAnswerRow>,
+    last: ReadLast,
+}
+
+impl TryFrom<Rows> for Loaded {
+    type Error = Unreadable;
+
+    fn try_from(rows: Rows) -> Result<Self, Unreadable> {
+        let ReadLast { moment, lines, reserved, reserved_seats } = rows.last;
+        let Tokens { rows: tokens, crowded } = rows.tokens;
+        let line = |row| waiting::line(row, &crowded).map(|line| (line.room_id, line));
+        let tokens = by_id(tokens)?;
+        let reservations = with_their_seats(rows.reservations, reserved_seats)?.into_iter();
+        let (reserved, seats_of_reserved): (Vec<_>, Vec<_>) = reserved
+            .into_iter()
+            .map(|(reservation, seat, price)| {
+                let id = reservation.id;
+                (reservation, (id, seat, price))
+            })
+            .unzip();
+        let reserved = with_their_seats(reserved, seats_of_reserved)?;
+        Ok(Self {
+            moment,
+            uptime: rows.uptime,
+            rooms: by_id(rows.rooms)?,
+            lines: lines.into_iter().map(line).collect::<Result<_, _>>()?,
+            users: by_id(rows.users)?,
+            live_tokens: live(&tokens),
+            run_out: run_out(&tokens, moment.now),
+            tokens,
+            reservations: reservations.map(|found| (found.id, Arc::new(found))).collect(),
+            reserved: reserved.into_iter().map(Arc::new).collect(),
+            seats: by_id(rows.seats)?,
+            payments: by_id(rows.payments)?,
+            accounts: by_id(rows.accounts)?,
+            kept_answers: by_id(rows.kept_answers)?,
+            shows: HashMap::new(),
+            concerts: HashMap::new(),
         })
-        .unzip();
-    Ok(Loaded {
-        moment,
-        uptime,
-        rooms: by_id(rooms)?,
-        lines: lines
-            .into_iter()
-            .map(|row| waiting::line(row, &crowded).map(|line| (line.room_id, line)))
-            .collect::<Result<_, _>>()?,
-        users: by_id(users)?,
-        live_tokens: live(&tokens),
-        run_out: run_out(&tokens, moment.now),
-        tokens,
-        reservations: reservations.into_iter().map(|found| (found.id, Arc::new(found))).collect(),
-        reserved: with_their_seats(reserved, seats_of_reserved)?
-            .into_iter()
-            .map(Arc::new)
-            .collect(),
-        seats: by_id(seats)?,
-        payments: by_id(payments)?,
-        accounts: by_id(accounts)?,
-        kept_answers: by_id(kept_answers)?,
-        shows: HashMap::new(),
-        concerts: HashMap::new(),
-    })
+    }
 }
 
 fn by_id<R, E>(rows: impl IntoIterator<Item = R>) -> Result<HashMap<E::Id, Arc<E>>, Unreadable>
@@ -245,6 +250,39 @@ fn run_out(
         run_out.entry(token.room_id).or_default().push(token.id);
     }
     run_out
+}
+
+/// The rooms that are named, and those whose lines are.
+async fn rooms(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<RoomRow>> {
+    let room_ids = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines);
+    let room_ids: Keys<RoomId> = room_ids.copied().collect();
+    load!(conn, RoomRow, unless room_ids.is_empty(),
+        "SELECT {columns} FROM waiting_rooms AS t WHERE t.id = ANY(?) \
+         ORDER BY t.id FOR NO KEY UPDATE",
+        [ids(room_ids.iter().copied())])
+    .await
+}
+
+async fn users(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<UserRow>> {
+    load!(conn, UserRow, unless scope.users.is_empty(),
+        "SELECT {columns} FROM users AS t WHERE t.id = ANY(?)",
+        [ids(scope.users.iter().copied())])
+    .await
+}
+
+async fn users_of_emails(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<UserRow>> {
+    load!(conn, UserRow, unless scope.emails.is_empty(),
+        "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
+        [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())])
+    .await
+}
+
+async fn accounts(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<AccountRow>> {
+    load!(conn, AccountRow, unless scope.accounts.is_empty(),
+        "SELECT {columns} FROM cash_accounts AS t WHERE t.user_id = ANY(?) \
+         ORDER BY t.user_id FOR NO KEY UPDATE",
+        [ids(scope.accounts.iter().copied())])
+    .await
 }
 
 /// Reservations by their ids and by their payments'.
@@ -290,8 +328,8 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
     lock!(conn, PaymentRow, found).await
 }
 
-/// Locks the users whose reservations are looked at, so that none is added meanwhile: the limit of
-/// seats a user and concert holds though the seats asked for are others.
+/// Locks the users whose reservations are looked at, so that two holds of different seats by one user
+/// cannot both pass the per-user limit.
 async fn guard_reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<()> {
     if scope.reserved_by.is_empty() {
         return Ok(());

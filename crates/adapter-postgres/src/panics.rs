@@ -17,7 +17,7 @@ impl Ids for NewIds {
     }
 }
 
-async fn open() -> (Arc<PostgresStore>, throw_away_postgres::Database) {
+pub(crate) async fn open() -> (Arc<PostgresStore>, throw_away_postgres::Database) {
     let database = throw_away_postgres::shared().create_database();
     let options = StoreOptions::at(database.url.parse().unwrap(), Arc::new(NewIds));
     (Arc::new(PostgresStore::open(&options).await.unwrap()), database)

@@ -1,9 +1,10 @@
 //! The connections that read, who waits for one, and for how long.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool};
+use diesel_async::pooled_connection::deadpool::{BuildError, Hook, HookError, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
@@ -43,7 +44,11 @@ pub(crate) struct Readers {
     /// step would have its turn after all the requests that came before it.
     runtime: Handle,
     heard: LastHeard,
+    ended: LastEnd,
 }
+
+/// When all sessions were last to end.
+type LastEnd = Arc<Mutex<Instant>>;
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +70,16 @@ impl Readers {
         front: usize,
         heard: LastHeard,
     ) -> Result<Self, BuildError> {
+        let ended = Arc::new(Mutex::new(Instant::now()));
+        let pool = |session, size| pool(database, session, size, &ended);
         Ok(Self {
-            front: pool(database, Session::Reads, front.max(1))?,
-            behind: pool(database, Session::Reads, READERS_BEHIND)?,
-            at_leisure: pool(database, Session::Reads, READERS_AT_LEISURE)?,
-            much: pool(database, Session::ReadsMuch, READERS_OF_MUCH)?,
+            front: pool(Session::Reads, front.max(1))?,
+            behind: pool(Session::Reads, READERS_BEHIND)?,
+            at_leisure: pool(Session::Reads, READERS_AT_LEISURE)?,
+            much: pool(Session::ReadsMuch, READERS_OF_MUCH)?,
             runtime: Handle::current(),
             heard,
+            ended,
         })
     }
 
@@ -115,8 +123,9 @@ impl Readers {
         reading.await.map_err(lost)?
     }
 
-    /// Ends the sessions that are not in use.
+    /// Ends all sessions, those that are in use after what they are at.
     pub(crate) fn end_sessions(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         for pool in [&self.front, &self.behind, &self.at_leisure, &self.much] {
             pool.retain(|_, _| false);
         }
@@ -131,6 +140,7 @@ fn pool(
     database: &Database,
     session: Session,
     size: usize,
+    ended: &LastEnd,
 ) -> Result<Pool<AsyncPgConnection>, BuildError> {
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
@@ -140,5 +150,46 @@ fn pool(
         Box::pin(async move { database.connect(session).await })
     });
     let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-    Pool::builder(manager).max_size(size).build()
+    let ended = Arc::clone(ended);
+    let is_to_go_on = Hook::sync_fn(move |_, session| {
+        if session.created < *ended.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(HookError::message("the session is to end"));
+        }
+        Ok(())
+    });
+    Pool::builder(manager).max_size(size).pre_recycle(is_to_go_on).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+
+    use super::*;
+
+    diesel::define_sql_function!(fn pg_backend_pid() -> diesel::sql_types::Integer);
+
+    /// The session that answered, after as many seconds.
+    async fn session(readers: &Readers, seconds: f64) -> i32 {
+        let query = move |mut reader: Reader| async move {
+            reader.batch_execute(&format!("SELECT pg_sleep({seconds})")).await?;
+            Ok(diesel::select(pg_backend_pid()).get_result(&mut reader).await?)
+        };
+        readers.read(For::Request, query).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_in_use_when_all_are_ended_answers_nobody_else() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        let readers = Readers::new(&database, 1, LastHeard::default()).unwrap();
+        let first = session(&readers, 0.0).await;
+        assert_eq!(session(&readers, 0.0).await, first);
+        let end_meanwhile = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            readers.end_sessions();
+        };
+        let (in_use, ()) = tokio::join!(session(&readers, 0.5), end_meanwhile);
+        assert_eq!(in_use, first);
+        assert_ne!(session(&readers, 0.0).await, first);
+    }
 }

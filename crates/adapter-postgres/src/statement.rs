@@ -104,13 +104,11 @@ pub(crate) fn ids<Id: Into<Uuid> + Copy>(ids: impl IntoIterator<Item = Id>) -> P
     array(ids.into_iter().map(Into::into).collect::<Vec<Uuid>>())
 }
 
-/// A text that is put together from parts that never change, by `make` when these parts come together
-/// for the first time; from the same parts, each `make` must put the same together. It is kept for good:
-/// there are as many as combinations of what groups need, some dozens.
+/// Interns composed SQL. The key is the parts' addresses, so equal parts must always give equal text.
+/// Never freed; a few dozen exist.
 pub(crate) fn composed(parts: &[&'static str], make: impl FnOnce() -> String) -> &'static str {
     type Texts = HashMap<Vec<(usize, usize)>, &'static str>;
     static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(Mutex::default);
-    // What never changes is known by where it is.
     let key = parts.iter().map(|part| (part.as_ptr().addr(), part.len())).collect();
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
     texts.entry(key).or_insert_with(|| make().leak())

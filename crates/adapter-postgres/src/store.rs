@@ -1,7 +1,7 @@
 //! The store as the ports see it.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ const STEP_OF_MUCH_WITHIN: Duration = Duration::from_secs(120);
 /// For how long it is known that a write works, and for how long that none does.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 const FAILED_FOR: Duration = Duration::from_millis(100);
+/// For how long the other servers' commits may not be heard of. That is some questions of the feed.
+const NOT_FOLLOWED_MAX: Duration = Duration::from_secs(5);
 /// How long a write may take that looks whether one works.
 const PROBE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -98,8 +100,10 @@ impl PostgresStore {
             clock: DatabaseClock::new(),
             observer: Arc::new(OnceLock::new()),
             history: AtomicU64::new(0),
+            beginnings: RwLock::default(),
             readers: readers.map_err(|error| unreachable(error.to_string()))?,
             heard,
+            followed: LastHeard::default(),
             discipline: Discipline::default(),
             programme: Programme::new(),
             server_id: options.ids.next(),
@@ -212,8 +216,11 @@ impl PostgresStore {
         }
     }
 
-    /// Whether the schema is in order, and each writer can commit.
+    /// Whether the schema is in order, the other servers' commits are heard of, and each writer can commit.
     async fn probe(&self) -> Result<(), Unavailable> {
+        if self.desk.followed.ago() > NOT_FOLLOWED_MAX {
+            return Err(Unavailable::because("the other servers' commits are not heard of"));
+        }
         let missing =
             self.read_behind(move |mut conn| async move { Ok(missing(&mut conn).await?) }).await?;
         if let Some(version) = missing.first() {
@@ -280,5 +287,53 @@ impl Store for PostgresStore {
         let result = self.probe().await;
         *checked = Some((Instant::now(), result.clone()));
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::panics::open;
+
+    /// The histories that it was told of, and none for each commit.
+    #[derive(Default)]
+    struct Observer(std::sync::Mutex<Vec<Option<u64>>>);
+
+    impl CommitObserver for Observer {
+        fn committed(&self, _: &Records) {
+            self.0.lock().unwrap().push(None);
+        }
+
+        fn began_anew(&self, history: u64) {
+            self.0.lock().unwrap().push(Some(history));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_that_began_before_a_new_beginning_is_not_remembered_after_it() {
+        let (store, _database) = open().await;
+        let (observer, desk) = (Arc::new(Observer::default()), &store.desk);
+        store.observe(observer.clone());
+        let (since, changes) = (desk.beginning(), Records::at(Timestamp::UNIX_EPOCH));
+        desk.tell(&changes, since);
+        desk.begin_anew(7);
+        desk.tell(&changes, since);
+        assert_eq!(observer.0.lock().unwrap()[1..], [None, Some(7), Some(7)]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_that_does_not_hear_of_the_other_servers_is_not_in_order() {
+        let (store, _database) = open().await;
+        store.check().await.unwrap();
+        store.feed.abort();
+        let until_it_says_so = async {
+            while store.check().await.is_ok() {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), until_it_says_so).await.unwrap();
     }
 }

@@ -224,11 +224,12 @@ impl Worker {
 /// Finds out whether a group was committed, and answers it; those who wait hear within a while that it
 /// is not known yet, and what became of it is found out even so.
 async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
+    let since = desk.beginning();
     let settling = settle(&desk.database, lost.mark);
     tokio::pin!(settling);
     match timeout(SETTLED_WITHIN, &mut settling).await {
         Ok(Fortune::Committed) => {
-            desk.tell(&lost.changes);
+            desk.tell(&lost.changes, since);
             answer_all(group.into_iter().zip(lost.answers));
         }
         Ok(Fortune::RolledBack) => tell_all(group, &lost.fault),
@@ -238,7 +239,7 @@ async fn find_out(desk: Arc<Desk>, lost: Lost, group: Group) {
                 waiting.answer(Err(UpdateError::Unknown(lost.fault.clone())));
             }
             if settling.await == Fortune::Committed {
-                desk.tell(&lost.changes);
+                desk.tell(&lost.changes, since);
             }
         }
     }

@@ -96,12 +96,14 @@ const FORGETS_FOR: Duration = Duration::from_millis(300);
 
 /// Says that the writers of this server are there, retires those of servers that did not say so for
 /// long, and forgets what nobody asks for any more: commits of some minutes ago but for each writer's
-/// newest, and the writers that are `gone`. Does not wait until that is on disk or on a standby: should
-/// it be lost, it is done again.
+/// newest, and the writers that are `gone`, unless they have committed more than that number.
+///
+/// Each step is a transaction of its own, after which everything is in order: should the next not come
+/// about, it is done later. So nobody waits until they are on disk or on a standby either.
 pub(crate) async fn keep_up(
     mut conn: &AsyncPgConnection,
     live: &HashMap<Uuid, i64>,
-    gone: &[Uuid],
+    gone: &[(Uuid, i64)],
 ) -> QueryResult<()> {
     conn.batch_execute("SET synchronous_commit = off").await?;
     let seen = concat!(
@@ -134,14 +136,46 @@ pub(crate) async fn keep_up(
             break;
         }
     }
-    // One that has come back meanwhile keeps its commits.
+    // One that has come back meanwhile keeps its commits, and one whose COMMIT came about only now.
     let forget_writers = "WITH forgotten AS \
-             (DELETE FROM writers WHERE retired AND id = ANY(?) RETURNING id) \
+             (DELETE FROM writers AS w USING unnest(?, ?) AS gone (id, number) \
+              WHERE w.id = gone.id AND w.retired AND NOT EXISTS (SELECT FROM commits AS c \
+                  WHERE c.writer_id = w.id AND c.number > gone.number) RETURNING w.id) \
          DELETE FROM commits USING forgotten WHERE commits.writer_id = forgotten.id";
-    let ids = vec![array(gone.to_vec())];
-    Statement::<()>::new(forget_writers, ids).execute(&mut conn).await?;
+    let (ids, numbers): (Vec<Uuid>, Vec<i64>) = gone.iter().copied().unzip();
+    let gone_up_to = vec![array(ids), array(numbers)];
+    Statement::<()>::new(forget_writers, gone_up_to).execute(&mut conn).await?;
     if !gone.is_empty() {
         gather(conn).await?;
     }
     conn.batch_execute("RESET synchronous_commit").await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::{Database, Session};
+    use crate::migrate::migrate;
+
+    #[tokio::test]
+    async fn a_writer_whose_last_commit_was_not_heard_of_is_not_forgotten() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        migrate(&database).await.unwrap();
+        let conn = database.connect(Session::Writes).await.unwrap();
+        let writer = Uuid::from_u128(1);
+        register(&conn, writer, Uuid::nil()).await.unwrap();
+        let two_commits = format!(
+            "UPDATE writers SET retired = true; \
+             INSERT INTO commits (writer_id, number, committed_at, seat_ids, token_ids) \
+                 SELECT '{writer}', n, now(), '{{}}', '{{}}' FROM generate_series(1, 2) AS n"
+        );
+        (&mut &conn).batch_execute(&two_commits).await.unwrap();
+        for (heard, is_left) in [(1, 1), (2, 0)] {
+            keep_up(&conn, &HashMap::new(), &[(writer, heard)]).await.unwrap();
+            let count =
+                throw_away_postgres::number(&throw_away.url, "SELECT count(*) FROM writers");
+            assert_eq!(count, Ok(is_left), "heard of {heard}");
+        }
+    }
 }

@@ -40,8 +40,8 @@ struct Kept<V> {
     until: Option<Timestamp>,
 }
 
-/// What was read is kept for so many times as long as reading it took: to read it over and over is then
-/// some 3 % of what a connection does.
+/// Cache a value for so many times as long as reading it took, so that reading it over and over uses about
+/// 3 % of a connection.
 const KEPT_FOR: i32 = 30;
 /// How old a list or a count may be that others can change. Half of the second within which every server
 /// shows a commit; the rest is for the reading.

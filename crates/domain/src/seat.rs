@@ -16,8 +16,8 @@ pub struct Seat {
     pub show_id: ShowId,
     /// Where it is and what it costs.
     pub place: Place,
-    /// How many changes of its status anyone could have seen, or came to expect. The versions of a show's seats add
-    /// up to the version of its seat map, which so only ever grows.
+    /// Counts visible status changes, and expiries that were announced but then cancelled. A seat map's
+    /// version is the sum over its seats, so it only grows.
     pub version: u64,
     /// Whose it is.
     pub state: SeatState,
@@ -149,9 +149,8 @@ impl Seat {
         self.let_go.is_some_and(|let_go| let_go.by == user_id && now < let_go.at + cooldown)
     }
 
-    /// Takes away the end of its hold: it is the reservation's until its payment is settled. The
-    /// caller has seen that the reservation holds it. Nobody sees a change now, but one that would
-    /// have come by itself does not come any more.
+    /// Pins the seat until its payment settles. The caller has seen that the reservation holds it. The
+    /// visible status stays `held`, but the expiry at `until` no longer happens, so the version goes up.
     pub(crate) fn pin(&mut self, by: ReservationId) {
         debug_assert_eq!(self.reservation_id(), Some(by), "a seat is pinned for a stranger");
         self.version += 1;

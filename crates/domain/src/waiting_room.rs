@@ -56,13 +56,13 @@ pub enum Door {
 /// How far a room may fall behind its rate and still catch up.
 const CATCH_UP: TimeDelta = TimeDelta::seconds(1);
 
-/// Who is in a room just now, as the store counts it.
+/// Who is in a room, as the store has it written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Which room's.
     pub room_id: RoomId,
-    /// How many tokens are active and have not run out. `None` if that was not counted: then nobody
-    /// can be let in.
+    /// How many tokens are written down as active. One whose time is over counts until that is written
+    /// down. `None` if they were not counted or the service may have been away: then nobody is let in.
     pub active_count: Option<u32>,
     /// Whether anyone waits.
     pub anyone_waiting: bool,
@@ -164,7 +164,8 @@ impl WaitingRoom {
     }
 
     /// Lets `token` in, if it waits, everybody before it has a number, a place is free, the rate
-    /// allows one, and the room is neither paused nor sold out. The caller goes through the line lowest number first. Says whether it was let in.
+    /// allows one, and the room is neither paused nor sold out. The caller goes through the line lowest
+    /// number first. Says whether it was let in.
     pub fn admit(&mut self, line: &mut Line, token: &mut WaitingToken, now: Timestamp) -> bool {
         debug_assert_eq!((line.room_id, token.room_id), (self.id, self.id), "another room's");
         let is_next = token.number.is_some_and(|number| self.lobby.is_drawn_up_to(number));
@@ -197,8 +198,7 @@ impl WaitingRoom {
     /// Takes a new policy on. Nobody inside is thrown out by it.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], naming each field that would leave its limits, or when it opens if it
-    /// has opened.
+    /// [`Refusal::Invalid`], naming each field out of range, or `opens_at` if the room has already opened.
     pub(crate) fn change(&mut self, change: &PolicyChange, now: Timestamp) -> Result<(), Refusal> {
         let mut policy = self.policy.changed(change)?;
         if policy.opens_at != self.policy.opens_at {

@@ -61,7 +61,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "rehold_cooldown_seconds",
         "60",
-        "For how long who let a seat go unpaid leaves it to others",
+        "Seconds before a user may hold again a seat that he released without paying",
     ),
     setting("seats_per_reservation", "4", "How many seats a reservation may have"),
     setting("seats_per_show_max", "100000", "How many seats a show may have"),

@@ -1,6 +1,7 @@
 //! What is done over and over while the server runs.
 
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use application::Application;
 use domain::clock_discipline::Difference;
 use domain::ports::UpdateError;
 use domain::uptime::Outage;
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -111,33 +113,19 @@ impl Sweepers {
         sweepers
     }
 
-    fn every<F, Fut, T: Debug>(
+    fn every<F, Fut, T: Debug + 'static>(
         &mut self,
         pause: Duration,
         app: &Arc<Application>,
         what: &'static str,
         sweep: F,
     ) where
-        F: Fn(Arc<Application>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, UpdateError>> + Send,
+        F: Fn(Arc<Application>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, UpdateError>> + Send + 'static,
     {
-        let (app, mut stop) = (Arc::clone(app), self.stop.subscribe());
-        self.tasks.spawn(async move {
-            let mut ticks = interval(pause);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = stop.wait_for(|stop| *stop) => return,
-                    _ = ticks.tick() => {}
-                }
-                match sweep(Arc::clone(&app)).await {
-                    Ok(done) => tracing::trace!(what, ?done, "swept"),
-                    Err(error) => {
-                        tracing::warn!(what, %error, "a sweep failed; the next one tries again")
-                    }
-                }
-            }
-        });
+        let app = Arc::clone(app);
+        let sweep = move || sweep(Arc::clone(&app));
+        self.tasks.spawn(sweep_over_and_over(pause, what, self.stop.subscribe(), sweep));
     }
 
     /// Lets each end what it is at, and stops them all. Who waits for somebody outside is cut short:
@@ -148,5 +136,57 @@ impl Sweepers {
         if tokio::time::timeout(STOP_WITHIN, all_ended).await.is_err() {
             self.tasks.shutdown().await;
         }
+    }
+}
+
+/// Sweeps every `pause` until told to stop, whatever becomes of one sweep.
+async fn sweep_over_and_over<Fut, T: Debug>(
+    pause: Duration,
+    what: &'static str,
+    mut stop: watch::Receiver<bool>,
+    sweep: impl Fn() -> Fut,
+) where
+    Fut: Future<Output = Result<T, UpdateError>>,
+{
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        match AssertUnwindSafe(async { sweep().await }).catch_unwind().await {
+            Ok(Ok(done)) => tracing::trace!(what, ?done, "swept"),
+            Ok(Err(error)) => {
+                tracing::warn!(what, %error, "a sweep failed; the next one tries again");
+            }
+            Err(_) => tracing::error!(what, "a sweep panicked; the next one tries again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sweep_that_panics_is_followed_by_the_next() {
+        let (stop, stopping) = watch::channel(false);
+        let sweeps = AtomicU32::new(0);
+        let sweep = || {
+            let first = sweeps.fetch_add(1, Ordering::Relaxed) == 0;
+            assert!(!first, "a sweep that fails at once");
+            async {
+                match sweeps.load(Ordering::Relaxed) {
+                    2 => panic!("a sweep that fails later"),
+                    _ => stop.send_replace(true),
+                };
+                Ok(())
+            }
+        };
+        sweep_over_and_over(Duration::from_millis(1), "testing", stopping, sweep).await;
+        assert_eq!(sweeps.load(Ordering::Relaxed), 3);
     }
 }

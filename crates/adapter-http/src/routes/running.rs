@@ -16,9 +16,10 @@ pub(crate) async fn livez() -> impl Responder {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// A write works and the store's migrations are in; 503 as soon as the server is about to stop. Says, too,
-/// if the store's time differs from the clock that it follows by two seconds or more, and what to do where
-/// that does not go away by itself.
+/// A write works, the store's migrations are in, and this server hears of the others' commits and says in
+/// time that the service is up; 503 as soon as the server is about to stop. Says, too, if the store's time
+/// differs from the clock that it follows by two seconds or more, and what to do where that does not go
+/// away by itself.
 #[utoipa::path(get, path = "/readyz", tag = "running it", responses(
     (status = 200),
     (status = 503, description = "`unavailable`", body = ProblemBody),
@@ -31,6 +32,7 @@ pub(crate) async fn readyz(
         return Err(Problem::unavailable("the server is about to stop"));
     }
     app.store.check().await?;
+    app.keep_time.check()?;
     let mut said = "ok\n".to_owned();
     let ahead = app.clock.ahead();
     let seconds = ahead.as_seconds_f64();

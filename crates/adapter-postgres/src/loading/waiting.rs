@@ -133,8 +133,8 @@ pub(super) fn lines(scope: &Scope) -> Option<Reading<LineSql>> {
     Some(Reading::new(text, vec![ids(rooms.iter().copied()), array(in_any_case)]))
 }
 
-/// The line of a room, in which somebody waits if anyone did when the tokens were locked that ran
-/// out: unless those of this room are among them, nobody is let in.
+/// Occupancy of a room. If somebody was waiting when we locked expired tokens, we did not lock this room's,
+/// so report it as occupied: nobody is admitted in this transaction.
 pub(super) fn line(row: LineRow, crowded: &HashSet<RoomId>) -> Result<Line, Unreadable> {
     let (room_id, active, anyone_waiting) = row;
     let room_id = room_id.into();

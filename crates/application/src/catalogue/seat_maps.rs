@@ -116,14 +116,14 @@ impl SeatMaps {
         id: ShowId,
         cutoff: Timestamp,
     ) -> Result<Arc<SeatMap>, Unavailable> {
-        let number = match self.shows.in_memory(id, cutoff) {
+        let (number, history) = match self.shows.in_memory(id, cutoff) {
             Found::Map(map) => return Ok(map),
-            Found::Loading { number } => number,
+            Found::Loading { number, history } => (number, history),
         };
         let (catalogue, shows) = (self.catalogue.clone(), self.shows.clone());
         let ask = || async move {
             let seats = catalogue.seats(id).await;
-            shows.take(id, number, seats, cutoff)
+            shows.take(id, (number, history), seats, cutoff)
         };
         self.flights.run((id, number), ask).await
     }
@@ -138,16 +138,15 @@ impl Shows {
         self.history.load(Ordering::SeqCst)
     }
 
-    /// Takes over the seats that were read for an entry.
+    /// Takes over the seats that were read for an entry, in the history that there was when it began.
     fn take(
         &self,
         id: ShowId,
-        number: u64,
+        (number, history): (u64, u64),
         seats: Result<Vec<Seat>, Unavailable>,
         cutoff: Timestamp,
     ) -> Result<Arc<SeatMap>, Unavailable> {
         let mut entries = self.lock();
-        let history = self.history();
         // Only the entry that has noted every commit since before the seats were read may keep
         // them; one that took its place in the meantime may have missed some.
         let entry = entries.get_mut(&id).filter(|entry| entry.number == number);
@@ -182,7 +181,9 @@ impl Shows {
         if let Some(map) = entry.map.as_ref().filter(still_holds) {
             return Found::Map(Arc::clone(map));
         }
-        let Some(loaded) = &entry.seats else { return Found::Loading { number: entry.number } };
+        let Some(loaded) = &entry.seats else {
+            return Found::Loading { number: entry.number, history: self.history() };
+        };
         let map = Arc::new(loaded.map(self.history(), cutoff));
         entry.map = Some(Arc::clone(&map));
         Found::Map(map)
@@ -195,6 +196,7 @@ enum Found {
     /// Nothing yet; the entry of this number notes what is committed.
     Loading {
         number: u64,
+        history: u64,
     },
 }
 
@@ -307,6 +309,20 @@ mod tests {
             looks.spawn(async move { maps.of_show(show().id, now()).await.unwrap().seats.len() });
         }
         assert!(looks.join_all().await.into_iter().all(|count| count == 2));
+    }
+
+    #[tokio::test]
+    async fn seats_that_were_read_before_a_new_beginning_are_of_the_history_before_it() {
+        let maps = Arc::new(std::sync::OnceLock::<SeatMaps>::new());
+        let mut catalogue = MockCatalogue::new();
+        let seen = Arc::clone(&maps);
+        catalogue.expect_seats().times(1).returning(move |_| {
+            seen.get().unwrap().began_anew(7);
+            Ok(vec![seat(1), seat(2)])
+        });
+        let maps = maps.get_or_init(|| SeatMaps::new(Arc::new(catalogue)));
+        assert_eq!(maps.of_show(show().id, now()).await.unwrap().history, 0);
+        assert_eq!(maps.shows.lock().len(), 0, "nor are they kept");
     }
 
     #[tokio::test]

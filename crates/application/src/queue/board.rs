@@ -29,6 +29,8 @@ pub struct Board {
 struct Known {
     inside: Mutex<LruCache<TokenId, Seen>>,
     rooms: RwLock<HashMap<RoomId, Arc<Room>>>,
+    /// How often it has begun anew.
+    beginnings: RwLock<u64>,
 }
 
 /// How many tokens that are or were inside are on it at the most, the oldest seen going first.
@@ -65,7 +67,8 @@ impl Board {
     #[must_use]
     pub fn new(lines: Arc<dyn Lines>, clock: Arc<dyn Clock>) -> Self {
         let inside = Mutex::new(LruCache::new(INSIDE_MAX));
-        let known = Arc::new(Known { inside, rooms: RwLock::default() });
+        let (rooms, beginnings) = (RwLock::default(), RwLock::default());
+        let known = Arc::new(Known { inside, rooms, beginnings });
         let store = Arc::clone(&lines);
         let tokens = Gathered::new(move |ids| {
             let store = Arc::clone(&store);
@@ -77,12 +80,18 @@ impl Board {
         Self { lines, clock, known, flights: SingleFlight::default(), tokens }
     }
 
-    /// The token of that id, as it is in the store. Those that many ask for at once are read together.
+    /// The token of that id, as it is in the store; noted here. Those that many ask for at once are read
+    /// together.
     ///
     /// # Errors
     /// [`Unavailable`] when the store does not answer.
     pub async fn token(&self, id: TokenId) -> Result<Option<WaitingToken>, Unavailable> {
-        self.tokens.get(id).await
+        let since = self.beginning();
+        let found = self.tokens.get(id).await?;
+        if let Some(token) = &found {
+            self.note(token, since);
+        }
+        Ok(found)
     }
 
     /// Whether the token is known to be inside as of `cutoff`. If not, it may be even so.
@@ -112,7 +121,6 @@ impl Board {
             return Ok(Some(place));
         }
         let Some(token) = self.token(claims.token_id).await? else { return Ok(None) };
-        self.note(&token);
         let standing = token.standing(cutoff);
         let number = token.number;
         if standing == Standing::Waiting {
@@ -125,9 +133,19 @@ impl Board {
         Ok(Some(PlaceInLine { standing, number, ahead: None }))
     }
 
-    /// Takes note of a token as it was read or written.
-    pub fn note(&self, token: &WaitingToken) {
-        self.known.note(token);
+    /// Names the time since the board last began anew.
+    #[must_use]
+    pub fn beginning(&self) -> u64 {
+        *self.known.beginnings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a token whose reading or writing began at [`Board::beginning`] `since`. Where the board
+    /// has begun anew since, the token may never have been so.
+    pub fn note(&self, token: &WaitingToken, since: u64) {
+        let beginnings = self.known.beginnings.read().unwrap_or_else(PoisonError::into_inner);
+        if *beginnings == since {
+            self.known.note(token);
+        }
     }
 
     /// Whether the line of a room is here.
@@ -226,10 +244,12 @@ impl Room {
 
 impl CommitObserver for Board {
     fn committed(&self, changes: &Records) {
-        changes.tokens.changes().for_each(|(token, _)| self.note(token));
+        changes.tokens.changes().for_each(|(token, _)| self.known.note(token));
     }
 
     fn began_anew(&self, _: u64) {
+        let mut beginnings = self.known.beginnings.write().unwrap_or_else(PoisonError::into_inner);
+        *beginnings += 1;
         self.known.inside.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.known.rooms.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.flights.forget_all();
@@ -255,9 +275,9 @@ mod tests {
     #[test]
     fn who_was_let_in_is_inside_until_the_time_is_over() {
         let board = board();
-        board.note(&waiting_token());
+        board.known.note(&waiting_token());
         assert!(!is_inside(&board));
-        board.note(&active_token());
+        board.known.note(&active_token());
         assert!(is_inside(&board));
         assert!(!board.is_inside(claims().token_id, now() + seconds(600)));
     }
@@ -265,10 +285,10 @@ mod tests {
     #[test]
     fn who_is_out_stays_out_though_an_older_commit_is_heard_of_later() {
         let board = board();
-        board.note(&active_token());
-        board.note(&done_token());
+        board.known.note(&active_token());
+        board.known.note(&done_token());
         assert!(!is_inside(&board));
-        board.note(&active_token());
+        board.known.note(&active_token());
         assert!(!is_inside(&board));
     }
 
@@ -277,8 +297,8 @@ mod tests {
         let board = board();
         let mut prolonged = active_token();
         prolonged.keep_until(now() + seconds(900));
-        board.note(&prolonged);
-        board.note(&active_token());
+        board.known.note(&prolonged);
+        board.known.note(&active_token());
         assert!(board.is_inside(claims().token_id, now() + seconds(899)));
     }
 
@@ -313,8 +333,8 @@ mod tests {
     async fn a_line_is_read_once_and_then_follows_the_commits() {
         let board = Board::new(Arc::new(four_wait()), clock());
         assert_eq!(ahead(&board, 5).await, Some(3));
-        board.note(&WaitingToken { number: Some(3), id: token_id(3), ..active_token() });
-        board.note(&WaitingToken { number: Some(6), id: token_id(6), ..waiting_token() });
+        board.known.note(&WaitingToken { number: Some(3), id: token_id(3), ..active_token() });
+        board.known.note(&WaitingToken { number: Some(6), id: token_id(6), ..waiting_token() });
         assert!(board.is_inside(token_id(3), now()));
         let place = board.place(&claims_of(6), now()).await.unwrap().unwrap();
         assert_eq!(
@@ -350,11 +370,26 @@ mod tests {
         let meanwhile = Arc::clone(&board);
         lines.expect_waiting_numbers().returning(move |_| {
             let gone = WaitingToken { number: Some(2), id: token_id(2), ..done_token() };
-            meanwhile.get().unwrap().note(&gone);
+            meanwhile.get().unwrap().known.note(&gone);
             Ok(WaitingNumbers { last_number: 3, waiting: waiting(1..=3), ..Default::default() })
         });
         let board = board.get_or_init(|| Board::new(Arc::new(lines), clock()));
         assert_eq!(ahead(board, 3).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_read_before_a_new_beginning_is_not_noted() {
+        let board = Arc::new(std::sync::OnceLock::<Board>::new());
+        let mut lines = MockLines::new();
+        lines.expect_waiting_numbers().returning(|_| Ok(WaitingNumbers::default()));
+        let meanwhile = Arc::clone(&board);
+        lines.expect_tokens().times(1).returning(move |_| {
+            meanwhile.get().unwrap().began_anew(1);
+            Ok(vec![active_token()])
+        });
+        let board = board.get_or_init(|| Board::new(Arc::new(lines), clock()));
+        board.place(&claims(), now()).await.unwrap().unwrap();
+        assert!(!is_inside(board));
     }
 
     #[tokio::test]

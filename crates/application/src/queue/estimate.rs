@@ -14,9 +14,9 @@ const POLL_FAR_SECONDS: u64 = 30;
 /// In how many seconds the place `position` is let in, at the pace of the last minutes; none while
 /// nobody is let in.
 ///
-/// A room that fills up lets many in at once and then waits for them to leave. So the last minute
-/// alone would promise too much: a pace that the last five minutes do not bear out counts only as
-/// far as the room's places turn over by themselves.
+/// A room that fills up lets many in at once and then waits for them to leave, so the last minute alone
+/// would promise too much. Use the one-minute rate, capped by the larger of the five-minute average and the
+/// natural turnover (capacity / active TTL).
 pub(super) fn eta_seconds(position: u64, pulse: &Pulse) -> Option<u64> {
     let policy = &pulse.room.policy;
     let is_stopped = policy.paused || pulse.room.sold_out || pulse.is_sold_out();

@@ -16,7 +16,8 @@ pub(super) struct RoomLine {
     line: WaitingLine,
     lobby: HashMap<TokenId, Option<NonZeroU64>>,
     holders: Holders,
-    /// Until the store was read, it has only what happened since it is waited for.
+    /// When the initial load began; `None` until it is done. Before that, this holds only changes observed
+    /// since loading began.
     read_at: Option<Timestamp>,
 }
 

@@ -87,6 +87,7 @@ impl TakePlace {
             found => found?,
         };
         self.desk.prepare(room_id).await;
+        let since = self.desk.beginning();
         let id = TokenId::from(self.ids.next());
         let scope =
             Scope::new().user(ask.user_id).end_of_line(room_id).live_token(ask.user_id, room_id);
@@ -103,7 +104,7 @@ impl TakePlace {
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());
         }
-        let ticket = self.desk.ticket_of(&token, &room, decided_at);
+        let ticket = self.desk.ticket_of(&token, &room, decided_at, since);
         Ok(Place { issued, token: self.queue_tokens.sign(&QueueClaims::from(&token)), ticket })
     }
 
@@ -269,7 +270,7 @@ mod tests {
     async fn what_became_of_a_place_since_is_not_what_its_taker_is_told() {
         let lines = lines(Some(done_token()), 0);
         let board = Arc::new(Board::new(lines.clone(), clock()));
-        board.note(&done_token());
+        board.note(&done_token(), 0);
         let pulses = Arc::new(RoomPulses::new(lines, catalogue(), clock()));
         let desk = Arc::new(TicketDesk::new(board, pulses, clock()));
         let take = TakePlace { desk, ..take_place(store_with(world())) };

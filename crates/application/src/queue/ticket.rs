@@ -90,15 +90,27 @@ impl TicketDesk {
         let _ = tokio::time::timeout(PREPARED_WITHIN, reading).await;
     }
 
-    /// The ticket of a token as a decision left it, where ends counted as of `cutoff`: how far it got is
-    /// said by nothing else, and what goes beyond that (position, estimate, seats) as far as it is known
-    /// here.
+    /// The board's [`Board::beginning`].
     #[must_use]
-    pub fn ticket_of(&self, token: &WaitingToken, room: &WaitingRoom, cutoff: Timestamp) -> Ticket {
+    pub fn beginning(&self) -> u64 {
+        self.board.beginning()
+    }
+
+    /// The ticket of a token as a decision left it that began at [`TicketDesk::beginning`] `since`, where
+    /// ends counted as of `cutoff`: how far it got is said by nothing else, and what goes beyond that
+    /// (position, estimate, seats) as far as it is known here.
+    #[must_use]
+    pub fn ticket_of(
+        &self,
+        token: &WaitingToken,
+        room: &WaitingRoom,
+        cutoff: Timestamp,
+        since: u64,
+    ) -> Ticket {
         let (claims, now) = (QueueClaims::from(token), self.clock.now());
         let standing = token.standing(cutoff);
         // One that another server gave may be news here.
-        self.board.note(token);
+        self.board.note(token, since);
         let known = self.board.known_place(&claims, cutoff);
         let known =
             known.filter(|known| (known.standing, standing) == (Standing::Waiting, standing));

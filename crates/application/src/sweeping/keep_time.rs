@@ -1,10 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ids::ServerId;
-use domain::ports::{DueWork, Store, UpdateError};
+use domain::ports::{DueWork, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
 use domain::recovery::{give_back_to_holds, give_back_to_tokens};
 use domain::uptime::{Outage, Recovery, RecoveryStep, Uptime};
+use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::queue::Hearing;
@@ -17,8 +18,11 @@ pub struct KeepTime {
     due_work: Arc<dyn DueWork>,
     hearing: Arc<Hearing>,
     server_id: ServerId,
+    last_beat: Mutex<Instant>,
 }
 
+/// For how long no beat of this server may get through. Beats are twice a second.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 /// How many stays or holds one commit prolongs.
 const BATCH: usize = 1_000;
 
@@ -31,7 +35,8 @@ impl KeepTime {
         hearing: Arc<Hearing>,
         server_id: ServerId,
     ) -> Self {
-        Self { store, due_work, hearing, server_id }
+        let last_beat = Mutex::new(Instant::now());
+        Self { store, due_work, hearing, server_id, last_beat }
     }
 
     /// Tells of the outage that this ends, if it ends one. Then its length is given back, in batches; what
@@ -48,6 +53,23 @@ impl KeepTime {
             Some(recovery) => self.give_back(recovery).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether this server's beats get through.
+    ///
+    /// # Errors
+    /// [`Unavailable`] after some seconds without one.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        let last_beat = *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_beat.elapsed() > SILENT_MAX {
+            return Err(Unavailable::because("the server cannot say that the service is up"));
+        }
+        Ok(())
+    }
+
+    /// A beat got through, or a batch of what is given back, which counts as one.
+    fn note_beat(&self) {
+        *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Says that this server stops, so that nobody waits for what it heard.
@@ -74,6 +96,7 @@ impl KeepTime {
             Ok((outage, uptime.recovery, now))
         };
         let (outage, recovery, now) = self.store.decide(Scope::new().uptime(), beat).await?;
+        self.note_beat();
         if heard_until.is_some() {
             self.hearing.can_vouch_at(now);
         }
@@ -114,7 +137,9 @@ impl KeepTime {
         for batch in ids.chunks(BATCH).chain([none]) {
             let (from, batch_of_ids) = (done_to, batch.to_vec());
             let decide = move |records: &mut Records| Ok(give_back(records, from, &batch_of_ids));
-            if !self.store.decide(scope(batch), decide).await? {
+            let was_its_turn = self.store.decide(scope(batch), decide).await?;
+            self.note_beat();
+            if !was_its_turn {
                 return Ok(false);
             }
             done_to = batch.last().copied().map(Into::into);
@@ -125,7 +150,7 @@ impl KeepTime {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::MockDueWork;
+    use domain::ports::{MockDueWork, MockStore};
     use domain::waiting_token::Standing;
 
     use super::*;
@@ -165,6 +190,29 @@ mod tests {
     async fn an_outage_is_given_back_to_who_was_inside_and_to_what_was_held() {
         let outage = Outage { began_at: now(), ended_at: now() + seconds(3_600) };
         assert_eq!(after_silence(3_600).await, (Some(outage), 600, 300));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_whose_beats_do_not_get_through_is_not_in_order() {
+        let mut store = MockStore::new();
+        let away = |_, _| Err(Unavailable::because("away").into());
+        store.expect_update().times(1).returning(away);
+        let mut records = empty();
+        records.uptime = Some(Uptime::first(now()));
+        store.expect_update().returning(move |_, decide| {
+            let mut records = records.clone();
+            decide(&mut records)?;
+            Ok(records)
+        });
+        let due_work = Arc::new(MockDueWork::new());
+        let keep_time = KeepTime::new(Arc::new(store), due_work, Arc::default(), unknown());
+        keep_time.check().unwrap();
+        tokio::time::advance(SILENT_MAX + Duration::from_millis(1)).await;
+        assert!(keep_time.check().is_err());
+        keep_time.execute(drop).await.unwrap_err();
+        assert!(keep_time.check().is_err());
+        keep_time.execute(drop).await.unwrap();
+        keep_time.check().unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,8 @@
-//! What nobody asks for and yet is done, over and over: letting in, ending what is over, keeping
-//! time. None of it is needed for correctness: every rule compares times itself.
+//! What is done over and over without a request: letting in, ending what is over, keeping time.
+//!
+//! Every rule compares times itself, so a sweep that is late or missing makes no answer wrong. The work
+//! stands still without it: nobody is let in, no end counts without a beat, and a payment that a provider
+//! left open stays so.
 
 mod admit_next;
 mod draw_lobbies;

@@ -20,7 +20,12 @@ impl dyn CommitObserver {
     pub fn tell(&self, changes: &Records, history: u64) {
         let told = catch_unwind(AssertUnwindSafe(|| self.committed(changes)));
         if told.is_err() {
-            let _ = catch_unwind(AssertUnwindSafe(|| self.began_anew(history)));
+            self.begin_anew(history);
         }
+    }
+
+    /// Tells to begin anew, and goes on though the observer panics over it.
+    pub fn begin_anew(&self, history: u64) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.began_anew(history)));
     }
 }

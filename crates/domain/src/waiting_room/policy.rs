@@ -44,7 +44,7 @@ impl RoomPolicy {
     /// The policy with `change` made to it.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], naming each field that would leave its limits.
+    /// [`Refusal::Invalid`], naming each field out of range.
     pub fn changed(&self, change: &PolicyChange) -> Result<Self, Refusal> {
         let policy = Self {
             capacity: change.capacity.unwrap_or(self.capacity),
