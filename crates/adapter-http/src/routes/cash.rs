@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::body::Body;
 use crate::credentials::Bearer;
-use crate::idempotency::{Key, answer};
+use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 
@@ -60,7 +60,7 @@ pub(crate) struct Charged {
 
 /// Put cash into your account.
 #[utoipa::path(post, path = "/api/users/balance", tag = "cash", request_body = Charge,
-    params(("Idempotency-Key" = Option<String>, Header)),
+    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = Charged),
     (status = 400, description = "`invalid_request`; `invalid_amount` with `max`: not 1 to the most that can be charged now", body = ProblemBody),

@@ -2,6 +2,7 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use application::Application;
+use chrono::TimeDelta;
 use domain::clock_discipline::Difference;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
@@ -33,19 +34,27 @@ pub(crate) async fn readyz(
     }
     app.store.check().await?;
     app.keep_time.check()?;
-    let mut said = "ok\n".to_owned();
-    let ahead = app.clock.ahead();
+    let said = format!("ok\n{}", said_of_clock(app.clock.ahead()));
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(said))
+}
+
+/// A line about a store whose time is so far ahead of the wall clock, or behind it if that is negative.
+fn said_of_clock(ahead: TimeDelta) -> String {
     let seconds = ahead.as_seconds_f64();
     match Difference::of(ahead) {
-        Difference::None => {}
-        Difference::Passing => said
-            .push_str(&format!("the store's clock is {seconds:.1} s ahead of the wall clock\n")),
-        Difference::Lasting => said.push_str(&format!(
-            "the store's clock is {seconds:.1} s ahead of the wall clock and stays so; where the wall \
+        Difference::None => String::new(),
+        Difference::Passing if seconds < 0.0 => format!(
+            "the wall clock is {:.1} s ahead of the store's time, which follows it within a minute\n",
+            -seconds
+        ),
+        Difference::Passing => format!(
+            "the store's time is {seconds:.1} s ahead of the wall clock, which goes away by itself\n"
+        ),
+        Difference::Lasting => format!(
+            "the store's time is {seconds:.1} s ahead of the wall clock and stays so; where the wall \
              clock is right, stop all servers and run: stagedoor set-clock-back\n"
-        )),
+        ),
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(said))
 }
 
 /// The server's measurements, in Prometheus' text format.
@@ -73,4 +82,22 @@ pub(crate) async fn docs() -> impl Responder {
 /// `/openapi.json`, and `/docs/` to browse it.
 pub(crate) fn browsable_docs() -> SwaggerUi {
     SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_clock_that_differs_it_is_said_which_is_ahead_and_what_comes_of_it() {
+        for (seconds, said) in [
+            (0, ""),
+            (-7_200, "the wall clock is 7200.0 s ahead of the store's time, which follows it"),
+            (60, "the store's time is 60.0 s ahead of the wall clock, which goes away"),
+            (7_200, "the store's time is 7200.0 s ahead of the wall clock and stays so"),
+        ] {
+            assert!(said_of_clock(TimeDelta::seconds(seconds)).starts_with(said), "{seconds}");
+        }
+        assert_eq!(said_of_clock(TimeDelta::zero()), "");
+    }
 }
