@@ -20,6 +20,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a connection to one host may take to be made.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How often somebody who starts tries.
+const ATTEMPTS_AT_START: usize = 5;
 /// How long sent bytes may stay unacknowledged before a connection counts as dead.
 const SILENT_FOR: Duration = Duration::from_secs(3);
 
@@ -152,6 +154,22 @@ impl Database {
     pub(crate) async fn connect(&self, session: Session) -> ConnectionResult<AsyncPgConnection> {
         let shut_out = || ConnectionError::BadConnection("a command has it alone".to_owned());
         self.connect_unless_shut_out(session).await?.ok_or_else(shut_out)
+    }
+
+    /// The same for somebody who starts, whom nobody waits for: a machine that has much to do may answer
+    /// late.
+    pub(crate) async fn connect_at_start(
+        &self,
+        session: Session,
+    ) -> ConnectionResult<AsyncPgConnection> {
+        let mut connected = self.connect(session).await;
+        for _ in 1..ATTEMPTS_AT_START {
+            if connected.is_ok() {
+                break;
+            }
+            connected = self.connect(session).await;
+        }
+        connected
     }
 
     /// Opens a session that shuts out all others; none where one of them is there.

@@ -64,7 +64,7 @@ struct Exists {
 /// # Errors
 /// [`MigrateError`].
 pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
-    let mut conn = database.connect(Session::Migrates).await.map_err(|error| {
+    let mut conn = database.connect_at_start(Session::Migrates).await.map_err(|error| {
         MigrateError::Unreachable { database: database.to_string(), reason: error.to_string() }
     })?;
     let failed = |reason: String| MigrateError::Failed { database: database.to_string(), reason };
@@ -95,7 +95,7 @@ pub(crate) async fn make_ready(
     }
     let unreachable =
         |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
-    let conn = database.connect(Session::Reads).await;
+    let conn = database.connect_at_start(Session::Reads).await;
     let mut conn = conn.map_err(|error| unreachable(error.to_string()))?;
     let applied = applied(&mut conn).await.map_err(|error| unreachable(error.to_string()))?;
     let missing = missing_beside(&applied).map_err(|error| unreachable(error.to_string()))?;

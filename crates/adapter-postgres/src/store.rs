@@ -111,7 +111,7 @@ impl PostgresStore {
             ids: Arc::clone(&options.ids),
             runtime: Handle::current(),
         });
-        let conn = database.connect(Session::Follows).await;
+        let conn = database.connect_at_start(Session::Follows).await;
         let conn = conn.map_err(|error| unreachable(error.to_string()))?;
         let feed = Feed::begin(Arc::clone(&desk), conn).await;
         let feed = feed.map_err(|error| unreachable(error.to_string()))?;

@@ -38,7 +38,7 @@ macro_rules! all {
 #[async_trait]
 impl Ledger for PostgresStore {
     async fn books(&self) -> Result<Books, Unavailable> {
-        let conn = self.database.connect(Session::ReadsAll).await;
+        let conn = self.database.connect_at_start(Session::ReadsAll).await;
         let mut conn = conn.map_err(|error| {
             Unavailable::from_source(format!("the database is away: {error}"), error)
         })?;
