@@ -82,15 +82,13 @@ async fn a_file_that_an_earlier_server_has_open_is_not_migrated() {
 
 #[tokio::test]
 async fn counts_that_are_wrong_are_made_anew_while_no_server_runs() {
-    let Theatre { installation, server, concert, .. } = &Theatre::open(2, 4).await;
+    let Theatre { installation, server, concert, .. } = Theatre::open(2, 4).await;
     let (queue, _) = server.user("buyer").await.join(Some(&concert.id)).await;
     queue.until("active").await;
     queue.hold(&concert.show, &[concert.seats[0].as_str()]).await.expect(201);
     assert!(refusal(&installation.run(&["recount"], "")).contains("stop all servers first"));
     server.terminate();
-    while installation.run(&["recount"], "").status.code() != Some(0) {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    assert!(server.ended_well());
     installation.execute("UPDATE room_counts SET inside = inside + 1; DELETE FROM show_counts");
     assert_eq!(installation.audit().0, [27, 28]);
     let output = installation.run(&["recount"], "");

@@ -13,7 +13,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -22,6 +22,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How often somebody who starts tries.
 const ATTEMPTS_AT_START: usize = 5;
+/// How often somebody tries who wants to be alone, and after what time again.
+const ATTEMPTS_ALONE: usize = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
 /// How long sent bytes may stay unacknowledged before a connection counts as dead.
 const SILENT_FOR: Duration = Duration::from_secs(3);
 
@@ -172,8 +175,15 @@ impl Database {
         connected
     }
 
-    /// Opens a session that shuts out all others; none where one of them is there.
+    /// Opens a session that shuts out all others; none where one of them stays there. Those of a server end
+    /// a moment after it.
     pub(crate) async fn connect_alone(&self) -> ConnectionResult<Option<AsyncPgConnection>> {
+        for _ in 1..ATTEMPTS_ALONE {
+            if let Some(alone) = self.connect_unless_shut_out(Session::Alone).await? {
+                return Ok(Some(alone));
+            }
+            sleep(BETWEEN_ATTEMPTS).await;
+        }
         self.connect_unless_shut_out(Session::Alone).await
     }
 

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 
 use crate::Timestamp;
 use crate::clock_discipline::WAITS_FOR_MAX;
-use crate::uptime::Outage;
+use crate::uptime::{Outage, Uptime};
 
 /// What a store that no server uses says of its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,11 +154,13 @@ fn longest_enough(silences: &[Silence], length: TimeDelta) -> Option<usize> {
     newest.or_else(|| longest().map(|(at, _)| at))
 }
 
-/// The silences of an outage. It began and ended with a beat, which is a decision, too.
+/// The silences of an outage. It ended with a beat, which is a decision, too. It began with one, after which
+/// ends count for a while: whatever ended by then is not to come to lie after the writing down of its end.
 fn silences(outage: Outage, decided: &[Timestamp]) -> Vec<Silence> {
-    let is_within = |at: &&Timestamp| outage.began_at < **at && **at < outage.ended_at;
+    let quiet_from = (outage.began_at + Uptime::GRACE).min(outage.ended_at);
+    let is_within = |at: &&Timestamp| quiet_from < **at && **at < outage.ended_at;
     let mut times: Vec<_> = decided.iter().filter(is_within).copied().collect();
-    times.extend([outage.began_at, outage.ended_at]);
+    times.extend([quiet_from, outage.ended_at]);
     times.sort_unstable();
     let between = times.iter().zip(times.iter().skip(1));
     let silence = |(began_at, ended_at): (&Timestamp, &Timestamp)| Silence {
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn an_error_that_grew_is_taken_out_as_far_as_it_was_a_jump() {
         let store = reading(YEARS + 130, &[(0, 50), (1_000, 1_004 + YEARS)]);
-        assert_eq!(set_back(&store, &[1_001, 1_003 + YEARS]), Ok((1_003 + YEARS, YEARS + 2, 128)));
+        assert_eq!(set_back(&store, &[1_001, 1_003 + YEARS]), Ok((1_003 + YEARS, YEARS + 1, 129)));
     }
 
     #[test]
@@ -260,13 +262,21 @@ mod tests {
         let first = (3 * day, 4 * day + 30);
         let second = (5 * day, 8 * day + 30);
         let store = reading(4 * day, &[(0, 2 * day), first, second]);
-        let expected = vec![(second.1, 3 * day + 30), (first.1, day - 30)];
+        let expected = vec![(second.1, 3 * day + 28), (first.1, day - 28)];
         assert_eq!(cuts(&store, &[]), Ok((expected, 0)));
 
         let steps: Vec<_> = (0..3).map(|n| (n * day, n * day + 50 * 60)).collect();
         let store = reading(150 * 60, &steps);
-        let expected = vec![(2 * day + 50 * 60, 50 * 60), (day + 50 * 60, 50 * 60)];
-        assert_eq!(cuts(&store, &[]), Ok((expected, 50 * 60)), "the rest goes away by itself");
+        let expected = vec![(2 * day + 50 * 60, 50 * 60 - 2), (day + 50 * 60, 50 * 60 - 2)];
+        assert_eq!(cuts(&store, &[]), Ok((expected, 50 * 60 + 4)), "the rest goes away by itself");
+    }
+
+    /// Its end may be written down after the jump, and is not put off by it.
+    #[test]
+    fn what_ended_just_after_the_last_beat_stays_before_the_writing_down_of_its_end() {
+        let store = reading(YEARS, &[(1_000, 1_000 + YEARS)]);
+        let (from, by, left) = set_back(&store, &[]).unwrap();
+        assert_eq!((from, from - by, left), (1_000 + YEARS, 1_002, 2));
     }
 
     #[test]

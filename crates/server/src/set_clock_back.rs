@@ -52,7 +52,7 @@ fn tell(plan: &Plan) {
     }
     tell_of_rooms("closed again until they are to open, each with a new seed for its draw", closed);
     tell_of_rooms("opened too early and stay open, since somebody has come", opened_early);
-    if !set_back.left.is_zero() {
+    if set_back.left.num_seconds() > 0 {
         println!("{} are left, which go away by themselves.", in_words(set_back.left));
     }
 }
