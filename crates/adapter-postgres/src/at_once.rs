@@ -204,6 +204,7 @@ mod tests {
     async fn add_and_rename(these: &[Uuid]) -> (QueryResult<()>, i64) {
         let database = throw_away_postgres::shared().create_database();
         let ours: Database = database.url.parse().unwrap();
+        crate::migrate::migrate(&ours).await.unwrap();
         let mut conn = ours.connect(Session::Writes).await.unwrap();
         let things = format!(
             "CREATE TABLE things (id uuid, name text); INSERT INTO things VALUES ('{THERE}', 'old')"

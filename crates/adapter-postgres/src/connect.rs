@@ -124,15 +124,13 @@ impl Session {
     const fn lock(self) -> Option<&'static str> {
         match self {
             Self::Migrates => None,
-            Self::Alone => Some("SELECT pg_try_advisory_lock(7165437320716543733) AS taken"),
+            Self::Alone => Some("pg_try_advisory_lock(7165437320716543733)"),
             Self::Writes
             | Self::WritesMuch
             | Self::Reads
             | Self::ReadsMuch
             | Self::Follows
-            | Self::ReadsAll => {
-                Some("SELECT pg_try_advisory_lock_shared(7165437320716543733) AS taken")
-            }
+            | Self::ReadsAll => Some("pg_try_advisory_lock_shared(7165437320716543733)"),
         }
     }
 }
@@ -141,14 +139,28 @@ impl Session {
 struct Lock {
     #[diesel(sql_type = Bool)]
     taken: bool,
+    #[diesel(sql_type = Bool)]
+    whole: bool,
 }
 
 /// Takes the lock that all sessions with a store share, and that the one has alone that sets its clock
 /// back. It goes with the session.
-async fn take_lock(conn: &mut AsyncPgConnection, session: Session) -> QueryResult<bool> {
+async fn take_lock(
+    conn: &mut AsyncPgConnection,
+    session: Session,
+) -> Result<bool, ConnectionError> {
     let Some(lock) = session.lock() else { return Ok(true) };
-    let lock: Lock = sql_query(lock).get_result(conn).await?;
-    Ok(lock.taken)
+    // Whatever restores a dump adds foreign keys when all rows are there.
+    let query = format!(
+        "SELECT {lock} AS taken, EXISTS (SELECT FROM pg_constraint \
+             WHERE conname = 'commits_writer_exists') AS whole"
+    );
+    let lock = sql_query(query).get_result::<Lock>(conn).await;
+    let Lock { taken, whole } = lock.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    if whole {
+        return Ok(taken);
+    }
+    Err(ConnectionError::BadConnection("the database is not whole yet".to_owned()))
 }
 
 impl Database {
@@ -207,8 +219,7 @@ impl Database {
                     AsyncPgConnection::try_from_client_and_connection(client, connection).await?
                 }
             };
-            let taken = take_lock(&mut conn, session).await;
-            if !taken.map_err(ConnectionError::CouldntSetupConfiguration)? {
+            if !take_lock(&mut conn, session).await? {
                 return Ok(None);
             }
             if session.only_reads() {
@@ -320,12 +331,26 @@ impl fmt::Debug for Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::migrate;
 
     #[test]
     fn a_database_shows_itself_without_its_password() {
         let database: Database = "postgres://me:hush@db.example:5433/shop".parse().unwrap();
         assert_eq!(format!("{database} {database:?}").matches("hush").count(), 0);
         assert_eq!(database.to_string(), "postgres://db.example:5433/shop");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_half_restored_is_not_taken_for_the_one_it_will_be() {
+        let throw_away = throw_away_postgres::shared().create_database();
+        let database: Database = throw_away.url.parse().unwrap();
+        let refused = async || database.connect(Session::Reads).await.err().unwrap().to_string();
+        assert!(refused().await.contains("not whole"), "it has no schema");
+        migrate(&database).await.unwrap();
+        database.connect(Session::Reads).await.unwrap();
+        let drop = "ALTER TABLE commits DROP CONSTRAINT commits_writer_exists";
+        throw_away_postgres::execute(&throw_away.url, drop).unwrap();
+        assert!(refused().await.contains("not whole"), "a dump adds that last");
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub(crate) async fn make_ready(
     }
     let unreachable =
         |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
-    let conn = database.connect_at_start(Session::Reads).await;
+    let conn = database.connect_at_start(Session::Migrates).await;
     let mut conn = conn.map_err(|error| unreachable(error.to_string()))?;
     let applied = applied(&mut conn).await.map_err(|error| unreachable(error.to_string()))?;
     let missing = missing_beside(&applied).map_err(|error| unreachable(error.to_string()))?;
