@@ -24,7 +24,7 @@ pub enum ProviderChargeState {
     Charged,
     /// The provider has not charged and says that it will not.
     Declined,
-    /// Whatever the provider has charged has to be given back, and that it was is not known.
+    /// A refund is due; the provider has not confirmed it.
     ReturnDue(Question),
     /// Nothing is charged any more, and never will be.
     Returned,
