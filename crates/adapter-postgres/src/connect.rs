@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sql_types::Bool;
-use diesel::{ConnectionError, ConnectionResult, QueryResult, QueryableByName, sql_query};
+use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
