@@ -60,7 +60,9 @@ async fn sells_on_after_errors(errors: &[TimeDelta], hold_seconds: i64) {
     shop.is_set_back();
     shop.no_recorded_time_is_far_off();
     let server = shop.installation.start();
-    assert_eq!(ready(&server).await, "ok\n");
+    let said = ready(&server).await;
+    // A few seconds may be left, which go away by themselves.
+    assert!(said.starts_with("ok\n") && !said.contains("stays so"), "{said}");
     before.buyer.access.at(&server).get("/api/users/balance").await.expect(200);
     let signed_in_ahead = ahead.buyer.access.at(&server).get("/api/users/balance").await;
     signed_in_ahead.refused(401, "invalid_token");
