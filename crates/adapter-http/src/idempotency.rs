@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::problem::Problem;
 
 /// What the API's document says of the header.
-pub(crate) const KEY_ABOUT: &str = "1 to 255 visible ASCII characters of your own. The same request with the same key gets the same answer and takes effect once, for a day in which the service was up.";
+pub(crate) const KEY_ABOUT: &str = "1 to 255 visible ASCII characters of your own. The same request with \
+    the same key gets the same answer and takes effect once, for a day in which the service was up.";
 
 /// The key that a request came with, if it came with one.
 pub(crate) struct Key(Option<String>);

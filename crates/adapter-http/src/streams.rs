@@ -83,7 +83,7 @@ impl Streams {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
                 _ = ticks.tick() => {}
             }
-            // Whoever it was at is let go of, and comes again.
+            // Followers that it had taken out are disconnected, and connect again.
             if AssertUnwindSafe(self.tick(&app)).catch_unwind().await.is_err() {
                 tracing::error!("a tick of the event streams panicked; the next one goes on");
             }

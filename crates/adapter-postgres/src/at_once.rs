@@ -188,8 +188,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::connect::{Database, Session};
+    use crate::connect::Session;
     use crate::statement::ids;
+    use crate::testing;
 
     #[derive(diesel::QueryableByName)]
     struct Count {
@@ -202,10 +203,8 @@ mod tests {
 
     /// Adds a thing and renames these, commits, and counts all.
     async fn add_and_rename(these: &[Uuid]) -> (QueryResult<()>, i64) {
-        let database = throw_away_postgres::shared().create_database();
-        let ours: Database = database.url.parse().unwrap();
-        crate::migrate::migrate(&ours).await.unwrap();
-        let mut conn = ours.connect(Session::Writes).await.unwrap();
+        let (database, _throw_away) = testing::store().await;
+        let mut conn = database.connect(Session::Writes).await.unwrap();
         let things = format!(
             "CREATE TABLE things (id uuid, name text); INSERT INTO things VALUES ('{THERE}', 'old')"
         );

@@ -143,8 +143,8 @@ struct Lock {
     whole: bool,
 }
 
-/// Takes the lock that all sessions with a store share, and that the one has alone that sets its clock
-/// back. It goes with the session.
+/// Takes the lock that all sessions with a store share, and that a command takes alone that changes whole
+/// tables. It goes with the session. Fails where the database is still being restored.
 async fn take_lock(
     conn: &mut AsyncPgConnection,
     session: Session,

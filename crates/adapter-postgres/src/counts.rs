@@ -120,9 +120,7 @@ mod tests {
     use domain::seat::{Place, Seat};
 
     use super::*;
-    use crate::connect::{Database, Session};
-    use crate::migrate::migrate;
-    use crate::writers::register;
+    use crate::testing;
 
     const SHOW: Uuid = Uuid::from_u128(7);
 
@@ -142,12 +140,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_writers_counted_that_are_gone_is_gathered_and_still_counts() {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
-        let conn = database.connect(Session::Writes).await.unwrap();
         let [gone, there] = [1, 2].map(Uuid::from_u128);
-        register(&conn, there, Uuid::nil()).await.unwrap();
+        let (conn, _throw_away) = testing::writer(there).await;
         let counted = [(SHOW.into(), ShowCount { available: 4, ..ShowCount::default() })];
         for writer in [gone, gone, there, there] {
             let mut made = AtOnce::default();

@@ -286,11 +286,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::connect::{Database, Session};
     use crate::loading::begin_and_load;
     use crate::marking::CommitMark;
-    use crate::migrate::migrate;
-    use crate::writers::register;
+    use crate::testing;
 
     const SHOW: Uuid = Uuid::from_u128(7);
 
@@ -306,11 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_show_that_was_read_before_a_new_beginning_is_not_kept() {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
-        let conn = database.connect(Session::Writes).await.unwrap();
-        register(&conn, Uuid::nil(), Uuid::nil()).await.unwrap();
+        let (conn, _throw_away) = testing::writer(Uuid::nil()).await;
         let only_a_show = format!(
             "SET session_replication_role = replica; \
              INSERT INTO shows (id, concert_id, starts_at, date, seat_count) \

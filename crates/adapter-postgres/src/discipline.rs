@@ -184,9 +184,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::connect::{Database, Session};
-    use crate::migrate::migrate;
-    use crate::writers::register;
+    use crate::testing;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_timestamp(seconds, 0).unwrap()
@@ -254,12 +252,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_commits_is_there_though_no_beat_counts_until_an_outage_is_given_back() {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
-        let conn = database.connect(Session::Writes).await.unwrap();
         let writer = Uuid::from_u128(1);
-        register(&conn, writer, Uuid::nil()).await.unwrap();
+        let (conn, _throw_away) = testing::writer(writer).await;
         let recovers = format!(
             "UPDATE service SET heartbeat_at = now() - interval '1 hour', \
                  up_since = now() - interval '1 hour', outage_ended_at = now() - interval '1 minute', \

@@ -31,6 +31,8 @@ mod settling;
 mod statement;
 mod store;
 mod stuck;
+#[cfg(test)]
+mod testing;
 mod worker;
 mod writers;
 

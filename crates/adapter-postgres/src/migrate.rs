@@ -29,7 +29,7 @@ pub enum MigrateError {
     },
     /// It has no schema, or that of an earlier version, whose servers may be using it.
     #[error(
-        "{database} has not the schema of this version: stop its servers, make a backup, and run \
+        "{database} does not have the schema of this version: stop its servers, make a backup, and run \
          `stagedoor migrate`"
     )]
     Behind {

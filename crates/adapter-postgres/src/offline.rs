@@ -22,7 +22,7 @@ use crate::queries::all_outages;
 /// Why a database cannot be had alone.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// It cannot be reached, or has not the schema of this version.
+    /// It cannot be reached, or does not have the schema of this version.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// A server or a command is connected to it.

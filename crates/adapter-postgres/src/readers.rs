@@ -165,7 +165,7 @@ mod tests {
     use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
     use super::*;
-    use crate::migrate::migrate;
+    use crate::testing;
 
     diesel::define_sql_function!(fn pg_backend_pid() -> diesel::sql_types::Integer);
 
@@ -180,9 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_is_in_use_when_all_are_ended_answers_nobody_else() {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
+        let (database, _throw_away) = testing::store().await;
         let readers = Readers::new(&database, 1, LastHeard::default()).unwrap();
         let first = session(&readers, 0.0).await;
         assert_eq!(session(&readers, 0.0).await, first);

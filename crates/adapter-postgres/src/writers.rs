@@ -154,17 +154,12 @@ pub(crate) async fn keep_up(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::{Database, Session};
-    use crate::migrate::migrate;
+    use crate::testing;
 
     #[tokio::test]
     async fn a_writer_whose_last_commit_was_not_heard_of_is_not_forgotten() {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
-        let conn = database.connect(Session::Writes).await.unwrap();
         let writer = Uuid::from_u128(1);
-        register(&conn, writer, Uuid::nil()).await.unwrap();
+        let (conn, throw_away) = testing::writer(writer).await;
         let two_commits = format!(
             "UPDATE writers SET retired = true; \
              INSERT INTO commits (writer_id, number, committed_at, seat_ids, token_ids) \

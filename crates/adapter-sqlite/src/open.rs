@@ -49,7 +49,11 @@ pub enum OpenError {
         version: String,
     },
     /// It has no schema, or that of an earlier version, whose server may be using it.
-    #[error("{} {BEHIND}", path.display())]
+    #[error(
+        "{} does not have the schema of this version: stop its server, make a backup, and run \
+         `stagedoor migrate`",
+        path.display()
+    )]
     Behind {
         /// The file.
         path: PathBuf,
@@ -71,8 +75,6 @@ pub enum OpenError {
         reason: String,
     },
 }
-
-const BEHIND: &str = "has not the schema of this version: stop its server, make a backup, and run `stagedoor migrate`";
 
 /// How far the schema of a file has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,11 +157,11 @@ fn state_of_schema(path: &Path) -> Result<SchemaState, OpenError> {
     if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
         return Err(OpenError::Newer { path: path.to_owned(), version: version.clone() });
     }
-    Ok(match known.iter().all(|version| applied.contains(version)) {
-        _ if applied.is_empty() => SchemaState::None,
-        true => SchemaState::UpToDate,
-        false => SchemaState::Behind,
-    })
+    if applied.is_empty() {
+        return Ok(SchemaState::None);
+    }
+    let is_up_to_date = known.iter().all(|version| applied.contains(version));
+    Ok(if is_up_to_date { SchemaState::UpToDate } else { SchemaState::Behind })
 }
 
 fn has_table(conn: &mut SqliteConnection, name: &str) -> QueryResult<bool> {

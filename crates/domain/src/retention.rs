@@ -1,5 +1,5 @@
 //! What ended is not kept for ever: waiting tokens that are over and reservations that were not paid for
-//! are forgotten after a time. What was paid for is kept, and so is everybody of a lobby, without whom
+//! are forgotten after a time, and so are the answers kept for idempotency keys. What was paid for is kept, and so is everybody of a lobby, without whom
 //! nobody could check the draw.
 //!
 //! A room's numbers have no gap, and an audit proves that. So its tokens are forgotten in the order of
@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 use chrono::TimeDelta;
 
 use crate::Timestamp;
+use crate::idempotency::IdempotencyKey;
 use crate::ids::{ReservationId, RoomId, TokenId};
 use crate::records::Records;
 use crate::refusal::Refusal;
@@ -96,6 +97,16 @@ pub fn forget_reservations(
         records.reservations.remove(id);
     }
     old.len()
+}
+
+/// Forgets those of `keys` whose answers were kept by `until` already. Needs them among the records.
+pub fn forget_answers(records: &mut Records, keys: &[IdempotencyKey], until: Timestamp) {
+    for key in keys {
+        let kept = records.kept_answers.get(key);
+        if kept.is_some_and(|kept| kept.created_at <= until) {
+            records.kept_answers.remove(key);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ pub(super) const fn status(state: &PaymentState) -> &'static str {
 /// Where an outside payment provider has to agree and does not answer in time, the payment is
 /// pending: look at it later, or ask again with the same idempotency key.
 #[utoipa::path(post, path = "/api/payments", tag = "payments", request_body = Pay,
-    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)), security(("queue_token" = [])), responses(
+    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
+    security(("queue_token" = [])), responses(
     (status = 201, body = PaymentBody),
     (status = 202, description = "The payment is `pending`: the provider has not answered yet", body = PaymentBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
@@ -155,7 +156,8 @@ pub(crate) async fn show(
 
 /// Get a payment of yours back: cash back, seats free, reservation `refunded`.
 #[utoipa::path(post, path = "/api/payments/{payment_id}/refund", tag = "payments",
-    params(("payment_id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
+    params(("payment_id" = Uuid, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = PaymentBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),

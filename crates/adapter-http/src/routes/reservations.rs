@@ -122,7 +122,8 @@ impl ReservationBody {
 
 /// Hold seats for five minutes: all of them or none.
 #[utoipa::path(post, path = "/api/reservations", tag = "reservations", request_body = Hold,
-    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)), security(("queue_token" = [])), responses(
+    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
+    security(("queue_token" = [])), responses(
     (status = 201, body = ReservationBody),
     (status = 400, description = "`invalid_request`; `concert_required`: neither the body nor the token names one", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),

@@ -13,10 +13,9 @@ use super::{Loaded, begin_and_load};
 use crate::SqlError;
 use crate::connect::{Database, Session};
 use crate::marking::CommitMark;
-use crate::migrate::migrate;
 use crate::saving::save;
 use crate::statement::Statement;
-use crate::writers::register;
+use crate::testing;
 
 const ANALYSED_AND_NEVER_AGAIN: &str = "
     DO $$ DECLARE name text; BEGIN
@@ -152,12 +151,9 @@ async fn rows_read(
 
 #[tokio::test]
 async fn a_plan_that_was_made_when_there_was_nothing_finds_by_key_among_thousands() {
-    let throw_away = throw_away_postgres::shared().create_database();
+    let (conn, throw_away) = testing::writer(Uuid::max()).await;
     let database: Database = throw_away.url.parse().unwrap();
-    migrate(&database).await.unwrap();
-    let conn = database.connect(Session::Writes).await.unwrap();
     let other = database.connect(Session::WritesMuch).await.unwrap();
-    register(&conn, Uuid::max(), Uuid::nil()).await.unwrap();
     let scope = scope(4_500);
     for sql in [IDS, A_ROOM_AND_A_SHOW, A_RUSH] {
         (&mut &other).batch_execute(sql).await.unwrap();

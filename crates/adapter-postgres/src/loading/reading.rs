@@ -181,18 +181,12 @@ mod tests {
     use diesel_async::SimpleAsyncConnection;
 
     use super::*;
-    use crate::connect::{Database, Session};
-    use crate::migrate::migrate;
     use crate::schema::commits;
-    use crate::writers::register;
+    use crate::testing;
 
     /// Reads what two queries find, and how often the transaction was marked.
     async fn found(queries: [Option<&'static str>; 2]) -> ([Vec<i32>; 2], usize, i64) {
-        let throw_away = throw_away_postgres::shared().create_database();
-        let database: Database = throw_away.url.parse().unwrap();
-        migrate(&database).await.unwrap();
-        let mut conn = database.connect(Session::Writes).await.unwrap();
-        register(&conn, Uuid::max(), Uuid::nil()).await.unwrap();
+        let (mut conn, _throw_away) = testing::writer(Uuid::max()).await;
         conn.batch_execute("BEGIN").await.unwrap();
         let (mut unmarked, scope) =
             (Some(CommitMark { writer_id: Uuid::max(), number: 1 }), Scope::new());

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use domain::idempotency::RETENTION;
 use domain::ports::{Clock, DueWork, Store, UpdateError};
 use domain::records::{Records, Scope};
+use domain::retention::forget_answers;
 
-use super::{BATCH, was_full};
+use super::{BATCH, forgets_until, was_full};
 
 /// Forgets answers that were kept long enough.
 pub struct ForgetAnswers {
@@ -23,21 +24,14 @@ impl ForgetAnswers {
     /// # Errors
     /// None but the store's.
     pub async fn execute(&self) -> Result<(), UpdateError> {
-        // As in [`ForgetEnded`](super::ForgetEnded), a jump of the clock makes nothing old.
-        let now = self.clock.cutoff();
-        let until = RETENTION.forgets_until(now, &self.due_work.outages().await?);
+        let until = forgets_until(RETENTION, &*self.clock, &*self.due_work).await?;
         loop {
             let old = self.due_work.old_answers(until, BATCH).await?;
             let full = was_full(old.len());
             let by_key = |scope: Scope, key: &_| scope.kept_answer(Some(Clone::clone(key)));
             let scope = old.iter().fold(Scope::new(), by_key);
             let forget = move |records: &mut Records| {
-                for key in &old {
-                    let kept = records.kept_answers.get(key);
-                    if kept.is_some_and(|kept| kept.created_at <= until) {
-                        records.kept_answers.remove(key);
-                    }
-                }
+                forget_answers(records, &old, until);
                 Ok(())
             };
             if !scope.kept_answers.is_empty() {

@@ -7,7 +7,7 @@ use domain::records::{Records, Scope};
 use domain::retention::{RetentionPolicy, forget_reservations, forget_tokens};
 
 use super::parts::Parts;
-use super::{BATCH, one_by_one, was_full};
+use super::{BATCH, forgets_until, one_by_one, was_full};
 
 /// Forgets what ended long enough ago: waiting tokens that are over, and reservations that were not paid
 /// for. Piece by piece, one after the other: who writes meanwhile waits for one of them at the most.
@@ -37,10 +37,7 @@ impl ForgetEnded {
     /// None but the store's.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let Some(policy) = self.policy else { return Ok(0) };
-        // By the time that counts, and before what is on record: a jump of the clock that is not yet known
-        // as an outage makes nothing old.
-        let now = self.clock.cutoff();
-        let until = policy.forgets_until(now, &self.due_work.outages().await?);
+        let until = forgets_until(policy, &*self.clock, &*self.due_work).await?;
         let reservations = self.forget_reservations(until).await;
         let rooms = self.due_work.rooms_with_old_tokens(until).await?;
         let tokens = one_by_one(rooms, |room_id| self.forget_tokens(room_id, until)).await;

@@ -29,8 +29,21 @@ pub use keep_time::*;
 pub use settle_payments::*;
 pub use write_heard::*;
 
-use domain::ports::UpdateError;
+use domain::Timestamp;
+use domain::ports::{Clock, DueWork, Unavailable, UpdateError};
+use domain::retention::RetentionPolicy;
 use futures_util::stream::{self, StreamExt};
+
+/// What had ended by this time is forgotten now. By the time that counts, read before the outages on record:
+/// a jump of the clock that is not yet known as an outage makes nothing old.
+async fn forgets_until(
+    policy: RetentionPolicy,
+    clock: &dyn Clock,
+    due_work: &dyn DueWork,
+) -> Result<Timestamp, Unavailable> {
+    let now = clock.cutoff();
+    Ok(policy.forgets_until(now, &due_work.outages().await?))
+}
 
 /// How many things of one kind are worked on side by side.
 const SIDE_BY_SIDE: usize = 8;
