@@ -1,6 +1,6 @@
-//! What ended is not kept for ever: waiting tokens that are over and reservations that were not paid for
-//! are forgotten after a time, and so are the answers kept for idempotency keys. What was paid for is kept, and so is everybody of a lobby, without whom
-//! nobody could check the draw.
+//! What ended is not kept for ever: waiting tokens that are over and reservations that were not paid
+//! for are forgotten after a time, and so are the answers kept for idempotency keys. What was paid for
+//! is kept, and so is everybody of a lobby, without whom nobody could check the draw.
 //!
 //! A room's numbers have no gap, and an audit proves that. So its tokens are forgotten in the order of
 //! their numbers, and the room says up to which ([`WaitingRoom::forgotten_to`]).
