@@ -20,8 +20,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a connection to one host may take to be made.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// How often somebody who starts tries.
+/// How often somebody who starts tries, and after what time again.
 const ATTEMPTS_AT_START: usize = 5;
+const BETWEEN_ATTEMPTS_AT_START: Duration = Duration::from_millis(300);
+/// How many foreign keys the schema has.
+const FOREIGN_KEYS: i64 = 11;
+/// What is said of a database that a dump is being restored into.
+pub(crate) const NOT_WHOLE: &str = "the database is not whole yet";
 /// How often somebody tries who wants to be alone, and after what time again.
 const ATTEMPTS_ALONE: usize = 20;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
@@ -76,7 +81,7 @@ impl Session {
             // All that a writer loads, it loads by key, from the tables in the order in which they
             // are named: no other plan is ever right.
             Self::Writes => {
-                " -c lock_timeout=1000 -c statement_timeout=5000 \
+                " -c lock_timeout=1000 -c statement_timeout=4000 \
                  -c idle_in_transaction_session_timeout=5000 \
                  -c client_connection_check_interval=1000 \
                  -c default_transaction_isolation=read\\ committed \
@@ -150,17 +155,18 @@ async fn take_lock(
     session: Session,
 ) -> Result<bool, ConnectionError> {
     let Some(lock) = session.lock() else { return Ok(true) };
-    // Whatever restores a dump adds foreign keys when all rows are there.
+    // Whatever restores a dump adds a table's foreign keys when its rows are there.
     let query = format!(
-        "SELECT {lock} AS taken, EXISTS (SELECT FROM pg_constraint \
-             WHERE conname = 'commits_writer_exists') AS whole"
+        "SELECT {lock} AS taken, \
+             (SELECT count(*) FROM pg_constraint WHERE contype = 'f' \
+                 AND connamespace = current_schema()::regnamespace) >= {FOREIGN_KEYS} AS whole"
     );
     let lock = sql_query(query).get_result::<Lock>(conn).await;
     let Lock { taken, whole } = lock.map_err(ConnectionError::CouldntSetupConfiguration)?;
     if whole {
         return Ok(taken);
     }
-    Err(ConnectionError::BadConnection("the database is not whole yet".to_owned()))
+    Err(ConnectionError::BadConnection(NOT_WHOLE.to_owned()))
 }
 
 impl Database {
@@ -182,6 +188,7 @@ impl Database {
             if connected.is_ok() {
                 break;
             }
+            sleep(BETWEEN_ATTEMPTS_AT_START).await;
             connected = self.connect(session).await;
         }
         connected
@@ -347,10 +354,15 @@ mod tests {
         let refused = async || database.connect(Session::Reads).await.err().unwrap().to_string();
         assert!(refused().await.contains("not whole"), "it has no schema");
         migrate(&database).await.unwrap();
+        let query = "SELECT count(*) FROM pg_constraint WHERE contype = 'f'";
+        assert_eq!(throw_away_postgres::number(&throw_away.url, query), Ok(FOREIGN_KEYS));
         database.connect(Session::Reads).await.unwrap();
-        let drop = "ALTER TABLE commits DROP CONSTRAINT commits_writer_exists";
-        throw_away_postgres::execute(&throw_away.url, drop).unwrap();
+        let execute = |sql: &str| throw_away_postgres::execute(&throw_away.url, sql).unwrap();
+        execute("ALTER TABLE commits DROP CONSTRAINT commits_writer_exists");
         assert!(refused().await.contains("not whole"), "a dump adds that last");
+        execute("DELETE FROM __diesel_schema_migrations");
+        let refused = migrate(&database).await.unwrap_err().to_string();
+        assert!(refused.contains("not whole"), "{refused}");
     }
 
     #[test]

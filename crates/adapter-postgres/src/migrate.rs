@@ -8,7 +8,7 @@ use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, Simple
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use domain::ports::OpenedBy;
 
-use crate::connect::{Database, Session};
+use crate::connect::{Database, NOT_WHOLE, Session};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -56,6 +56,8 @@ struct Version {
 struct Exists {
     #[diesel(sql_type = Bool)]
     exists: bool,
+    #[diesel(sql_type = Bool)]
+    has_tables: bool,
 }
 
 /// Brings the schema up to date. Any number of servers may do so at once. A schema that is newer is
@@ -114,15 +116,21 @@ pub(crate) async fn missing(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Str
 
 /// The migrations that the database has had.
 async fn applied(conn: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
-    let exists: Exists =
-        sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS exists")
-            .get_result(conn)
-            .await?;
-    if !exists.exists {
-        return Ok(Vec::new());
+    let exists: Exists = sql_query(
+        "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS exists, \
+                 to_regclass('waiting_tokens') IS NOT NULL AS has_tables",
+    )
+    .get_result(conn)
+    .await?;
+    let rows: Vec<Version> = if exists.exists {
+        sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?
+    } else {
+        Vec::new()
+    };
+    if rows.is_empty() && exists.has_tables {
+        // A dump is being restored, which has not come to them yet.
+        return Err(diesel::result::Error::QueryBuilderError(NOT_WHOLE.into()));
     }
-    let rows: Vec<Version> =
-        sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use diesel::ConnectionError;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{BuildError, Hook, HookError, Object, Pool};
 use diesel_async::pooled_connection::{
@@ -132,6 +133,10 @@ impl Readers {
     }
 }
 
+fn last(ended: &LastEnd) -> Instant {
+    *ended.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn silent() -> Unavailable {
     Unavailable::because("the database does not answer")
 }
@@ -144,15 +149,23 @@ fn pool(
 ) -> Result<Pool<AsyncPgConnection>, BuildError> {
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
-    let database = database.clone();
+    let (database, ended_meanwhile) = (database.clone(), Arc::clone(ended));
     config.custom_setup = Box::new(move |_| {
-        let database = database.clone();
-        Box::pin(async move { database.connect(session).await })
+        let (database, ended) = (database.clone(), Arc::clone(&ended_meanwhile));
+        Box::pin(async move {
+            let began = Instant::now();
+            let conn = database.connect(session).await?;
+            if began < last(&ended) {
+                let too_late = "all sessions were to end while it began".to_owned();
+                return Err(ConnectionError::BadConnection(too_late));
+            }
+            Ok(conn)
+        })
     });
     let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
     let ended = Arc::clone(ended);
     let is_to_go_on = Hook::sync_fn(move |_, session| {
-        if session.created < *ended.lock().unwrap_or_else(PoisonError::into_inner) {
+        if session.created < last(&ended) {
             return Err(HookError::message("the session is to end"));
         }
         Ok(())
