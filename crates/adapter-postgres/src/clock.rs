@@ -96,7 +96,8 @@ mod tests {
     fn hears(clock: &DatabaseClock, now: i64, heartbeat_at: i64) {
         let (wall, heartbeat_at) = (seconds(now), seconds(heartbeat_at));
         let (changed_at, committed_at) = (wall, heartbeat_at);
-        clock.hear(&Look { wall, offset: 0, changed_at, heartbeat_at, committed_at });
+        let asked = Instant::now();
+        clock.hear(&Look { asked, wall, offset: 0, changed_at, heartbeat_at, committed_at });
     }
 
     #[test]

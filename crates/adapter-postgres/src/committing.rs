@@ -18,6 +18,7 @@ use crate::connect::Session;
 use crate::deciding::{Answer, Command, Decided, decide, together};
 use crate::desk::Desk;
 use crate::discipline;
+use crate::heard::Late;
 use crate::loading::begin_and_load;
 use crate::marking::CommitMark;
 use crate::saving::save;
@@ -25,7 +26,7 @@ use crate::statement::Statement;
 use crate::writers::{LiveWriter, register};
 
 /// How long a step before COMMIT may take while the database is heard of. PostgreSQL itself ends a
-/// statement by then.
+/// statement before that.
 const SLOW_STEP_WITHIN: Duration = Duration::from_secs(5);
 /// How much longer saving may take for each row that is saved.
 const STEP_WITHIN_MORE_A_ROW: Duration = Duration::from_micros(200);
@@ -272,14 +273,20 @@ async fn within<T>(
     step: impl Future<Output = Result<T, SqlError>>,
 ) -> Result<T, SqlError> {
     let limit = limit.max(SLOW_STEP_WITHIN);
-    desk.heard.wait(limit, step).await.unwrap_or(Err(SqlError::TooSlow(limit)))
+    match desk.heard.wait(limit, step).await {
+        Ok(done) => done,
+        Err(Late::Silent) => Err(SqlError::Silent),
+        Err(Late::Slow) => Err(SqlError::TooSlow(limit)),
+    }
 }
 
 /// A step before COMMIT failed, so nothing is in the database, nor will be.
 fn failed(error: SqlError) -> Failure {
     use DatabaseErrorKind::{ForeignKeyViolation, ReadOnlyTransaction};
     let failure = match &error {
-        SqlError::TooSlow(_) => Failure::Away,
+        SqlError::Silent => Failure::Away,
+        // It is still at it, and others may have better luck.
+        SqlError::TooSlow(_) => Failure::BadSession,
         // A standby, or a database that takes no writes just now.
         SqlError::Diesel(Error::DatabaseError(ReadOnlyTransaction, _)) => Failure::Away,
         // The writer was given up for dead.

@@ -84,8 +84,8 @@ impl Desk {
         // Unless it is the offset now, the next look finds the same step once more.
         if discipline::change(conn, look, offset).await? {
             self.discipline.note(look, offset);
+            self.clock.hear(&Look { offset, ..*look });
         }
-        self.clock.hear(&Look { offset, ..*look });
         Ok(())
     }
 

@@ -23,6 +23,8 @@ use crate::statement::{Statement, one};
 /// What the database says of time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
+    /// When it was asked.
+    pub(crate) asked: Instant,
     /// What its clock says.
     pub(crate) wall: Timestamp,
     /// How far the store's time is ahead of that, in microseconds.
@@ -49,13 +51,12 @@ pub(crate) use columns_of_look;
 pub(crate) type LookSql = (Timestamptz, BigInt, Timestamptz, Timestamptz, Timestamptz);
 pub(crate) type LookRow = (Timestamp, i64, Timestamp, Timestamp, Timestamp);
 
-impl From<LookRow> for Look {
-    fn from((wall, offset, changed_at, heartbeat_at, committed_at): LookRow) -> Self {
-        Self { wall, offset, changed_at, heartbeat_at, committed_at }
-    }
-}
-
 impl Look {
+    pub(crate) fn of(row: LookRow, asked: Instant) -> Self {
+        let (wall, offset, changed_at, heartbeat_at, committed_at) = row;
+        Self { asked, wall, offset, changed_at, heartbeat_at, committed_at }
+    }
+
     /// The store's time.
     pub(crate) fn now(&self) -> Timestamp {
         let offset = TimeDelta::microseconds(self.offset);
@@ -77,15 +78,13 @@ struct State {
     offset: i64,
     /// Since when the offset is so without a further step.
     since: Instant,
-    looked: Instant,
-    /// What the database's clock said then; none before the first look.
-    wall: Option<Timestamp>,
+    /// When it was last asked what time it is, and what the database's clock said; none before that.
+    asked: Option<(Instant, Timestamp)>,
 }
 
 impl Default for Discipline {
     fn default() -> Self {
-        let now = Instant::now();
-        Self(Mutex::new(State { offset: 0, since: now, looked: now, wall: None }))
+        Self(Mutex::new(State { offset: 0, since: Instant::now(), asked: None }))
     }
 }
 
@@ -116,29 +115,30 @@ impl Discipline {
             return look.offset.saturating_sub(micros(step));
         }
         let since = TimeDelta::from_std(state.since.elapsed()).unwrap_or(TimeDelta::MAX);
-        let unchanged = (look.wall - look.changed_at).clamp(TimeDelta::zero(), state.elapsed());
+        let unchanged = (look.wall - look.changed_at).clamp(TimeDelta::zero(), state.until(look));
         corrected(look.offset, since, micros(unchanged) / 2)
     }
 
     /// The database said this, and has this offset now.
     pub(crate) fn note(&self, look: &Look, offset: i64) {
         let mut state = self.lock();
-        (state.offset, state.wall, state.looked) = (offset, Some(look.wall), Instant::now());
+        (state.offset, state.asked) = (offset, Some((look.asked, look.wall)));
     }
 }
 
 impl State {
-    /// How long ago the last look was.
-    fn elapsed(&self) -> TimeDelta {
-        TimeDelta::from_std(self.looked.elapsed()).unwrap_or(TimeDelta::MAX)
+    /// How long after the last look this one is.
+    fn until(&self, look: &Look) -> TimeDelta {
+        let elapsed = self.asked.map(|(asked, _)| look.asked.saturating_duration_since(asked));
+        TimeDelta::from_std(elapsed.unwrap_or_default()).unwrap_or(TimeDelta::MAX)
     }
 
     /// Whether it was the database's clock that was set, where the store's time is ahead of what this
     /// server expects. It may be this server that was held up: then others committed meanwhile. Or another
     /// server changed the offset: then the database's clock went on as this server's.
     fn was_clock_set(&self, look: &Look) -> bool {
-        let went_on = self.wall.is_some_and(|wall| look.wall - wall - self.elapsed() <= TOLD_FROM);
-        !went_on && !look.is_anybody_there(Uptime::GRACE)
+        let went_on = |(_, wall)| look.wall - wall - self.until(look) <= TOLD_FROM;
+        !self.asked.is_some_and(went_on) && !look.is_anybody_there(Uptime::GRACE)
     }
 }
 
@@ -174,8 +174,9 @@ pub(crate) async fn change(
 /// Looks, outside of a transaction.
 pub(crate) async fn look(mut conn: &AsyncPgConnection) -> QueryResult<Look> {
     let text = concat!("SELECT ", columns_of_look!(), " FROM service AS s WHERE s.id = 1");
+    let asked = Instant::now();
     let row: LookRow = Statement::<LookSql>::new(text, vec![]).get_result(&mut conn).await?;
-    Ok(row.into())
+    Ok(Look::of(row, asked))
 }
 
 #[cfg(test)]
@@ -197,7 +198,8 @@ mod tests {
     /// The database's clock at that second, with an offset of as many seconds and a last commit.
     fn look(wall: i64, offset: i64, committed_at: i64) -> Look {
         let (changed_at, offset, committed_at) = (at(wall), seconds(offset), at(committed_at));
-        Look { wall: at(wall), offset, changed_at, heartbeat_at: at(0), committed_at }
+        let (asked, wall, heartbeat_at) = (Instant::now(), at(wall), at(0));
+        Look { asked, wall, offset, changed_at, heartbeat_at, committed_at }
     }
 
     /// The offset in seconds that a server sees to at a look.

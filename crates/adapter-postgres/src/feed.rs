@@ -46,7 +46,8 @@ const GONE_AFTER: Duration = Duration::from_secs(600);
 pub(crate) struct Feed {
     desk: Arc<Desk>,
     conn: Option<AsyncPgConnection>,
-    history: String,
+    /// Which history what is in memory is of; none where it may be half of what was told.
+    history: Option<String>,
     /// How much of each writer was heard.
     heard: HashMap<Uuid, Heard>,
     kept_up: Instant,
@@ -132,7 +133,7 @@ impl Feed {
         let mut feed = Self {
             desk,
             conn: None,
-            history: String::new(),
+            history: None,
             heard: HashMap::new(),
             kept_up: Instant::now(),
         };
@@ -153,16 +154,13 @@ impl Feed {
         loop {
             ticks.tick().await;
             let asked = AssertUnwindSafe(self.ask()).catch_unwind().await;
-            let asked = asked.unwrap_or_else(|_| {
-                // What is in memory may be half of what was told: it is of no history.
-                self.history.clear();
-                Err(SqlError::Panicked)
-            });
+            let Ok(asked) = asked else {
+                self.history = None;
+                tracing::error!("hearing of the other servers panicked, and begins anew");
+                continue;
+            };
             match &asked {
                 Ok(()) if is_away => tracing::info!("the database is back"),
-                Err(SqlError::Panicked) => {
-                    tracing::error!("hearing of the other servers panicked, and begins anew");
-                }
                 Err(error) if !is_away => tracing::warn!(%error, "the database is away"),
                 _ => {}
             }
@@ -174,7 +172,7 @@ impl Feed {
         // Not put back unless all went well.
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => in_time(self.connect()).await?,
+            None => self.connect().await?,
         };
         while self.hear(&conn).await? {}
         if self.kept_up.elapsed() > KEEP_UP_EVERY {
@@ -204,8 +202,9 @@ impl Feed {
         // Whatever is read from now on is at least as new as what counts as heard.
         let mut hasher = DefaultHasher::new();
         news.history.hash(&mut hasher);
-        self.history = news.history;
+        self.history = Some(news.history);
         self.desk.begin_anew(hasher.finish());
+        self.desk.followed.note();
         Ok(())
     }
 
@@ -234,9 +233,12 @@ impl Feed {
             self.heard.extend(piece.heard.into_iter().map(heard));
         }
         self.note_heard(&news);
-        self.desk.followed.note();
         let heard = |id| self.heard.get(id).map_or(0, |heard| heard.number);
-        Ok(news.writers.iter().any(|(id, writer)| heard(id) < writer.last))
+        let is_more = news.writers.iter().any(|(id, writer)| heard(id) < writer.last);
+        if !is_more {
+            self.desk.followed.note();
+        }
+        Ok(is_more)
     }
 
     fn note_heard(&mut self, news: &News) {
@@ -255,7 +257,8 @@ impl Feed {
 
     /// Why what was heard does not go on in what is there, if it does not.
     fn why_lost(&self, news: &News, live: &HashMap<Uuid, i64>) -> Option<&'static str> {
-        if news.history != self.history {
+        let Some(history) = &self.history else { return Some("what was told may be half of it") };
+        if news.history != *history {
             return Some("the database has another history");
         }
         let is_there =
@@ -293,18 +296,20 @@ impl Feed {
             one(but.is_some()),
             one(HEARD_AT_ONCE),
         ];
+        let asked = Instant::now();
         let rows: Vec<WriterRow> =
             Statement::<WriterSql>::new(QUESTION, parameters).load(&mut conn).await?;
         self.desk.heard.note();
-        News::of(rows).ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
+        News::of(rows, asked)
+            .ok_or_else(|| SqlError::Away("the service's own row is gone".to_owned()))
     }
 }
 
 impl News {
-    fn of(rows: Vec<WriterRow>) -> Option<Self> {
+    fn of(rows: Vec<WriterRow>, asked: Instant) -> Option<Self> {
         let mut news: Option<Self> = None;
         for (look, history, id, retired, last, commit) in rows {
-            let look = look.into();
+            let look = Look::of(look, asked);
             let news = news.get_or_insert(Self { look, history, writers: HashMap::new() });
             let Some(id) = id else { continue };
             let writer = news.writers.entry(id).or_default();

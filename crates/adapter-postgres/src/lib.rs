@@ -57,6 +57,9 @@ pub(crate) enum SqlError {
     /// What was to be done panicked.
     #[error("it panicked")]
     Panicked,
+    /// Nothing is heard of it.
+    #[error("nothing is heard of the database")]
+    Silent,
     /// No answer came in time.
     #[error("the database did not answer within {0:?}")]
     TooSlow(std::time::Duration),
