@@ -1,7 +1,7 @@
 //! The event streams of all places in line: one tick looks at every ticket, and tells those whose
 //! ticket has something new. Nobody is waited for: who does not read is dropped.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,10 +83,7 @@ impl Streams {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
                 _ = ticks.tick() => {}
             }
-            // Followers that it had taken out are disconnected, and connect again.
-            if AssertUnwindSafe(self.tick(&app)).catch_unwind().await.is_err() {
-                tracing::error!("a tick of the event streams panicked; the next one goes on");
-            }
+            self.tick(&app).await;
         }
         self.room.close();
         self.followers.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -97,13 +94,16 @@ impl Streams {
             std::mem::take(&mut *self.followers.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut following, mut unknown) = (Vec::with_capacity(all.len()), Vec::new());
         for (n, mut follower) in all.into_iter().enumerate() {
-            match app.show_ticket.at_a_glance(&follower.claims) {
-                Some(ticket) => {
-                    if follower.see(ticket.into()) {
-                        following.push(follower);
-                    }
-                }
-                None => unknown.push(follower),
+            let seeing = || {
+                let ticket = app.show_ticket.at_a_glance(&follower.claims)?;
+                Some(follower.see(ticket.into()))
+            };
+            match catch_unwind(AssertUnwindSafe(seeing)) {
+                Ok(Some(true)) => following.push(follower),
+                Ok(Some(false)) => {}
+                Ok(None) => unknown.push(follower),
+                // The stream ends, and whoever reads it connects again.
+                Err(_) => tracing::error!("what is told of a place in line panicked"),
             }
             if n % BREATH_EVERY == BREATH_EVERY - 1 {
                 tokio::task::yield_now().await;
@@ -124,7 +124,7 @@ impl Streams {
     async fn ask(self: Arc<Self>, app: Arc<Application>, unknown: Vec<Follower>) {
         let asked = stream::iter(unknown).map(|mut follower| {
             let app = &app;
-            async move {
+            let asking = async move {
                 let ticket = app.show_ticket.execute(&follower.claims).await;
                 let goes_on = match ticket {
                     Ok(ticket) => follower.see(ticket.into()),
@@ -136,12 +136,15 @@ impl Streams {
                     }
                 };
                 goes_on.then_some(follower)
-            }
+            };
+            AssertUnwindSafe(asking).catch_unwind()
         });
         let mut asked = asked.buffer_unordered(ASKING_MAX);
         while let Some(follower) = asked.next().await {
-            if let Some(follower) = follower.filter(|_| !self.room.is_closed()) {
-                self.take_back(follower);
+            match follower {
+                Ok(Some(follower)) if !self.room.is_closed() => self.take_back(follower),
+                Ok(_) => {}
+                Err(_) => tracing::error!("asking for a place in line panicked"),
             }
         }
     }

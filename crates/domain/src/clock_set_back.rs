@@ -6,6 +6,8 @@
 //! the silence moves back by as much, and what came before it stays. So the order of everything stays, and
 //! so do the lengths of stays and holds.
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 
 use crate::Timestamp;
@@ -74,7 +76,7 @@ pub enum CannotSetBack {
     },
 }
 
-/// An error that came in by more jumps than these is not looked for.
+/// An error that came in by more jumps than these is not looked for, nor one before more nights as long.
 const CANDIDATES_MAX: usize = 200;
 
 /// A time in which nothing was decided, within an outage.
@@ -98,7 +100,7 @@ impl Reading {
         self.store - self.wall
     }
 
-    /// The outages that the error may have come in by, longest first.
+    /// The outages that the error may have come in by: the newest that were as long, and the longest.
     ///
     /// # Errors
     /// [`CannotSetBack`].
@@ -110,14 +112,19 @@ impl Reading {
         if self.is_recovering {
             return Err(CannotSetBack::Recovering);
         }
-        let mut outages = self.outages.clone();
-        outages.sort_by_key(|outage| std::cmp::Reverse(outage.lasted()));
-        outages.truncate(CANDIDATES_MAX);
-        let longest_together: TimeDelta = outages.iter().map(Outage::lasted).sum();
+        let mut newest = self.outages.clone();
+        newest.sort_by_key(|outage| Reverse(outage.ended_at));
+        let mut longest = newest.clone();
+        longest.sort_by_key(|outage| Reverse(outage.lasted()));
+        longest.truncate(CANDIDATES_MAX);
+        let longest_together: TimeDelta = longest.iter().map(Outage::lasted).sum();
         if ahead - longest_together > WAITS_FOR_MAX {
             return Err(CannotSetBack::NoSuchOutage { ahead });
         }
-        Ok(outages)
+        newest.retain(|outage| outage.lasted() >= ahead);
+        newest.truncate(CANDIDATES_MAX);
+        longest.retain(|outage| !newest.contains(outage));
+        Ok([newest, longest].concat())
     }
 
     /// How it is set back, where `decided` are the times within [`Self::candidates`] at which something
@@ -141,7 +148,7 @@ impl Reading {
             cuts.push(Cut { outage: silence.outage, from: silence.ended_at, by });
             left -= by;
         }
-        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.from));
+        cuts.sort_by_key(|cut| Reverse(cut.from));
         Ok(SetBack { cuts, left })
     }
 }
@@ -269,6 +276,15 @@ mod tests {
         let store = reading(150 * 60, &steps);
         let expected = vec![(2 * day + 50 * 60, 50 * 60 - 2), (day + 50 * 60, 50 * 60 - 2)];
         assert_eq!(cuts(&store, &[]), Ok((expected, 50 * 60 + 4)), "the rest goes away by itself");
+    }
+
+    #[test]
+    fn a_short_outage_that_came_after_hundreds_of_long_nights_is_found() {
+        let day = 24 * HOUR;
+        let nights: Vec<_> = (0..300).map(|n| (n * day, n * day + 12 * HOUR)).collect();
+        let jump = (300 * day, 300 * day + 3 * HOUR + 60);
+        let store = reading(3 * HOUR, &[&nights[..], &[jump]].concat());
+        assert_eq!(set_back(&store, &[]), Ok((jump.1, 3 * HOUR, 0)));
     }
 
     /// Its end may be written down after the jump, and is not put off by it.

@@ -65,6 +65,18 @@ pub struct Receipt {
     pub reservation: Reservation,
 }
 
+impl Payment {
+    /// When the provider was first asked what it may still owe an answer to: to charge, or to give back.
+    #[must_use]
+    pub const fn asked_at(&self) -> Timestamp {
+        match self.state {
+            PaymentState::Pending | PaymentState::Succeeded => self.paid_at,
+            PaymentState::Failed { failed_at: ended_at, .. }
+            | PaymentState::Refunded { refunded_at: ended_at } => ended_at,
+        }
+    }
+}
+
 impl Receipt {
     /// The payment of that id, with what it is for.
     pub(crate) fn of(records: &Records, id: PaymentId) -> Result<Self, Refusal> {

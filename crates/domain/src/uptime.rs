@@ -113,9 +113,9 @@ impl Outage {
     }
 }
 
-/// An end of something that began at `since`, put off by the outages that came before it.
+/// When something ends that began at `since` and was to end at `end`, where outages take no time from it.
 #[must_use]
-pub fn put_off(end: Timestamp, since: Timestamp, outages: &[Outage]) -> Timestamp {
+pub fn end_past_outages(end: Timestamp, since: Timestamp, outages: &[Outage]) -> Timestamp {
     let mut oldest_first: Vec<_> = outages.iter().filter(|o| o.ended_at > since).collect();
     oldest_first.sort_by_key(|outage| outage.began_at);
     oldest_first.iter().fold(end, |end, outage| {
@@ -292,10 +292,14 @@ mod tests {
     fn an_end_is_put_off_by_each_outage_before_it_and_by_no_other() {
         let outage = |began, ended| Outage { began_at: at(began), ended_at: at(ended) };
         let outages = [outage(200, 300), outage(90, 110), outage(0, 20)];
-        assert_eq!(put_off(at(100), at(30), &outages), at(120));
-        assert_eq!(put_off(at(195), at(30), &outages), at(315));
-        assert_eq!(put_off(at(100), at(10), &outages), at(130), "since then 10 of 20 were lost");
-        assert_eq!(put_off(at(91), at(30), &outages), at(91), "it counted");
+        assert_eq!(end_past_outages(at(100), at(30), &outages), at(120));
+        assert_eq!(end_past_outages(at(195), at(30), &outages), at(315));
+        assert_eq!(
+            end_past_outages(at(100), at(10), &outages),
+            at(130),
+            "since then 10 of 20 were lost"
+        );
+        assert_eq!(end_past_outages(at(91), at(30), &outages), at(91), "it counted");
     }
 
     #[test]

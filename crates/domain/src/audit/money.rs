@@ -10,7 +10,7 @@ use crate::ids::PaymentId;
 use crate::payment::{Payment, PaymentState};
 use crate::provider_charge::ProviderChargeState;
 use crate::reservation::{Reservation, ReservationState};
-use crate::uptime::put_off;
+use crate::uptime::end_past_outages;
 
 pub(super) fn balances(books: &Books) -> Vec<String> {
     let mut entries: BTreeMap<_, Vec<&CashEntry>> = BTreeMap::new();
@@ -151,9 +151,9 @@ pub(super) fn provider(books: &Books) -> Vec<String> {
             breaches.push(format!("payment {} does not fit its charge", payment.id));
         }
         // Nobody asks while the service is away.
-        let settle_by = charge
-            .question()
-            .map(|question| put_off(question.settle_by, payment.paid_at, &books.outages));
+        let settle_by = charge.question().map(|question| {
+            end_past_outages(question.settle_by, payment.asked_at(), &books.outages)
+        });
         if let Some(since) = settle_by.filter(|settle_by| *settle_by <= books.cutoff) {
             breaches.push(format!("payment {} was to be settled by {since}", payment.id));
         }

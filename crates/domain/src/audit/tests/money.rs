@@ -1,5 +1,6 @@
 use super::*;
 use crate::provider_charge::{ProviderCharge, ProviderChargeState, Question};
+use crate::uptime::Outage;
 
 #[test]
 fn won_that_were_made_or_lost_are_found() {
@@ -68,6 +69,22 @@ fn a_payment_that_stays_pending_too_long_is_found() {
         pending(books);
         (books.now, books.cutoff) = (at(200), at(90));
     });
+}
+
+#[test]
+fn a_refund_that_stays_due_too_long_is_found_whatever_went_before_it() {
+    let owed = |until| {
+        move |books: &mut Books| {
+            through_provider(books, ProviderChargeState::ReturnDue(QUESTION));
+            refunded(books);
+            // A pinned seat's version is one further.
+            books.seats[0].version += 1;
+            books.outages = vec![Outage { began_at: at(21), ended_at: at(29) }];
+            (books.now, books.cutoff) = (at(until), at(until));
+        }
+    };
+    assert_breaks(&[], owed(199));
+    assert_breaks(&[11], owed(200));
 }
 
 #[test]
