@@ -37,6 +37,7 @@ async fn only_a_server_and_migrate_take_a_schema_away_from_an_earlier_version() 
         &["set-clock-back"],
         &["set-clock-back", "--yes"],
         &["recount"],
+        // As before: none of them has migrated anything.
         &["audit"],
     ] {
         let refused = refusal(&installation.run(args, "a password of theirs\n"));

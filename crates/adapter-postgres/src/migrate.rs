@@ -6,7 +6,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::{QueryResult, QueryableByName, sql_query};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use domain::ports::OpenedBy;
+use domain::ports::{OpenedBy, SchemaCare, SchemaState};
 
 use crate::connect::{Database, NOT_WHOLE, Session};
 
@@ -92,21 +92,24 @@ pub(crate) async fn make_ready(
     database: &Database,
     opened_by: OpenedBy,
 ) -> Result<(), MigrateError> {
-    if opened_by == OpenedBy::Server {
-        return migrate(database).await;
+    match opened_by.care(state_of_schema(database).await?) {
+        SchemaCare::GoOn => Ok(()),
+        SchemaCare::Migrate => migrate(database).await,
+        SchemaCare::Refuse => Err(MigrateError::Behind { database: database.to_string() }),
     }
+}
+
+async fn state_of_schema(database: &Database) -> Result<SchemaState, MigrateError> {
     let unreachable =
         |reason: String| MigrateError::Unreachable { database: database.to_string(), reason };
     let conn = database.connect_at_start(Session::Migrates).await;
     let mut conn = conn.map_err(|error| unreachable(error.to_string()))?;
     let applied = applied(&mut conn).await.map_err(|error| unreachable(error.to_string()))?;
-    let missing = missing_beside(&applied).map_err(|error| unreachable(error.to_string()))?;
-    drop(conn);
-    match opened_by {
-        _ if missing.is_empty() => Ok(()),
-        OpenedBy::Command if applied.is_empty() => migrate(database).await,
-        _ => Err(MigrateError::Behind { database: database.to_string() }),
+    if applied.is_empty() {
+        return Ok(SchemaState::None);
     }
+    let missing = missing_beside(&applied).map_err(|error| unreachable(error.to_string()))?;
+    Ok(if missing.is_empty() { SchemaState::UpToDate } else { SchemaState::Behind })
 }
 
 /// The migrations that this program needs and the database does not have.

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use domain::ports::OpenedBy;
+use domain::ports::{OpenedBy, SchemaCare, SchemaState};
 
 use crate::schema::users;
 
@@ -76,17 +76,6 @@ pub enum OpenError {
     },
 }
 
-/// How far the schema of a file has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SchemaState {
-    /// There is none.
-    None,
-    /// It lacks something.
-    Behind,
-    /// It is that of this version.
-    UpToDate,
-}
-
 #[derive(QueryableByName)]
 struct CheckRow {
     #[diesel(sql_type = Text)]
@@ -106,52 +95,58 @@ struct CountRow {
 /// and a server has it open.
 pub fn migrate(path: &Path) -> Result<(), OpenError> {
     make_folder(path)?;
+    check_file(path)?;
     if state_of_schema(path)? == SchemaState::UpToDate {
         return Ok(());
     }
     let lock = lock(path)?;
-    bring_up_to_date(path, &lock)
+    run_migrations(path, &lock)
 }
 
-/// Does what an opening needs before it: takes the file for a server alone, sees to its schema.
+/// Does what an opening needs before it: takes the file for a server alone, and sees to its schema.
 pub(crate) fn make_ready(path: &Path, opened_by: OpenedBy) -> Result<Option<File>, OpenError> {
     make_folder(path)?;
-    if opened_by == OpenedBy::Server {
-        let lock = lock(path)?;
-        bring_up_to_date(path, &lock)?;
-        return Ok(Some(lock));
+    let is_server = opened_by == OpenedBy::Server;
+    let own_lock = is_server.then(|| lock(path)).transpose()?;
+    check_file(path)?;
+    match opened_by.care(state_of_schema(path)?) {
+        SchemaCare::GoOn => {}
+        SchemaCare::Migrate => match &own_lock {
+            Some(lock) => run_migrations(path, lock)?,
+            None => run_migrations(path, &lock(path)?)?,
+        },
+        SchemaCare::Refuse => return Err(OpenError::Behind { path: path.to_owned() }),
     }
-    match (state_of_schema(path)?, opened_by) {
-        (SchemaState::UpToDate, _) => Ok(None),
-        (SchemaState::None, OpenedBy::Command) => migrate(path).map(|()| None),
-        _ => Err(OpenError::Behind { path: path.to_owned() }),
-    }
+    Ok(own_lock)
 }
 
 /// Runs the migrations that the file has not had, while whoever has the lock keeps servers away.
-fn bring_up_to_date(path: &Path, _lock: &File) -> Result<(), OpenError> {
-    state_of_schema(path)?;
+fn run_migrations(path: &Path, _lock: &File) -> Result<(), OpenError> {
     let ran = connect(path)?.run_pending_migrations(MIGRATIONS).map(drop);
-    let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
-    ran.map_err(|error| failed(error.to_string()))
+    ran.map_err(|error| migration_failed(path, error.to_string()))
+}
+
+fn migration_failed(path: &Path, reason: String) -> OpenError {
+    OpenError::Migration { path: path.to_owned(), reason }
+}
+
+/// Whether the file is a database, and not damaged. Reads all of it.
+fn check_file(path: &Path) -> Result<(), OpenError> {
+    let damaged = |reason: String| OpenError::Damaged { path: path.to_owned(), reason };
+    let check: CheckRow = diesel::sql_query("PRAGMA quick_check(1)")
+        .get_result(&mut connect(path)?)
+        .map_err(|error| damaged(error.to_string()))?;
+    if check.quick_check == "ok" { Ok(()) } else { Err(damaged(check.quick_check)) }
 }
 
 fn state_of_schema(path: &Path) -> Result<SchemaState, OpenError> {
     let mut conn = connect(path)?;
-    let damaged = |reason: String| OpenError::Damaged { path: path.to_owned(), reason };
-    let check: CheckRow = diesel::sql_query("PRAGMA quick_check(1)")
-        .get_result(&mut conn)
-        .map_err(|error| damaged(error.to_string()))?;
-    if check.quick_check != "ok" {
-        return Err(damaged(check.quick_check));
-    }
-    let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
-    if !has_table(&mut conn, "__diesel_schema_migrations")
-        .map_err(|error| failed(error.to_string()))?
-    {
+    let failed = |reason: String| migration_failed(path, reason);
+    let has_any = has_table(&mut conn, "__diesel_schema_migrations");
+    if !has_any.map_err(|error| failed(error.to_string()))? {
         return Ok(SchemaState::None);
     }
-    let known: Vec<String> = all_migrations().map_err(failed)?;
+    let known = all_migrations().map_err(failed)?;
     let applied = conn.applied_migrations().map_err(|error| failed(error.to_string()))?;
     let applied: Vec<_> = applied.iter().map(ToString::to_string).collect();
     if let Some(version) = applied.iter().find(|version| !known.contains(version)) {

@@ -26,6 +26,40 @@ pub enum OpenedBy {
     Inspection,
 }
 
+/// How far the schema of a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// There is none.
+    None,
+    /// It lacks something.
+    Behind,
+    /// It is that of this version, or of a later one that this version can use.
+    UpToDate,
+}
+
+/// What becomes of a schema before a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaCare {
+    /// Nothing: it is as it has to be.
+    GoOn,
+    /// It is brought up to date.
+    Migrate,
+    /// Nothing, and the store is not opened.
+    Refuse,
+}
+
+impl OpenedBy {
+    /// What becomes of a schema in that state.
+    #[must_use]
+    pub const fn care(self, state: SchemaState) -> SchemaCare {
+        match (state, self) {
+            (SchemaState::UpToDate, _) => SchemaCare::GoOn,
+            (_, Self::Server) | (SchemaState::None, Self::Command) => SchemaCare::Migrate,
+            (SchemaState::Behind, Self::Command) | (_, Self::Inspection) => SchemaCare::Refuse,
+        }
+    }
+}
+
 /// The one way in which anything changes: say what you need, say what you would change; the store
 /// makes it atomic.
 #[cfg_attr(feature = "mock", mockall::automock)]
