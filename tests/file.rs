@@ -57,7 +57,7 @@ async fn a_second_server_on_the_same_file_is_turned_away_in_one_line() {
     let _server = installation.start();
     let (_, errors) = said(&installation.run(&["serve"], ""));
     let last = errors.lines().last().unwrap_or_default();
-    assert!(last.contains("is in use by another server"), "{errors}");
+    assert!(last.contains("is in use by another server or command"), "{errors}");
 }
 
 /// Starts a server and ends it with `kill -9` after `wait`, whatever it is at.

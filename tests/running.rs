@@ -1,5 +1,8 @@
 //! Starting, configuring and looking after it.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Installation, Server, Theatre, WallClock, text};
@@ -45,7 +48,7 @@ async fn a_server_that_is_given_too_few_open_files_for_its_connections_says_so_a
     let server = start_with_files(&installation, "-n 600");
     server.anyone().get("/readyz").await.expect(200);
     while !installation.log().contains("STAGEDOOR_CONNECTIONS_MAX") {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -113,6 +116,32 @@ async fn the_demo_fills_an_empty_store_once_and_prints_how_to_sign_in() {
     assert_eq!(again.told, told);
     let concerts = again.anyone().get("/api/concerts").await.expect(200);
     assert_eq!(concerts["concerts"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_demo_that_was_cut_short_has_left_out_is_added() {
+    let installation = Installation::new();
+    for milliseconds in [150, 250, 400] {
+        let mut start = installation.command(&["serve", "--demo"]);
+        let mut start = start.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        start.kill().unwrap();
+        start.wait().unwrap();
+    }
+    let server = installation.start_as(installation.command(&["serve", "--demo"]));
+    let account = server.told.lines().find(|line| line.contains("mina@")).unwrap().to_owned();
+    let account: Vec<&str> = account.split_whitespace().collect();
+    let buyer = server.sign_in(account[1], account[2]).await;
+    let concerts = server.anyone().get("/api/concerts").await.expect(200);
+    let mut shows = Vec::new();
+    for concert in concerts["concerts"].as_array().unwrap() {
+        let (queue, _) = buyer.join(Some(&text(concert, "concert_id"))).await;
+        queue.until("active").await;
+        let dates = queue.get("/api/concerts/available_dates").await.expect(200);
+        shows.push(dates["available_dates"].as_array().unwrap().len());
+    }
+    shows.sort_unstable();
+    assert_eq!(shows, [2, 2, 3]);
 }
 
 #[tokio::test]

@@ -76,8 +76,38 @@ async fn a_file_that_an_earlier_server_has_open_is_not_migrated() {
         let refused = refusal(&installation.run(args, ""));
         assert!(refused.contains("in use by another server"), "{refused}");
     }
+    // By whatever name.
+    let elsewhere = installation.path().join("elsewhere.db");
+    std::os::unix::fs::symlink(installation.path().join("stagedoor.db"), &elsewhere).unwrap();
+    let url = format!("sqlite:{}", elsewhere.display());
+    let refused = refusal(&installation.run(&["migrate", "--database-url", &url], ""));
+    assert!(refused.contains("in use by another server"), "{refused}");
     drop(lock);
     assert!(installation.run(&["migrate"], "").status.success());
+    installation.assert_sound();
+}
+
+#[test]
+fn commands_that_come_at_once_to_a_new_store_wait_for_each_other() {
+    let installation = Installation::new();
+    std::thread::scope(|scope| {
+        let mut running: Vec<_> = Vec::new();
+        for n in 0..3 {
+            running.push(scope.spawn(|| installation.run(&["migrate"], "")));
+            let email = format!("{n}@example.com");
+            running.push(scope.spawn({
+                let installation = &installation;
+                move || {
+                    let create = ["user", "create", "--email", &email, "--name", "A"];
+                    installation.run(&create, "a password of theirs\n")
+                }
+            }));
+        }
+        for command in running {
+            let output = command.join().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+    });
     installation.assert_sound();
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -27,7 +28,7 @@ pub enum OpenError {
         reason: String,
     },
     /// A server has it open.
-    #[error("{} is in use by another server", path.display())]
+    #[error("{} is in use by another server or command", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
@@ -109,7 +110,13 @@ pub(crate) fn make_ready(path: &Path, opened_by: OpenedBy) -> Result<Option<File
     let is_server = opened_by == OpenedBy::Server;
     let own_lock = is_server.then(|| lock(path)).transpose()?;
     check_file(path)?;
-    match opened_by.care(state_of_schema(path)?) {
+    let mut state = state_of_schema(path)?;
+    if state == SchemaState::Behind && !is_server {
+        // Whoever migrates just now is waited for.
+        let settled = lock(path).and_then(|_lock| state_of_schema(path));
+        state = settled.unwrap_or(state);
+    }
+    match opened_by.care(state) {
         SchemaCare::GoOn => {}
         SchemaCare::Migrate => match &own_lock {
             Some(lock) => run_migrations(path, lock)?,
@@ -249,6 +256,10 @@ pub(crate) fn prepare(conn: &mut SqliteConnection) -> QueryResult<()> {
     )
 }
 
+/// How long a command or a server that is ending is waited for, and how often it is looked.
+const LOCKED_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Takes the file for one server alone, until the lock is dropped. Servers keep in memory what
 /// they read, so a second one beside would show what is long gone.
 pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
@@ -256,10 +267,18 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     lock_path.push(".lock");
     let file = OpenOptions::new().create(true).write(true).truncate(false).open(&lock_path);
     let file = file.map_err(|error| unreachable_file(path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(unreachable_file(path, &error)),
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCKED_WITHIN => {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(unreachable_file(path, &error)),
+        }
     }
 }
 

@@ -32,8 +32,13 @@ impl DatabaseUrl {
     pub(crate) fn read(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            let empty = || "sqlite: and then no path".to_owned();
-            return (!path.is_empty()).then(|| Self::Sqlite(PathBuf::from(path))).ok_or_else(empty);
+            if path.is_empty() {
+                return Err("sqlite: and then no path".to_owned());
+            }
+            // What lies beside the file, its lock and its secret, is the same by whatever name.
+            let path = Path::new(path);
+            let file = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+            return Ok(Self::Sqlite(file.unwrap_or_else(|| path.to_owned())));
         }
         if url.starts_with("postgres") {
             let database = Database::new(url, ca_file);
