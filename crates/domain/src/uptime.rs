@@ -213,16 +213,20 @@ impl Uptime {
     }
 
     fn note(&mut self, server_id: ServerId, heard_until: Option<Timestamp>, now: Timestamp) {
+        let mut was_silent = false;
         if let Some(at) = heard_until {
             match self.servers.iter_mut().find(|server| server.server_id == server_id) {
-                Some(known) => known.at = known.at.max(at),
+                Some(known) => {
+                    was_silent = now - known.at > Self::SILENCE_MAX;
+                    known.at = known.at.max(at);
+                }
                 None => self.servers.push(ServerBeat { server_id, at }),
             }
         }
         let before = self.servers.len();
         self.servers.retain(|server| now - server.at <= Self::GIVEN_UP_AFTER);
-        if self.servers.len() < before {
-            // Whoever only it had heard of gets the time to be heard of by another.
+        if was_silent || self.servers.len() < before {
+            // Whoever comes to it alone could not be heard of, and gets the time for it.
             self.up_since = now;
         }
     }
@@ -322,6 +326,22 @@ mod tests {
         beat(&mut uptime, 76);
         assert!(!uptime.is_any_server_silent(TimeDelta::seconds(5), at(76)));
         assert_eq!(uptime.up_since, at(76), "who was heard of there alone is silent from now on");
+    }
+
+    #[test]
+    fn after_a_server_was_silent_who_comes_to_it_alone_has_time_to_be_heard_of() {
+        let mut uptime = Uptime::first(START);
+        uptime.beat(server(2), Some(at(0)), at(0));
+        for second in 1..=5 {
+            beat(&mut uptime, second);
+        }
+        uptime.beat(server(2), Some(at(5)), at(5));
+        assert_eq!(uptime.up_since, START, "for so long everybody is patient");
+        for second in 6..=17 {
+            beat(&mut uptime, second);
+        }
+        uptime.beat(server(2), Some(at(17)), at(17));
+        assert_eq!((uptime.up_since, uptime.heartbeat_at), (at(17), at(17)));
     }
 
     #[test]
