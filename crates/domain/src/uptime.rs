@@ -214,14 +214,15 @@ impl Uptime {
 
     fn note(&mut self, server_id: ServerId, heard_until: Option<Timestamp>, now: Timestamp) {
         let mut was_silent = false;
-        if let Some(at) = heard_until {
-            match self.servers.iter_mut().find(|server| server.server_id == server_id) {
-                Some(known) => {
+        match self.servers.iter_mut().find(|server| server.server_id == server_id) {
+            Some(known) => {
+                if let Some(at) = heard_until {
                     was_silent = now - known.at > Self::SILENCE_MAX;
                     known.at = known.at.max(at);
                 }
-                None => self.servers.push(ServerBeat { server_id, at }),
             }
+            // It has heard of nobody before it first says so, be it held up right after.
+            None => self.servers.push(ServerBeat { server_id, at: heard_until.unwrap_or(now) }),
         }
         let before = self.servers.len();
         self.servers.retain(|server| now - server.at <= Self::GIVEN_UP_AFTER);
@@ -326,6 +327,16 @@ mod tests {
         beat(&mut uptime, 76);
         assert!(!uptime.is_any_server_silent(TimeDelta::seconds(5), at(76)));
         assert_eq!(uptime.up_since, at(76), "who was heard of there alone is silent from now on");
+    }
+
+    #[test]
+    fn a_server_that_is_held_up_after_its_first_beat_is_waited_for() {
+        let mut uptime = Uptime::first(START);
+        uptime.beat(server(2), None, at(0));
+        for second in 1..=12 {
+            beat(&mut uptime, second);
+        }
+        assert!(uptime.is_any_server_silent(TimeDelta::seconds(5), at(12)));
     }
 
     #[test]
