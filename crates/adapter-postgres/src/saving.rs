@@ -132,13 +132,14 @@ fn forget(changed: &mut AtOnce, forgotten: Forgotten) {
 
 fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>) {
     if let Some(uptime) = changes.uptime.as_ref().filter(|uptime| Some(*uptime) != before) {
-        let text = "UPDATE service SET heartbeat_at = ?, up_since = ?, server_ids = ?, \
-             server_beats = ?, outage_ended_at = ?, outage_beat_at = ?, outage_step = ?, \
-             outage_done_to = ? WHERE id = 1";
+        let text = "UPDATE service SET heartbeat_at = ?, up_since = ?, punctual_since = ?, \
+             server_ids = ?, server_beats = ?, outage_ended_at = ?, outage_beat_at = ?, \
+             outage_step = ?, outage_done_to = ? WHERE id = 1";
         let recovery = uptime.recovery;
         let parameters = vec![
             one(uptime.heartbeat_at),
             one(uptime.up_since),
+            one(uptime.punctual_since),
             ids(uptime.servers.iter().map(|server| server.server_id)),
             array(uptime.servers.iter().map(|server| server.at).collect()),
             one(recovery.map(|recovery| recovery.ended_at)),

@@ -211,6 +211,7 @@ diesel::table! {
         id -> Integer,
         heartbeat_at -> Nullable<Timestamptz>,
         up_since -> Nullable<Timestamptz>,
+        punctual_since -> Nullable<Timestamptz>,
         evidence_since -> Nullable<Timestamptz>,
     }
 }

@@ -210,6 +210,7 @@ diesel::table! {
         last_commit_at -> BigInt,
         heartbeat_at -> Nullable<BigInt>,
         up_since -> Nullable<BigInt>,
+        punctual_since -> Nullable<BigInt>,
         server_id -> Nullable<Binary>,
         server_beat -> Nullable<BigInt>,
         outage_ended_at -> Nullable<BigInt>,

@@ -130,7 +130,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::uptime::Uptime;
+    use crate::uptime::{Uptime, Word};
     use crate::waiting_room::Line;
     use crate::waiting_token::tests::{at, id, inside, numbered};
     use crate::waiting_token::{Admission, TokenState};
@@ -139,7 +139,7 @@ mod tests {
     fn after_outage(tokens: &[WaitingToken]) -> (Records, Vec<TokenId>) {
         let mut records = Records::at(at(400));
         let mut uptime = Uptime::first(at(100));
-        uptime.beat(Uuid::from_u128(1).into(), None, at(400));
+        uptime.beat(Uuid::from_u128(1).into(), Word::Nothing, at(400));
         records.cutoff = Uptime::cutoff(uptime.heartbeat_at, at(400));
         records.uptime = Some(uptime);
         let (room, line) = crate::waiting_room::tests::room(2);

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::Timestamp;
     use crate::seat::SeatState;
-    use crate::uptime::Uptime;
+    use crate::uptime::{Uptime, Word};
     use crate::waiting_token::tests::{at, id, inside};
     use Records as AfterOutage;
 
@@ -98,7 +98,7 @@ mod tests {
     fn after_outage() -> Records {
         let mut records = Records::at(at(400));
         let mut uptime = Uptime::first(at(100));
-        uptime.beat(Uuid::from_u128(1).into(), None, at(400));
+        uptime.beat(Uuid::from_u128(1).into(), Word::Nothing, at(400));
         records.uptime = Some(uptime);
         records
     }

@@ -19,12 +19,26 @@ pub struct Uptime {
     pub heartbeat_at: Timestamp,
     /// Silence of people who wait counts from here on only.
     pub up_since: Timestamp,
+    /// And from here on only in rooms that a server of which nothing was heard for a short time may have
+    /// cost more than a quarter of their patience.
+    pub punctual_since: Timestamp,
     /// The servers that are there.
     pub servers: Vec<ServerBeat>,
     /// The outage whose length is being given back.
     pub recovery: Option<Recovery>,
     /// An outage that was found just now, to be written down.
     pub found: Option<Outage>,
+}
+
+/// What a server says with a beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// It is there, and has heard of nobody yet.
+    First,
+    /// It has written down nothing since it last said so, because it could not or was not to yet.
+    Nothing,
+    /// It has written down all of whom it had heard of up to then.
+    WroteUntil(Timestamp),
 }
 
 /// Up to when a server has written down whom it had heard of.
@@ -131,14 +145,23 @@ impl Uptime {
     /// For how long a server may go on telling people that they keep their place though it cannot write
     /// down that it heard of them.
     pub const VOUCHES_FOR: TimeDelta = TimeDelta::seconds(60);
+    /// A longer silence of a server costs something in rooms whose patience is less than four times
+    /// [`Uptime::SILENCE_MAX`]. Longer than from one word of a server to the next: a second.
+    const LATE_MAX: TimeDelta = TimeDelta::milliseconds(1_500);
     /// After how long a server that is silent is given up. Longer than [`Uptime::VOUCHES_FOR`].
     const GIVEN_UP_AFTER: TimeDelta = TimeDelta::seconds(75);
 
     /// The very first beat.
     #[must_use]
     pub const fn first(now: Timestamp) -> Self {
-        let servers = Vec::new();
-        Self { heartbeat_at: now, up_since: now, servers, recovery: None, found: None }
+        Self {
+            heartbeat_at: now,
+            up_since: now,
+            punctual_since: now,
+            servers: Vec::new(),
+            recovery: None,
+            found: None,
+        }
     }
 
     /// The time as of which ends count at `now`: none that lies after it does. Never goes back as time
@@ -158,23 +181,17 @@ impl Uptime {
         is_one.then_some(outage)
     }
 
-    /// A server says that the service is up, and up to when it has written down whom it had heard of,
-    /// if it could. Returns the outage that this ends, if it ends one; then its length is to be given
-    /// back.
-    pub fn beat(
-        &mut self,
-        server_id: ServerId,
-        heard_until: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Outage> {
-        self.note(server_id, heard_until, now);
+    /// A server says that the service is up. Returns the outage that this ends, if it ends one; then its
+    /// length is to be given back.
+    pub fn beat(&mut self, server_id: ServerId, word: Word, now: Timestamp) -> Option<Outage> {
+        self.note(server_id, word, now);
         if let Some(recovery) = &mut self.recovery {
             recovery.beat(now);
             return None;
         }
         let outage = self.outage(now);
         if outage.is_some() {
-            self.up_since = now;
+            self.count_silence_from(now);
             let step = RecoveryStep::Tokens;
             self.recovery = Some(Recovery { ended_at: now, beat_at: now, step, done_to: None });
             self.found = outage;
@@ -206,30 +223,66 @@ impl Uptime {
         self.servers.retain(|server| server.server_id != server_id);
     }
 
-    /// Whether some server has not written down for longer than `patience` whom it heard of.
+    /// Since when a person is silent who was heard of at `heard_at`, in a room with that `patience`.
+    #[must_use]
+    pub fn silent_since(&self, heard_at: Timestamp, patience: TimeDelta) -> Timestamp {
+        let is_short = Self::patience_with_servers(patience) < Self::SILENCE_MAX;
+        let counts_from = if is_short { self.punctual_since } else { self.up_since };
+        heard_at.max(counts_from)
+    }
+
+    /// Whether a server may have heard of people in a room with that `patience` and could not write that
+    /// down yet.
     #[must_use]
     pub fn is_any_server_silent(&self, patience: TimeDelta, now: Timestamp) -> bool {
+        let patience = Self::patience_with_servers(patience);
         self.servers.iter().any(|server| now - server.at > patience)
     }
 
-    fn note(&mut self, server_id: ServerId, heard_until: Option<Timestamp>, now: Timestamp) {
-        let mut was_silent = false;
-        match self.servers.iter_mut().find(|server| server.server_id == server_id) {
-            Some(known) => {
-                if let Some(at) = heard_until {
-                    was_silent = now - known.at > Self::SILENCE_MAX;
-                    known.at = known.at.max(at);
-                }
+    fn patience_with_servers(patience: TimeDelta) -> TimeDelta {
+        (patience / 4).min(Self::SILENCE_MAX)
+    }
+
+    fn note(&mut self, server_id: ServerId, word: Word, now: Timestamp) {
+        let wrote_until = match word {
+            Word::First => Some(now),
+            Word::Nothing => None,
+            Word::WroteUntil(at) => Some(at),
+        };
+        let known = self.servers.iter_mut().find(|server| server.server_id == server_id);
+        match (known, wrote_until) {
+            (_, None) => {}
+            (Some(known), Some(at)) => {
+                let silent_for = now - known.at;
+                known.at = known.at.max(at);
+                self.heard_after(silent_for, now);
             }
-            // It has heard of nobody before it first says so, be it held up right after.
-            None => self.servers.push(ServerBeat { server_id, at: heard_until.unwrap_or(now) }),
+            // It is new, or it was given up and is back: who comes to it alone was not heard of.
+            (None, Some(at)) => {
+                self.servers.push(ServerBeat { server_id, at });
+                self.count_silence_from(now);
+            }
         }
         let before = self.servers.len();
         self.servers.retain(|server| now - server.at <= Self::GIVEN_UP_AFTER);
-        if was_silent || self.servers.len() < before {
-            // Whoever comes to it alone could not be heard of, and gets the time for it.
-            self.up_since = now;
+        if self.servers.len() < before {
+            self.count_silence_from(now);
         }
+    }
+
+    /// Whoever comes to a server alone of which nothing was heard for so long could not be heard of
+    /// either, and gets the time for it.
+    fn heard_after(&mut self, silent_for: TimeDelta, now: Timestamp) {
+        if silent_for > Self::SILENCE_MAX {
+            self.count_silence_from(now);
+        } else if silent_for > Self::LATE_MAX {
+            self.punctual_since = now;
+        }
+    }
+
+    fn count_silence_from(&mut self, now: Timestamp) {
+        self.up_since = now;
+        self.punctual_since = now;
     }
 }
 
@@ -248,12 +301,13 @@ mod tests {
     }
 
     fn beat(uptime: &mut Uptime, second: i64) -> Option<Outage> {
-        uptime.beat(server(1), Some(at(second)), at(second))
+        uptime.beat(server(1), Word::WroteUntil(at(second)), at(second))
     }
 
     #[test]
     fn a_short_silence_is_no_outage_and_a_long_one_is_until_it_was_given_back() {
         let mut uptime = Uptime::first(START);
+        beat(&mut uptime, 0);
         assert_eq!(beat(&mut uptime, 5), None);
         assert_eq!(uptime.up_since, START);
         let outage = Outage { began_at: at(5), ended_at: at(65) };
@@ -314,55 +368,98 @@ mod tests {
         assert_eq!(Uptime::cutoff(at(10), at(600)), at(12));
     }
 
+    const MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+    fn wrote(uptime: &mut Uptime, n: u128, second: i64) {
+        uptime.beat(server(n), Word::WroteUntil(at(second)), at(second));
+    }
+
     #[test]
     fn a_server_that_is_silent_is_waited_for_and_then_given_up() {
         let mut uptime = Uptime::first(START);
-        uptime.beat(server(2), Some(at(0)), at(0));
-        for second in (1..=70).step_by(3) {
+        wrote(&mut uptime, 2, 0);
+        for second in (0..=72).step_by(3) {
             beat(&mut uptime, second);
-            assert_eq!(uptime.is_any_server_silent(TimeDelta::seconds(5), at(second)), second > 5);
+            assert_eq!(uptime.is_any_server_silent(MINUTE, at(second)), second > 5);
         }
-        beat(&mut uptime, 73);
+        beat(&mut uptime, 75);
         assert_eq!(uptime.up_since, START);
         beat(&mut uptime, 76);
-        assert!(!uptime.is_any_server_silent(TimeDelta::seconds(5), at(76)));
+        assert!(!uptime.is_any_server_silent(MINUTE, at(76)));
         assert_eq!(uptime.up_since, at(76), "who was heard of there alone is silent from now on");
     }
 
     #[test]
     fn a_server_that_is_held_up_after_its_first_beat_is_waited_for() {
         let mut uptime = Uptime::first(START);
-        uptime.beat(server(2), None, at(0));
+        uptime.beat(server(2), Word::First, at(0));
         for second in 1..=12 {
             beat(&mut uptime, second);
         }
-        assert!(uptime.is_any_server_silent(TimeDelta::seconds(5), at(12)));
+        assert!(uptime.is_any_server_silent(MINUTE, at(12)));
     }
 
     #[test]
     fn after_a_server_was_silent_who_comes_to_it_alone_has_time_to_be_heard_of() {
         let mut uptime = Uptime::first(START);
-        uptime.beat(server(2), Some(at(0)), at(0));
-        for second in 1..=5 {
+        for second in 0..=5 {
             beat(&mut uptime, second);
         }
-        uptime.beat(server(2), Some(at(5)), at(5));
-        assert_eq!(uptime.up_since, START, "for so long everybody is patient");
+        wrote(&mut uptime, 2, 5);
         for second in 6..=17 {
             beat(&mut uptime, second);
         }
-        uptime.beat(server(2), Some(at(17)), at(17));
+        wrote(&mut uptime, 2, 17);
         assert_eq!((uptime.up_since, uptime.heartbeat_at), (at(17), at(17)));
+    }
+
+    #[test]
+    fn what_a_late_server_costs_is_measured_by_the_patience_of_a_room() {
+        let mut uptime = Uptime::first(START);
+        for second in 0..=10 {
+            beat(&mut uptime, second);
+        }
+        wrote(&mut uptime, 2, 10);
+        beat(&mut uptime, 13);
+        let (short, long) = (TimeDelta::seconds(19), TimeDelta::seconds(20));
+        let since = |uptime: &Uptime| [short, long].map(|p| uptime.silent_since(START, p));
+        assert_eq!(since(&uptime), [at(13), at(10)], "3 s may be lost where 5 s are a quarter");
+        wrote(&mut uptime, 2, 16);
+        assert_eq!(since(&uptime), [at(16), at(16)], "6 s are more than any room can do without");
+        assert_eq!(uptime.silent_since(at(17), short), at(17));
+    }
+
+    #[test]
+    fn a_server_that_is_back_after_it_was_given_up_gives_the_same_time() {
+        let mut uptime = Uptime::first(START);
+        wrote(&mut uptime, 2, 0);
+        for second in (0..=90).step_by(3) {
+            beat(&mut uptime, second);
+        }
+        wrote(&mut uptime, 2, 90);
+        assert_eq!((uptime.up_since, uptime.servers.len()), (at(90), 2));
+    }
+
+    #[test]
+    fn a_server_that_can_never_write_down_whom_it_heard_of_stops_dropping_for_so_long_only() {
+        let mut uptime = Uptime::first(START);
+        uptime.beat(server(2), Word::First, at(0));
+        for second in 0..=200 {
+            beat(&mut uptime, second);
+            uptime.beat(server(2), Word::Nothing, at(second));
+        }
+        assert_eq!((uptime.up_since, uptime.servers.len()), (at(76), 1));
+        assert!(!uptime.is_any_server_silent(MINUTE, at(200)));
     }
 
     #[test]
     fn a_server_that_cannot_write_down_whom_it_heard_of_is_silent_though_it_beats() {
         let mut uptime = Uptime::first(START);
         beat(&mut uptime, 1);
-        uptime.beat(server(1), None, at(4));
-        assert!(uptime.is_any_server_silent(TimeDelta::seconds(2), at(4)));
+        uptime.beat(server(1), Word::Nothing, at(4));
+        assert!(uptime.is_any_server_silent(TimeDelta::seconds(8), at(4)));
         assert_eq!(uptime.heartbeat_at, at(4));
         uptime.leave(server(1));
-        assert!(!uptime.is_any_server_silent(TimeDelta::seconds(2), at(9)));
+        assert!(!uptime.is_any_server_silent(TimeDelta::seconds(8), at(9)));
     }
 }

@@ -204,11 +204,10 @@ impl WaitingToken {
     /// for a quarter of that time whom it heard of, nobody is dropped. Says whether it was.
     pub fn drop_idle(&mut self, idle_ttl_seconds: u32, uptime: &Uptime, now: Timestamp) -> bool {
         let patience = TimeDelta::seconds(i64::from(idle_ttl_seconds));
-        let silent_since = self.heard_at.max(uptime.up_since);
-        let patience_with_servers = (patience / 4).min(Uptime::SILENCE_MAX);
+        let silent_since = uptime.silent_since(self.heard_at, patience);
         let is_patient = now - silent_since < patience
             || Uptime::cutoff(uptime.heartbeat_at, now) < now
-            || uptime.is_any_server_silent(patience_with_servers, now);
+            || uptime.is_any_server_silent(patience, now);
         if self.state != TokenState::Waiting || is_patient {
             return false;
         }
@@ -222,6 +221,7 @@ pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::uptime::ServerBeat;
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -324,7 +324,8 @@ pub(crate) mod tests {
         assert!(!dropped(&silent, 1_000, &going_on), "the outage is not accounted for");
         let with_silent_server = |now| {
             let mut uptime = up_since(-10_000)(now);
-            uptime.beat(Uuid::from_u128(1).into(), Some(now - seconds(6)), now);
+            let server = ServerBeat { server_id: Uuid::from_u128(1).into(), at: now - seconds(6) };
+            uptime.servers.push(server);
             uptime
         };
         assert!(!dropped(&silent, 1_000, &with_silent_server), "it may have heard of it");

@@ -98,6 +98,7 @@ const ALL: &[TimeColumn] = &[
     only(Dialect::Sqlite, "service", "last_commit_at", Decided),
     both("service", "heartbeat_at", Decided),
     both("service", "up_since", Decided),
+    both("service", "punctual_since", Decided),
     only(Dialect::Sqlite, "service", "server_beat", Follows(ALWAYS)),
     only(Dialect::Postgres, "service", "server_beats", FollowsEach),
     both("service", "outage_ended_at", Decided),

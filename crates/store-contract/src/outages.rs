@@ -6,7 +6,7 @@ use domain::records::{Records, Scope};
 use domain::recovery::{give_back_to_holds, give_back_to_tokens};
 use domain::refusal::Refusal;
 use domain::reservation::{ReservationState, expire};
-use domain::uptime::{Outage, Uptime};
+use domain::uptime::{Outage, Uptime, Word};
 use domain::waiting_token::TokenState;
 
 use crate::Stage;
@@ -16,7 +16,7 @@ async fn beat(stage: &Stage, server_id: ServerId, ago: TimeDelta) -> Option<Outa
     let beat = move |records: &mut Records| {
         let now = records.now;
         let uptime = records.uptime.get_or_insert_with(|| Uptime::first(now - ago));
-        Ok(uptime.beat(server_id, Some(now), now))
+        Ok(uptime.beat(server_id, Word::WroteUntil(now), now))
     };
     stage.store.decide(Scope::new().uptime(), beat).await.unwrap()
 }

@@ -12,6 +12,7 @@ use crate::statement::Statement;
 type Sql = (
     Nullable<Timestamptz>,
     Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
     Array<SqlUuid>,
     Array<Timestamptz>,
     Nullable<Timestamptz>,
@@ -20,6 +21,7 @@ type Sql = (
     Nullable<SqlUuid>,
 );
 type Row = (
+    Option<Timestamp>,
     Option<Timestamp>,
     Option<Timestamp>,
     Vec<Uuid>,
@@ -35,11 +37,12 @@ pub(crate) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResul
     if !wanted {
         return Ok(None);
     }
-    let text = "SELECT heartbeat_at, up_since, server_ids, server_beats, outage_ended_at, \
-             outage_beat_at, outage_step, outage_done_to \
+    let text = "SELECT heartbeat_at, up_since, punctual_since, server_ids, server_beats, \
+             outage_ended_at, outage_beat_at, outage_step, outage_done_to \
          FROM service WHERE id = 1 FOR NO KEY UPDATE";
     let row: Row = Statement::<Sql>::new(text, vec![]).get_result(&mut &*conn).await?;
-    let (heartbeat_at, up_since, ids, beats, ended_at, beat_at, step, done_to) = row;
+    let (heartbeat_at, up_since, punctual_since, ids, beats, ended_at, beat_at, step, done_to) =
+        row;
     let beat = |(id, at): (Uuid, Timestamp)| ServerBeat { server_id: id.into(), at };
     let servers = ids.into_iter().zip(beats).map(beat).collect();
     let step = step.as_deref().and_then(RecoveryStep::named);
@@ -53,6 +56,8 @@ pub(crate) async fn uptime(conn: &AsyncPgConnection, wanted: bool) -> QueryResul
     Ok(since.map(|(heartbeat_at, up_since)| Uptime {
         heartbeat_at,
         up_since,
+        // Before the first beat of a server that knows of it, it is as long as that.
+        punctual_since: punctual_since.unwrap_or(up_since),
         servers,
         recovery,
         found: None,

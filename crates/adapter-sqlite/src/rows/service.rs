@@ -16,6 +16,7 @@ use crate::schema::{outages, service};
 struct UptimeRow {
     heartbeat_at: Option<i64>,
     up_since: Option<i64>,
+    punctual_since: Option<i64>,
     server_id: Option<Key>,
     server_beat: Option<i64>,
     outage_ended_at: Option<i64>,
@@ -32,6 +33,7 @@ impl From<&Uptime> for UptimeRow {
         Self {
             heartbeat_at: Some(micros(uptime.heartbeat_at)),
             up_since: Some(micros(uptime.up_since)),
+            punctual_since: Some(micros(uptime.punctual_since)),
             server_id: server.map(|server| key(server.server_id)),
             server_beat: server.map(|server| micros(server.at)),
             outage_ended_at: recovery.map(|recovery| micros(recovery.ended_at)),
@@ -69,6 +71,8 @@ pub(crate) fn uptime(conn: &mut SqliteConnection) -> Result<Option<Uptime>, SqlE
     Ok(Some(Uptime {
         heartbeat_at: time(heartbeat_at)?,
         up_since: time(up_since)?,
+        // Before the first beat of a server that knows of it, it is as long as that.
+        punctual_since: time(row.punctual_since.unwrap_or(up_since))?,
         servers: server.transpose()?.into_iter().collect(),
         recovery: row.recovery()?,
         found: None,

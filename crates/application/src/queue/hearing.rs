@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::TokenId;
-use domain::uptime::Uptime;
+use domain::uptime::{Uptime, Word};
 
 /// Who was heard of since it was last written down: a poll and an open stream are signs of life.
 /// Kept in memory, since a write a poll would cost more than the poll.
@@ -14,10 +14,11 @@ pub struct Hearing {
     shards: Vec<Mutex<HashMap<TokenId, Heard>>>,
     begun_at: OnceLock<Timestamp>,
     next_shard: AtomicUsize,
-    /// Up to when all that was due was written down, in microseconds since 1970; 0: it never was.
+    /// Up to when all that was due was written down, in microseconds since 1970; 0: nothing was since the
+    /// other servers were told.
     written_until: AtomicI64,
-    /// When the other servers last heard of that.
-    vouched_at: AtomicI64,
+    /// Up to when the other servers know this one to have written it down; 0: they do not know it yet.
+    known_until: AtomicI64,
 }
 
 /// So that a million signs of life are gone through without anybody waiting for it.
@@ -44,7 +45,7 @@ impl Default for Hearing {
             begun_at: OnceLock::new(),
             next_shard: AtomicUsize::new(0),
             written_until: AtomicI64::new(0),
-            vouched_at: AtomicI64::new(0),
+            known_until: AtomicI64::new(0),
         }
     }
 }
@@ -100,25 +101,41 @@ impl Hearing {
         self.written_until.store(at.timestamp_micros(), Ordering::Relaxed);
     }
 
-    /// Up to when all that was due is written down; none if it never was.
+    /// What this server has to say to the others with its next beat.
     #[must_use]
-    pub fn written_until(&self) -> Option<Timestamp> {
-        Timestamp::from_timestamp_micros(self.written_until.load(Ordering::Relaxed))
-            .filter(|at| at.timestamp_micros() != 0)
+    pub fn word(&self) -> Word {
+        match (self.written_until.load(Ordering::Relaxed), self.known_until.load(Ordering::Relaxed))
+        {
+            (0, 0) => Word::First,
+            (0, _) => Word::Nothing,
+            (until, _) => {
+                Timestamp::from_timestamp_micros(until).map_or(Word::Nothing, Word::WroteUntil)
+            }
+        }
     }
 
-    /// At `at`, the other servers could see up to when this one has written down whom it heard of.
-    pub fn can_vouch_at(&self, at: Timestamp) {
-        self.vouched_at.store(at.timestamp_micros(), Ordering::Relaxed);
+    /// The beat that said `word` got through at `now`.
+    pub fn said(&self, word: Word, now: Timestamp) {
+        let until = match word {
+            Word::Nothing => return,
+            Word::First => now,
+            Word::WroteUntil(at) => at.min(now),
+        };
+        self.known_until.store(until.timestamp_micros(), Ordering::Relaxed);
+        if let Word::WroteUntil(at) = word {
+            // Unless more was written meanwhile, there is nothing new to say.
+            let (said, relaxed) = (at.timestamp_micros(), Ordering::Relaxed);
+            _ = self.written_until.compare_exchange(said, 0, relaxed, relaxed);
+        }
     }
 
     /// Whether somebody who is heard of here at `now` keeps the place. After too long a time without a
     /// word of this server the others wait no longer for what it heard.
     #[must_use]
     pub fn can_vouch(&self, now: Timestamp) -> bool {
-        let vouched_at = self.vouched_at.load(Ordering::Relaxed);
-        let since = TimeDelta::microseconds(now.timestamp_micros().saturating_sub(vouched_at));
-        vouched_at == 0 || since <= Uptime::VOUCHES_FOR
+        let known_until = self.known_until.load(Ordering::Relaxed);
+        let since = TimeDelta::microseconds(now.timestamp_micros().saturating_sub(known_until));
+        known_until == 0 || since <= Uptime::VOUCHES_FOR
     }
 
     fn tenths(&self, at: Timestamp) -> Tenths {
@@ -176,9 +193,29 @@ mod tests {
     fn a_server_of_which_nobody_has_heard_for_long_vouches_for_nobody() {
         let hearing = Hearing::default();
         assert!(hearing.can_vouch(now()));
-        hearing.can_vouch_at(now());
+        hearing.said(Word::First, now());
         assert!(hearing.can_vouch(now() + Uptime::VOUCHES_FOR));
         assert!(!hearing.can_vouch(now() + Uptime::VOUCHES_FOR + seconds(1)));
+    }
+
+    #[test]
+    fn the_others_are_told_once_of_what_was_written_down() {
+        let hearing = Hearing::default();
+        assert_eq!(hearing.word(), Word::First);
+        hearing.said(Word::First, now());
+        assert_eq!(hearing.word(), Word::Nothing);
+        hearing.wrote_all_until(now());
+        let word = hearing.word();
+        assert_eq!(word, Word::WroteUntil(now()));
+        hearing.wrote_all_until(now() + seconds(1));
+        hearing.said(word, now() + seconds(1));
+        let word = hearing.word();
+        assert_eq!(word, Word::WroteUntil(now() + seconds(1)), "it was written meanwhile");
+        hearing.said(word, now() + seconds(40));
+        // While nothing can be written down, no beat makes it vouch for longer.
+        hearing.said(hearing.word(), now() + seconds(50));
+        assert!(hearing.can_vouch(now() + seconds(61)));
+        assert!(!hearing.can_vouch(now() + seconds(62)));
     }
 
     #[test]

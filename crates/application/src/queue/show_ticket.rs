@@ -63,6 +63,7 @@ impl ShowTicket {
 
 #[cfg(test)]
 mod tests {
+    use domain::uptime::Word;
     use domain::waiting_token::WaitingToken;
 
     use super::*;
@@ -85,7 +86,7 @@ mod tests {
     async fn who_waits_is_told_nothing_by_a_server_of_which_nobody_hears() {
         let (show, hearing) = show(Some(waiting_token()));
         show.execute(&claims()).await.unwrap();
-        hearing.can_vouch_at(now() - seconds(61));
+        hearing.said(Word::First, now() - seconds(61));
         assert!(matches!(show.execute(&claims()).await, Err(UpdateError::Unavailable(_))));
         assert_eq!(show.at_a_glance(&claims()), None);
     }

@@ -88,18 +88,16 @@ impl KeepTime {
     }
 
     async fn beat(&self) -> Result<(Option<Outage>, Option<Recovery>), UpdateError> {
-        let (server_id, heard_until) = (self.server_id, self.hearing.written_until());
+        let (server_id, word) = (self.server_id, self.hearing.word());
         let beat = move |records: &mut Records| {
             let now = records.now;
             let uptime = records.uptime.get_or_insert_with(|| Uptime::first(now));
-            let outage = uptime.beat(server_id, heard_until, now);
+            let outage = uptime.beat(server_id, word, now);
             Ok((outage, uptime.recovery, now))
         };
         let (outage, recovery, now) = self.store.decide(Scope::new().uptime(), beat).await?;
         self.note_beat();
-        if heard_until.is_some() {
-            self.hearing.can_vouch_at(now);
-        }
+        self.hearing.said(word, now);
         Ok((outage, recovery))
     }
 
