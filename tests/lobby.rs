@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, Installation, Theatre, room_path, text};
+use crate::harness::{Caller, Installation, Theatre, new_concert, new_show, room_path, text};
 use crate::running::said;
 
 /// A theatre for one whose room opens in an hour, or when the operator says so.
@@ -87,6 +87,57 @@ async fn who_comes_early_waits_without_a_number_and_the_draw_gives_one_that_anyo
         place.delete("/api/queue_tokens/current").await.expect(204);
     }
     theatre.installation.assert_sound();
+}
+
+async fn number_once_drawn(place: &Caller) -> u64 {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let ticket = place.get("/api/queue_tokens/current").await.expect(200);
+        if let Some(number) = ticket["number"].as_u64() {
+            return number;
+        }
+        assert!(Instant::now() < end, "not drawn: {ticket}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_room_opens_with_the_sale_and_nobodys_time_inside_runs_before() {
+    let theatre = Theatre::open_in(Installation::new(), 1, 1).await;
+    let Theatre { operator, server, installation, .. } = &theatre;
+    let sale = chrono::Utc::now() + chrono::TimeDelta::seconds(8);
+    let mut details = new_concert();
+    details["sale_opens_at"] = json!(sale);
+    details["room"] = json!({ "capacity": 1, "active_ttl_seconds": 600 });
+    let concert = operator.post("/api/admin/concerts", details).await.expect(201);
+    let id = text(&concert, "concert_id");
+    let mut show = new_show(1);
+    show["room"] = json!({ "capacity": 1 });
+    operator.post(&format!("/api/admin/concerts/{id}/shows"), show).await.expect(201);
+    let rooms = operator.get("/api/admin/rooms").await.expect(200);
+    let rooms: Vec<_> = rooms["rooms"].as_array().unwrap().iter().take(2).collect();
+    for room in rooms {
+        let path = format!("/api/admin/rooms/{}", text(room, "room_id"));
+        let opened = operator.patch(&path, json!({ "opens_at": null })).await.expect(200);
+        let opens_at: chrono::DateTime<chrono::Utc> = text(&opened, "opens_at").parse().unwrap();
+        assert!((opens_at - sale).abs() < chrono::TimeDelta::milliseconds(1), "{opened}");
+    }
+    let mut early = Vec::new();
+    for n in 0..2 {
+        let (place, told) = server.user(&format!("early{n}")).await.join(Some(&id)).await;
+        assert_eq!((&told["state"], &told["number"]), (&"waiting".into(), &Value::Null));
+        early.push(place);
+    }
+    let numbers = [number_once_drawn(&early[0]).await, number_once_drawn(&early[1]).await];
+    let first = if numbers == [1, 2] { &early[0] } else { &early[1] };
+    assert_eq!(numbers.iter().sum::<u64>(), 3);
+    first.until("active").await;
+    let ticket = first.get("/api/queue_tokens/current").await.expect(200);
+    let expires_at: chrono::DateTime<chrono::Utc> = text(&ticket, "expires_at").parse().unwrap();
+    assert!(expires_at >= sale + chrono::TimeDelta::seconds(600), "{ticket}");
+    let dates = first.get("/api/concerts/available_dates").await;
+    assert_eq!(dates.expect(200)["available_dates"].as_array().unwrap().len(), 1);
+    installation.assert_sound();
 }
 
 #[tokio::test]

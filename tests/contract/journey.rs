@@ -63,6 +63,7 @@ async fn nothing_is_sold_outside_its_sale() {
     let id = text(&concert, "concert_id");
     let path = format!("/api/admin/concerts/{id}/shows");
     let show = theatre.operator.post(&path, new_show(1)).await.expect(201);
+    // The site's room stands in front of whatever has none of its own, and is open.
     let (queue, _) = theatre.server.user("early").await.join(Some(&id)).await;
     let dates = queue.get("/api/concerts/available_dates").await.expect(200);
     assert_eq!(dates["available_dates"], json!([]));

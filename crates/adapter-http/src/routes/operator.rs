@@ -59,8 +59,9 @@ pub(crate) struct RoomPolicyBody {
     idle_ttl_seconds: Option<u32>,
     /// Whether nobody is let in for now.
     paused: Option<bool>,
-    /// When the room opens; who comes before gets a number by lot, right then. `null`: it is open,
-    /// or opens now. Cannot be changed once the room has opened.
+    /// When the room opens; who comes before gets a number by lot, right then. `null`, or without it in
+    /// a new room: with the sale where `sale_opens_at` is yet to come, else now. Cannot be changed once
+    /// the room has opened.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     opens_at: Option<Option<DateTime<Utc>>>,
@@ -116,7 +117,7 @@ pub(crate) async fn create_concert(
     };
     let room = ask.room.map(PolicyChange::from);
     let concert = app.create_concert.execute(operator, details, room).await?;
-    Ok(HttpResponse::Created().json(ConcertBody::from(concert)))
+    Ok(HttpResponse::Created().json(ConcertBody::from(&concert)))
 }
 
 /// Who may not do this is told so before the body is looked into.

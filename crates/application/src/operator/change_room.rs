@@ -4,7 +4,7 @@ use domain::ids::{RoomId, UserId};
 use domain::ports::{Clock, Lines, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
-use domain::waiting_room::{PolicyChange, change_room};
+use domain::waiting_room::{Door, PolicyChange, change_room};
 
 use super::{RoomReport, ensure_operator};
 
@@ -42,9 +42,19 @@ impl ChangeRoom {
         let room = self.lines.room(id).await?.ok_or(Refusal::NotFound)?;
         room.policy.changed(&change)?;
         let head_count = self.lines.head_count(id, self.clock.now()).await?;
+        let scope = behind(room.door, Scope::new().room(id));
         let decide = move |records: &mut Records| change_room(records, id, &change);
-        let room = self.store.decide(Scope::new().room(id), decide).await?;
+        let room = self.store.decide(scope, decide).await?;
         Ok(RoomReport { room, head_count })
+    }
+}
+
+/// Adds what is behind a room's door, which never changes.
+fn behind(door: Door, scope: Scope) -> Scope {
+    match door {
+        Door::Site => scope,
+        Door::Concert(id) => scope.concert(id),
+        Door::Show(id) => scope.show(id),
     }
 }
 

@@ -33,7 +33,7 @@ impl CreateConcert {
         Self { store, ids, seeds, users, new_rooms, currency }
     }
 
-    /// With `room`, the concert gets a room of its own.
+    /// With `room`, the concert gets a room of its own, which opens with the sale unless it says when.
     ///
     /// # Errors
     /// [`Forbidden`](domain::refusal::Refusal::Forbidden) for who is no operator,
@@ -54,11 +54,11 @@ impl CreateConcert {
         });
         let create = move |records: &mut Records| {
             let now = records.now;
+            let concert = Concert { id, details: details.clone(), room_id, created_at: now };
+            records.concerts.insert(concert.clone());
             if let Some(room) = &room {
                 add_room(records, room(now));
             }
-            let concert = Concert { id, details: details.clone(), room_id, created_at: now };
-            records.concerts.insert(concert.clone());
             Ok(concert)
         };
         self.store.decide(Scope::new(), create).await
@@ -87,6 +87,20 @@ mod tests {
         let change = PolicyChange { capacity: Some(3), ..Default::default() };
         let made = create(store).execute(operator_id(), concert().details, Some(change)).await;
         assert!(made.unwrap().room_id.is_some());
+    }
+
+    #[tokio::test]
+    async fn its_room_opens_with_the_sale_unless_it_says_when() {
+        let (sale, own) = (now() + seconds(60), now() + seconds(30));
+        let details = ConcertDetails { sale_opens_at: Some(sale), ..concert().details };
+        for (asked, expected) in [(None, sale), (Some(None), sale), (Some(Some(own)), own)] {
+            let store = store_checked(empty(), move |records| {
+                let room = records.rooms.iter().next().unwrap();
+                assert_eq!(room.policy.opens_at, Some(expected));
+            });
+            let change = PolicyChange { opens_at: asked, ..Default::default() };
+            create(store).execute(operator_id(), details.clone(), Some(change)).await.unwrap();
+        }
     }
 
     #[tokio::test]

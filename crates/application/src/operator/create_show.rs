@@ -86,10 +86,10 @@ impl CreateShow {
                 seat_count: u32::try_from(seats.len()).unwrap_or(u32::MAX),
                 room_id,
             };
+            records.shows.insert(show.clone());
             if let Some(room) = &room {
                 add_room(records, room(now));
             }
-            records.shows.insert(show.clone());
             seats.iter().cloned().for_each(|seat| records.seats.insert(seat));
             Ok(show)
         };
@@ -126,6 +126,19 @@ mod tests {
         let show = create(store).execute(operator_id(), ask(concert().id)).await.unwrap();
         assert_eq!((show.seat_count, show.date.to_string().as_str()), (3, "2026-12-25"));
         assert!(show.room_id.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_room_of_its_own_opens_with_the_sale_of_its_concert() {
+        let sale = now() + seconds(60);
+        let mut concert = concert();
+        concert.details.sale_opens_at = Some(sale);
+        let mut records = empty();
+        records.concerts.load(concert.clone());
+        let store = store_checked(records, move |records| {
+            assert_eq!(records.rooms.iter().next().unwrap().policy.opens_at, Some(sale));
+        });
+        create(store).execute(operator_id(), ask(concert.id)).await.unwrap();
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyChange, WaitingRoom};
+use super::{Door, PolicyChange, WaitingRoom};
 use crate::Timestamp;
 use crate::ids::RoomId;
 use crate::records::{Entity, Records};
@@ -29,14 +29,18 @@ impl Entity for RoomCapacity {
     }
 }
 
-/// Enters a new room, with the first capacity that it has.
+/// Enters a new room, with the first capacity that it has. Without a time of its own it opens with the
+/// sale. Needs the concert behind its door, or the show with its concert, among the records.
 pub fn add_room(records: &mut Records, mut room: WaitingRoom) {
+    let opens_at = room.policy.opens_at.or_else(|| sale_to_come(records, room.door));
+    room.policy.opens_at = opens_at;
     record_capacity(records, &mut room);
     records.rooms.insert(room);
 }
 
-/// Changes a room's policy, and records its capacity if that is another now. Returns the room. Needs
-/// the room among the records.
+/// Changes a room's policy, and records its capacity if that is another now. A room that is to open now
+/// opens with the sale where that is yet to come. Returns the room. Needs the room, and what is behind
+/// its door, among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room; [`Refusal::Invalid`], naming each field that would leave
@@ -48,12 +52,28 @@ pub fn change_room(
 ) -> Result<WaitingRoom, Refusal> {
     let mut room = records.rooms.get(&id).ok_or(Refusal::NotFound)?.clone();
     let before = room.policy.capacity;
-    room.change(change, records.now)?;
+    let mut change = change.clone();
+    if change.opens_at == Some(None) {
+        change.opens_at = Some(sale_to_come(records, room.door));
+    }
+    room.change(&change, records.now)?;
     if room.policy.capacity != before {
         record_capacity(records, &mut room);
     }
     records.rooms.put(room.clone());
     Ok(room)
+}
+
+/// When the sale behind a door opens, if that is yet to come: until then nobody who is let in finds
+/// anything to buy.
+fn sale_to_come(records: &Records, door: Door) -> Option<Timestamp> {
+    let concert_id = match door {
+        Door::Site => return None,
+        Door::Concert(id) => id,
+        Door::Show(id) => records.shows.get(&id)?.concert_id,
+    };
+    let opens_at = records.concerts.get(&concert_id)?.details.sale_opens_at?;
+    (records.now < opens_at).then_some(opens_at)
 }
 
 fn record_capacity(records: &mut Records, room: &mut WaitingRoom) {
@@ -71,6 +91,8 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::concert::tests::concert;
+    use crate::show::tests::show;
     use crate::waiting_room::tests::room;
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -95,6 +117,31 @@ mod tests {
         assert_eq!((changed.policy.capacity, changed.capacity_count), (5, 2));
         assert_eq!(records.rooms.get(&room.id), Some(&changed));
         assert_eq!(history(&records), [(1, START, 2), (2, records.now, 5)]);
+    }
+
+    #[test]
+    fn a_room_opens_with_the_sale_behind_its_door_unless_it_has_a_time_of_its_own() {
+        let [own, sale] = [30, 60].map(|second| START + TimeDelta::seconds(second));
+        let mut concert = concert(1);
+        concert.details.sale_opens_at = Some(sale);
+        let show = show(2, &concert);
+        for door in [Door::Concert(concert.id), Door::Show(show.id), Door::Site] {
+            let mut records = Records::at(START);
+            records.concerts.load(concert.clone());
+            records.shows.load(show.clone());
+            add_room(&mut records, WaitingRoom { door, ..room(2).0 });
+            let with_sale = Some(sale).filter(|_| door != Door::Site);
+            let mut opens_at = |asked: Option<Option<Timestamp>>, second| {
+                let id = room(2).0.id;
+                records.now = START + TimeDelta::seconds(second);
+                let change = PolicyChange { opens_at: asked, ..capacity(2) };
+                change_room(&mut records, id, &change).unwrap().policy.opens_at
+            };
+            assert_eq!(opens_at(None, 0), with_sale);
+            assert_eq!(opens_at(Some(Some(own)), 0), Some(own));
+            assert_eq!(opens_at(Some(None), 0), with_sale, "not to an empty shop");
+            assert_eq!(opens_at(Some(Some(own)), 59), Some(START + TimeDelta::seconds(59)));
+        }
     }
 
     #[test]

@@ -1,0 +1,2 @@
+-- Rooms keep the time at which they open.
+SELECT 1;
