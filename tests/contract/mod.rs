@@ -4,4 +4,5 @@ mod absurd;
 mod conventions;
 mod gates;
 mod journey;
+mod on_offer;
 mod operators;

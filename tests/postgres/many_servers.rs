@@ -47,6 +47,29 @@ async fn what_one_server_changed_the_others_show_within_a_second() {
     soon(async || theatre.statuses(&looker).await == ["sold", "available"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_of_a_show_is_told_by_all_servers_within_seconds() {
+    let (theatre, others) = three(10, 1).await;
+    let path = format!("/api/concerts/{}", theatre.concert.id);
+    let anyone = theatre.server.anyone();
+    let all = |told: &'static str| {
+        let (path, others, anyone) = (&path, &others, &anyone);
+        async move || {
+            for elsewhere in at(others, anyone) {
+                let concert = elsewhere.get(path).await.expect(200);
+                if concert["shows"][0]["availability"] != told {
+                    return false;
+                }
+            }
+            true
+        }
+    };
+    soon(all("many")).await;
+    let buyer = theatre.buyer(0).await;
+    buyer.hold(&theatre.concert.show, &[theatre.seat(0)]).await.expect(201);
+    soon(all("none")).await;
+}
+
 /// Waits until it is so. The promise is a second; a machine that is busy with other tests gets some more.
 async fn soon(is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();

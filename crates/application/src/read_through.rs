@@ -26,6 +26,8 @@ pub(crate) enum Lifetime {
     Ever,
     /// Others may change it, who tell nobody: see [`kept_until`].
     Moment(Arc<dyn Clock>),
+    /// Others may change it, and it may be as old as this.
+    Span(Arc<dyn Clock>, TimeDelta),
 }
 
 struct Entries<K, V> {
@@ -97,7 +99,7 @@ where
                 let mut entries = lock(&entries);
                 if let Some(value) = found.clone().filter(|_| entries.generation == generation) {
                     let times = began.zip(lifetime.now());
-                    let until = times.map(|(began, ended)| kept_until(began, ended, MOMENT_MAX));
+                    let until = times.map(|(began, ended)| lifetime.end(began, ended));
                     entries.kept.put(about, Kept { value, until });
                 }
                 Ok(found)
@@ -120,7 +122,15 @@ impl Lifetime {
     fn now(&self) -> Option<Timestamp> {
         match self {
             Self::Ever => None,
-            Self::Moment(clock) => Some(clock.now()),
+            Self::Moment(clock) | Self::Span(clock, _) => Some(clock.now()),
+        }
+    }
+
+    /// Until when something is kept that was read from `began` to `ended`.
+    fn end(&self, began: Timestamp, ended: Timestamp) -> Timestamp {
+        match self {
+            Self::Span(_, age_max) => began + *age_max,
+            Self::Ever | Self::Moment(_) => kept_until(began, ended, MOMENT_MAX),
         }
     }
 }
@@ -193,6 +203,17 @@ mod tests {
         time.store(500, Ordering::Relaxed);
         assert_eq!(get(&cache, &time, 700, 3).await, 3, "half a second after it began");
         assert_eq!(get(&cache, &time, 700, 4).await, 4, "and this was too old when it came");
+    }
+
+    #[tokio::test]
+    async fn what_may_be_old_is_kept_for_its_span_however_quick_it_was_to_read() {
+        let (clock, time) = settable_clock();
+        let cache = ReadThrough::new(MOST, Lifetime::Span(clock, TimeDelta::seconds(2)));
+        assert_eq!(get(&cache, &time, 1, 1).await, 1);
+        time.store(1_999, Ordering::Relaxed);
+        assert_eq!(get(&cache, &time, 1, 2).await, 1);
+        time.store(2_000, Ordering::Relaxed);
+        assert_eq!(get(&cache, &time, 1, 3).await, 3);
     }
 
     #[tokio::test]

@@ -21,7 +21,8 @@ use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
 use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
 use crate::cash::{ChargeCash, ListEntries, ShowBalance};
 use crate::catalogue::{
-    ListAvailableDates, ListConcerts, Programme, SeatCounts, SeatMaps, ShowConcert, ShowSeatMap,
+    ListAvailableDates, ListConcerts, OnOffer, Programme, SeatCounts, SeatMaps, ShowConcert,
+    ShowSeatMap,
 };
 use crate::operator::{
     Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListSales, ListUnsettled,
@@ -90,6 +91,7 @@ pub struct Application {
     pub policies: Policies,
     pub programme: Arc<Programme>,
     pub seat_counts: Arc<SeatCounts>,
+    pub on_offer: Arc<OnOffer>,
     pub seat_maps: Arc<SeatMaps>,
     pub board: Arc<Board>,
 
@@ -195,6 +197,8 @@ impl Application {
         let gate = Arc::new(Gate::new(board.clone(), clock.clone()));
         let seat_maps = Arc::new(SeatMaps::new(catalogue.clone()));
         let seat_counts = Arc::new(SeatCounts::new(catalogue.clone(), clock.clone()));
+        let on_offer = OnOffer::new(programme.clone(), seat_counts.clone(), clock.clone());
+        let on_offer = Arc::new(on_offer);
         let new_rooms = || policies.new_rooms.clone();
         Self {
             authenticate: Authenticate::new(
@@ -217,7 +221,7 @@ impl Application {
             leave: Leave::new(store.clone(), line_watch.clone()),
             show_draw: ShowDraw::new(lines.clone(), clock.clone()),
             list_concerts: ListConcerts::new(programme.clone()),
-            show_concert: ShowConcert::new(programme.clone()),
+            show_concert: ShowConcert::new(programme.clone(), clock.clone(), on_offer.clone()),
             list_available_dates: ListAvailableDates::new(
                 gate.clone(),
                 programme.clone(),
@@ -330,6 +334,7 @@ impl Application {
             write_heard: WriteHeard::new(store.clone(), hearing, clock.clone()),
             programme,
             seat_counts,
+            on_offer,
             seat_maps,
             board,
             policies,
@@ -344,6 +349,7 @@ impl Application {
         Arc::new(InMemory {
             programme: self.programme.clone(),
             seat_counts: self.seat_counts.clone(),
+            on_offer: self.on_offer.clone(),
             seat_maps: self.seat_maps.clone(),
             board: self.board.clone(),
         })
@@ -354,6 +360,7 @@ impl Application {
 struct InMemory {
     programme: Arc<Programme>,
     seat_counts: Arc<SeatCounts>,
+    on_offer: Arc<OnOffer>,
     seat_maps: Arc<SeatMaps>,
     board: Arc<Board>,
 }
@@ -362,6 +369,7 @@ impl CommitObserver for InMemory {
     fn committed(&self, changes: &Records) {
         self.programme.committed(changes);
         self.seat_counts.committed(changes);
+        self.on_offer.committed(changes);
         self.seat_maps.committed(changes);
         self.board.committed(changes);
     }
@@ -369,6 +377,7 @@ impl CommitObserver for InMemory {
     fn began_anew(&self, history: u64) {
         self.programme.began_anew(history);
         self.seat_counts.began_anew(history);
+        self.on_offer.began_anew(history);
         self.seat_maps.began_anew(history);
         self.board.began_anew(history);
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::concert::Concert;
 use crate::ids::{ConcertId, RoomId, ShowId};
+use crate::money::Amount;
 use crate::refusal::Refusal;
 
 /// One performance.
@@ -26,7 +27,63 @@ pub struct Show {
     pub room_id: Option<RoomId>,
 }
 
+/// Whether seats of a show are sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleStatus {
+    /// Not yet.
+    Upcoming,
+    /// Now.
+    OnSale,
+    /// No longer.
+    Closed,
+}
+
+/// How many of a show's seats are free, as exactly as anyone may know without a place in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// More than a tenth.
+    Many,
+    /// A tenth at the most.
+    Few,
+    /// None, or none that can be had any longer.
+    None,
+}
+
+/// A grade of seats at a show, and what one costs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grade {
+    /// Its name, such as `VIP`.
+    pub name: String,
+    /// What a seat costs.
+    pub price: Amount,
+}
+
 impl Show {
+    /// Whether its seats are sold at `now`.
+    #[must_use]
+    pub fn sale_status(&self, concert: &Concert, now: Timestamp) -> SaleStatus {
+        let upcoming = concert.details.sale_opens_at.is_some_and(|opens_at| now < opens_at);
+        if self.is_on_sale(concert, now) {
+            SaleStatus::OnSale
+        } else if upcoming && now < self.starts_at {
+            SaleStatus::Upcoming
+        } else {
+            SaleStatus::Closed
+        }
+    }
+
+    /// How much of it is left when `free` of its seats are.
+    #[must_use]
+    pub fn availability(&self, free: u32) -> Availability {
+        match free {
+            0 => Availability::None,
+            _ if u64::from(free) * 10 <= u64::from(self.seat_count) => Availability::Few,
+            _ => Availability::Many,
+        }
+    }
+
     /// The day that `starts_at` falls on in the venue's `time_zone`.
     #[must_use]
     pub fn date_at_venue(starts_at: Timestamp, time_zone: Tz) -> NaiveDate {
@@ -114,6 +171,29 @@ pub(crate) mod tests {
         let before = show.starts_at - TimeDelta::microseconds(1);
         assert_eq!(show.ensure_on_sale(&concert, before), Ok(()));
         assert_eq!(show.ensure_on_sale(&concert, show.starts_at), Err(Refusal::NotOnSale));
+    }
+
+    #[test]
+    fn a_sale_is_upcoming_then_on_and_then_closed() {
+        let mut concert = concert(1);
+        let show = show(2, &concert);
+        let day = TimeDelta::days(1);
+        concert.details.sale_opens_at = Some(show.starts_at - day);
+        let status = |concert: &Concert, at| show.sale_status(concert, at);
+        let just_before = show.starts_at - day - TimeDelta::microseconds(1);
+        assert_eq!(status(&concert, just_before), SaleStatus::Upcoming);
+        assert_eq!(status(&concert, show.starts_at - day), SaleStatus::OnSale);
+        assert_eq!(status(&concert, show.starts_at), SaleStatus::Closed);
+        concert.details.sale_opens_at = Some(show.starts_at + day);
+        assert_eq!(status(&concert, show.starts_at), SaleStatus::Closed, "it never opens");
+    }
+
+    #[test]
+    fn a_tenth_of_the_seats_is_few() {
+        let show = Show { seat_count: 105, ..show(2, &concert(1)) };
+        let told = [0, 1, 10, 11, 105].map(|free| show.availability(free));
+        let [none, few, many] = [Availability::None, Availability::Few, Availability::Many];
+        assert_eq!(told, [none, few, few, many, many]);
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub const LOOKS: &[Look] = looks! {
     show: stage => stage.catalogue.show(stage.show_id());
     shows: stage => stage.catalogue.shows(stage.concert_id());
     seats: stage => stage.catalogue.seats(stage.show_id());
+    grades: stage => stage.catalogue.grades(stage.show_id());
     sales: stage => stage.catalogue.sales(stage.concert_id(), stage.clock.now());
     available_seat_counts: stage =>
         stage.catalogue.available_seat_counts(stage.concert_id(), stage.clock.now());

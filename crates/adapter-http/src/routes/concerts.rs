@@ -1,16 +1,20 @@
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
-use application::catalogue::AvailableDate;
+use application::catalogue::{AvailableDate, ConcertOnOffer, ShowOnOffer};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::concert::Concert;
 use domain::ids::ConcertId;
+use domain::money::Amount;
 use domain::refusal::Refusal;
+use domain::show::{Availability, Grade, SaleStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::path_id;
+use super::seats::is_known;
 use crate::credentials::Bearer;
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
@@ -32,13 +36,13 @@ pub(crate) struct ConcertBody {
     max_seats_per_user: u32,
 }
 
-impl From<Concert> for ConcertBody {
-    fn from(concert: Concert) -> Self {
-        let details = concert.details;
+impl From<&Concert> for ConcertBody {
+    fn from(concert: &Concert) -> Self {
+        let details = &concert.details;
         Self {
             concert_id: concert.id.into(),
-            title: details.title,
-            venue: details.venue,
+            title: details.title.clone(),
+            venue: details.venue.clone(),
             time_zone: details.time_zone.name(),
             currency: details.currency.to_string(),
             sale_opens_at: details.sale_opens_at,
@@ -66,23 +70,114 @@ pub(crate) async fn list(
 ) -> Result<impl Responder, Problem> {
     let page = app.list_concerts.execute(page.0).await?;
     let next_cursor = next_cursor(&page);
-    let concerts = page.items.into_iter().map(ConcertBody::from).collect();
+    let concerts = page.items.iter().map(ConcertBody::from).collect();
     Ok(HttpResponse::Ok().json(ConcertsBody { concerts, next_cursor }))
 }
 
-/// A concert.
+/// A concert, and what there is of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConcertWithShows {
+    #[serde(flatten)]
+    concert: ConcertBody,
+    /// Earliest first.
+    shows: Vec<ShowSummary>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ShowSummary {
+    show_id: Uuid,
+    starts_at: DateTime<Utc>,
+    /// The show's date at its venue.
+    date: NaiveDate,
+    /// `upcoming` before the sale opens, `closed` once it has closed or the show has begun.
+    #[schema(value_type = SaleStatusBody)]
+    status: SaleStatus,
+    /// The dearest first.
+    grades: Vec<GradeBody>,
+    /// How many seats are free, at most 4 s ago: `few` are a tenth of all or less; `none` also where
+    /// `status` is `closed`.
+    #[schema(value_type = AvailabilityBody)]
+    availability: Availability,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Grade)]
+pub(crate) struct GradeBody {
+    #[schema(example = "VIP")]
+    grade: String,
+    /// In minor units.
+    #[schema(value_type = i64, minimum = 0)]
+    price: Amount,
+}
+
+/// Whether seats of a show are sold.
+#[derive(ToSchema)]
+#[schema(as = SaleStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SaleStatusBody {
+    Upcoming,
+    OnSale,
+    Closed,
+}
+
+/// How many seats are free.
+#[derive(ToSchema)]
+#[schema(as = Availability, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum AvailabilityBody {
+    Many,
+    Few,
+    None,
+}
+
+impl From<&ConcertOnOffer> for ConcertWithShows {
+    fn from(on_offer: &ConcertOnOffer) -> Self {
+        let concert = ConcertBody::from(&*on_offer.concert);
+        Self { concert, shows: on_offer.shows.iter().map(ShowSummary::from).collect() }
+    }
+}
+
+impl From<&ShowOnOffer> for ShowSummary {
+    fn from(on_offer: &ShowOnOffer) -> Self {
+        let grade = |grade: &Grade| GradeBody { grade: grade.name.clone(), price: grade.price };
+        Self {
+            show_id: on_offer.show.id.into(),
+            starts_at: on_offer.show.starts_at,
+            date: on_offer.show.date,
+            status: on_offer.status,
+            grades: on_offer.grades.iter().map(grade).collect(),
+            availability: on_offer.availability,
+        }
+    }
+}
+
+/// A concert: when it is played, what a seat costs, and whether any are left. No place in line is needed.
 #[utoipa::path(get, path = "/api/concerts/{concert_id}", operation_id = "show_concert", tag = "concerts",
-    params(("concert_id" = Uuid, Path)), responses(
-    (status = 200, body = ConcertBody),
+    params(("concert_id" = Uuid, Path), ("If-None-Match" = Option<String>, Header)), responses(
+    (status = 200, body = ConcertWithShows, headers(("ETag" = String))),
+    (status = 304, description = "Nothing changed since the `ETag` of `If-None-Match`"),
     (status = 404, description = "`invalid_concert`", body = ProblemBody),
 ))]
 pub(crate) async fn show(
     app: Data<Application>,
+    request: HttpRequest,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let id = path_id(&path, Refusal::InvalidConcert)?;
-    Ok(HttpResponse::Ok()
-        .json(ConcertBody::from(Concert::clone(&*app.show_concert.execute(id).await?))))
+    let on_offer = app.show_concert.execute(id).await?;
+    let body = serde_json::to_vec(&ConcertWithShows::from(&on_offer)).unwrap_or_default();
+    // A tag of what is said, so that it is the same at every server.
+    let digest = blake3::hash(&body).to_hex();
+    let etag = ["\"", digest.get(..32).unwrap_or(&digest), "\""].concat();
+    let known = is_known(&request, &etag);
+    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer
+        .insert_header((ETAG, etag))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=2")));
+    if known {
+        return Ok(answer.finish());
+    }
+    Ok(answer.content_type("application/json").body(body))
 }
 
 #[derive(Serialize, ToSchema)]

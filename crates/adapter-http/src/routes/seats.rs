@@ -103,7 +103,7 @@ pub(crate) async fn answer(
     let claims = Bearer::of(request).queue(app)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
     let etag = etag(&seats);
-    let known = header(request, &IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag));
+    let known = is_known(request, &etag);
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
         .insert_header((ETAG, etag))
@@ -133,6 +133,11 @@ fn etag(seats: &SeatsOfShow) -> String {
     let show: &str = show.hyphenated().encode_lower(&mut text);
     let SeatMap { history, version, .. } = &*seats.map;
     ["W/\"", show, "-", &history.to_string(), "-", &version.to_string(), "\""].concat()
+}
+
+/// Whether the caller has what this tag is of.
+pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    header(request, &IF_NONE_MATCH).is_some_and(|tags| names(tags, etag))
 }
 
 /// Whether an `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2).

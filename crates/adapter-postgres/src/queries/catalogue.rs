@@ -13,7 +13,7 @@ use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
 use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
 use domain::seat::Seat;
-use domain::show::Show;
+use domain::show::{Grade, Show};
 use uuid::Uuid;
 
 use super::{decode, decode_all, one_more};
@@ -118,6 +118,22 @@ impl Catalogue for PostgresStore {
             let query =
                 seats::table.filter(seats::show_id.eq(Uuid::from(show_id))).order(seats::id);
             decode_all(query.select(SeatRow::as_select()).load(&mut conn).await?)
+        })
+        .await
+    }
+
+    async fn grades(&self, show_id: ShowId) -> Result<Vec<Grade>, Unavailable> {
+        self.read_much(move |mut conn| async move {
+            let query = seats::table
+                .filter(seats::show_id.eq(Uuid::from(show_id)))
+                .select((seats::grade, seats::price))
+                .distinct()
+                .order((seats::price.desc(), seats::grade));
+            let rows: Vec<(String, i64)> = query.load(&mut conn).await?;
+            let grades = rows
+                .into_iter()
+                .map(|(name, price)| Ok(Grade { name, price: read(price, "amount")? }));
+            grades.collect()
         })
         .await
     }

@@ -11,7 +11,7 @@ use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
 use domain::ports::{Catalogue, ShowSales, Stock, Unavailable};
 use domain::seat::Seat;
-use domain::show::Show;
+use domain::show::{Grade, Show};
 
 use super::one_more;
 use crate::SqlError;
@@ -108,6 +108,22 @@ impl Catalogue for SqliteStore {
         self.read(move |conn| {
             let query = seats::table.filter(seats::show_id.eq(key(show_id))).order(seats::id);
             decode_all(query.select(SeatRow::as_select()).load(conn)?)
+        })
+        .await
+    }
+
+    async fn grades(&self, show_id: ShowId) -> Result<Vec<Grade>, Unavailable> {
+        self.read(move |conn| {
+            let query = seats::table
+                .filter(seats::show_id.eq(key(show_id)))
+                .select((seats::grade, seats::price))
+                .distinct()
+                .order((seats::price.desc(), seats::grade));
+            let rows: Vec<(String, i64)> = query.load(conn)?;
+            let grades = rows
+                .into_iter()
+                .map(|(name, price)| Ok(Grade { name, price: read(price, "amount")? }));
+            grades.collect()
         })
         .await
     }

@@ -7,7 +7,7 @@ use domain::ids::{ConcertId, RoomId, ShowId};
 use domain::page::{Page, PageRequest};
 use domain::ports::{Catalogue, Clock, CommitObserver, Unavailable};
 use domain::records::Records;
-use domain::show::Show;
+use domain::show::{Grade, Show};
 
 use crate::read_through::{Lifetime, ReadThrough};
 
@@ -21,6 +21,7 @@ pub struct Programme {
     shows: ReadThrough<ShowId, Arc<Performance>>,
     pages: ReadThrough<PageRequest<ConcertId>, Page<Concert, ConcertId>>,
     shows_of: ReadThrough<ConcertId, Arc<[Show]>>,
+    grades: ReadThrough<ShowId, Arc<[Grade]>>,
 }
 
 /// A show and the concert that it is a performance of.
@@ -42,6 +43,8 @@ impl Performance {
 
 /// How many concerts, how many shows, and how many lists of either are kept in memory.
 const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+/// Of how many shows the grades are kept, which are few and take a look at all seats to find.
+const GRADES_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 impl Programme {
     /// Over these ports.
@@ -53,6 +56,7 @@ impl Programme {
             shows: ReadThrough::new(KEPT_MAX, Lifetime::Ever),
             pages: ReadThrough::new(KEPT_MAX, Lifetime::Moment(clock.clone())),
             shows_of: ReadThrough::new(KEPT_MAX, Lifetime::Moment(clock)),
+            grades: ReadThrough::new(GRADES_MAX, Lifetime::Ever),
         }
     }
 
@@ -101,6 +105,16 @@ impl Programme {
         Ok(self.shows_of.get(id, read).await?.unwrap_or_default())
     }
 
+    /// The grades of the show's seats, the dearest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when they are not in memory and the store does not answer.
+    pub async fn grades(&self, id: ShowId) -> Result<Arc<[Grade]>, Unavailable> {
+        let catalogue = self.catalogue.clone();
+        let read = || async move { Ok(Some(catalogue.grades(id).await?.into())) };
+        Ok(self.grades.get(id, read).await?.unwrap_or_default())
+    }
+
     /// The concert's shows on a date, earliest first.
     ///
     /// # Errors
@@ -126,6 +140,7 @@ impl CommitObserver for Programme {
         self.shows.forget_all();
         self.pages.forget_all();
         self.shows_of.forget_all();
+        self.grades.forget_all();
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ids::{ConcertId, RoomId, ShowId};
 use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::seat::Seat;
-use crate::show::Show;
+use crate::show::{Grade, Show};
 
 /// Looks up what is played and what of it is left. Every method fails with [`Unavailable`] when
 /// the store does not answer.
@@ -38,6 +38,9 @@ pub trait Catalogue: Send + Sync {
 
     /// Every seat of a show, in the order of its plan.
     async fn seats(&self, show_id: ShowId) -> Result<Vec<Seat>, Unavailable>;
+
+    /// The grades of a show's seats, each with its price, the dearest first.
+    async fn grades(&self, show_id: ShowId) -> Result<Vec<Grade>, Unavailable>;
 
     /// How the concert's shows sell at `now`, the first to begin first.
     async fn sales(

@@ -5,6 +5,9 @@ import { language } from './text.js';
 /**
  * @typedef {{ concert_id: string, title: string, venue: string, time_zone: string, currency: string,
  *   sale_opens_at: string | null, sale_closes_at: string | null, max_seats_per_user: number }} Concert
+ * @typedef {{ show_id: string, starts_at: string, date: string, status: 'upcoming' | 'on_sale' | 'closed',
+ *   grades: { grade: string, price: number }[], availability: 'many' | 'few' | 'none' }} ShowSummary
+ * @typedef {Concert & { shows: ShowSummary[] }} ConcertOnOffer
  * @typedef {{ token_id: string, room_id: string, number: number | null, state: string,
  *   position: number | null, eta_seconds: number | null, poll_after_seconds: number,
  *   expires_at: string | null, seats_left: number | null }} Ticket

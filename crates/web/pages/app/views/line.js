@@ -4,6 +4,7 @@ import { fill, h, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
 import { dateTime, number, roughly, t } from '../text.js';
+import { onOffer } from './on_offer.js';
 
 /** @typedef {import('../api.js').Ticket} Ticket */
 
@@ -61,7 +62,7 @@ export async function line(main, [concertId = '', showId = ''], signal) {
   fill(main,
     h('h1', {}, concert.title),
     h('div', { class: 'center' }, h('p', { class: 'quiet' }, t('line.position')), position, ahead, eta, bar, left),
-    h('p', { class: 'quiet' }, t('line.keep')), link,
+    h('p', { class: 'quiet' }, t('line.keep')), link, onOffer(concertId, signal),
     h('p', {}, h('button', { class: 'second', type: 'button', onclick: async () => {
       await ask('DELETE', '/api/queue_tokens/current', { token }).catch(() => null);
       session.forgetPlace(id);
