@@ -349,8 +349,10 @@ async fn an_operator_is_told_of_what_stays_open_and_can_end_it() {
     let said = String::from_utf8(audit.stdout).unwrap();
     assert!(!audit.status.success() && said.contains(&id), "{said}");
 
-    let undone = operator.post(&undo, json!(null)).await.expect(200);
+    let keyed = operator.with_key("undo");
+    let undone = keyed.post(&undo, json!(null)).await.expect(200);
     assert_eq!(undone["status"], "failed");
+    assert_eq!(keyed.post(&undo, json!(null)).await.expect(200), undone);
     operator.post(&undo, json!(null)).await.refused(409, "not_pending");
     assert_eq!(
         (until(&buyer, &id, "failed").await["status"].clone(), balance(&buyer).await),

@@ -151,3 +151,46 @@ async fn a_refund_a_day_before_the_show_is_too_late() {
 fn in_days(days: i64) -> String {
     (chrono::Utc::now() + chrono::TimeDelta::days(days)).to_rfc3339()
 }
+
+#[tokio::test]
+async fn two_tickets_of_one_day_are_told_apart_on_any_device() {
+    let theatre = Theatre::open(5, 1).await;
+    let shows = format!("/api/admin/concerts/{}/shows", theatre.concert.id);
+    let mut matinee = new_show(1);
+    matinee["starts_at"] = json!("2035-05-01T05:00:00Z");
+    let matinee = theatre.operator.post(&shows, matinee).await.expect(201);
+    let user = theatre.server.user("twice").await;
+    user.charge(100_000).await;
+    for (show, starts_at) in [
+        (theatre.concert.show.clone(), "2035-05-01T11:00:00Z"),
+        (text(&matinee, "show_id"), "2035-05-01T05:00:00Z"),
+    ] {
+        let (queue, _) = user.join(Some(&theatre.concert.id)).await;
+        queue.until("active").await;
+        let map = queue.get(&format!("/api/shows/{show}/seats")).await.expect(200);
+        let held = queue.hold(&show, &[&text(&map["seats"][0], "seat_id")]).await.expect(201);
+        let paid = queue.pay(&text(&held, "reservation_id")).await.expect(201);
+        for told in [&held, &paid] {
+            let expected = json!([theatre.concert.id, "봄의 노래", "Seoul Arena", "Asia/Seoul"]);
+            let told_of =
+                json!([told["concert_id"], told["title"], told["venue"], told["time_zone"]]);
+            assert_eq!(told_of, expected, "{told}");
+            assert_eq!(
+                (&told["starts_at"], &told["date"]),
+                (&json!(starts_at), &json!("2035-05-01"))
+            );
+        }
+        let path = format!("/api/payments/{}", text(&paid, "payment_id"));
+        assert_eq!(user.get(&path).await.expect(200), paid);
+        let path = format!("/api/reservations/{}", text(&held, "reservation_id"));
+        assert_eq!(user.get(&path).await.expect(200)["starts_at"], starts_at);
+    }
+    for list in ["reservations", "payments"] {
+        let listed = user.get(&format!("/api/{list}")).await.expect(200);
+        let all = listed[list].as_array().unwrap().iter();
+        let told: Vec<_> = all.map(|one| (text(one, "title"), text(one, "starts_at"))).collect();
+        let title = || "봄의 노래".to_owned();
+        let expected = ["2035-05-01T05:00:00Z", "2035-05-01T11:00:00Z"];
+        assert_eq!(told, expected.map(|at| (title(), at.to_owned())));
+    }
+}

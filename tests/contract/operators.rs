@@ -1,6 +1,7 @@
 //! Running a sale.
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::harness::{Theatre, new_concert, new_show, text};
 
@@ -76,4 +77,66 @@ async fn a_plan_that_makes_no_sense_is_refused_and_a_named_one_taken() {
     let mut odd = new_concert();
     odd["time_zone"] = json!("Mars/Olympus");
     theatre.operator.post("/api/admin/concerts", odd).await.refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn one_key_of_an_operator_is_one_effect() {
+    let theatre = Theatre::open(5, 1).await;
+    let operator = theatre.operator.with_key("\"once\"");
+    let first = operator.post("/api/admin/concerts", new_concert()).await;
+    let again = operator.post("/api/admin/concerts", new_concert()).await;
+    assert!(!first.headers.contains_key("idempotent-replayed"));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    let concert = first.expect(201);
+    assert_eq!(again.expect(201), concert);
+    let mut other = new_concert();
+    other["title"] = json!("another");
+    operator.post("/api/admin/concerts", other).await.refused(422, "idempotency_key_reused");
+    let listed = operator.get("/api/concerts").await.expect(200);
+    assert_eq!(listed["concerts"].as_array().unwrap().len(), 2);
+
+    let path = format!("/api/admin/concerts/{}/shows", text(&concert, "concert_id"));
+    let show = operator.post(&path, new_show(2)).await.expect(201);
+    assert_eq!(operator.post(&path, new_show(2)).await.expect(201), show);
+    operator.post(&path, new_show(3)).await.refused(422, "idempotency_key_reused");
+    // A room that opens now is another request than one of which nothing is said.
+    for (room, status) in [(json!({}), 201), (json!({}), 201), (json!({ "opens_at": null }), 422)] {
+        let mut evening = new_show(1);
+        evening["starts_at"] = json!("2035-05-03T11:00:00Z");
+        evening["room"] = room;
+        assert_eq!(operator.with_key("evening").post(&path, evening).await.status, status);
+    }
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_concert_has_one_show_at_a_time_however_many_enter_it() {
+    let theatre = Theatre::open(5, 1).await;
+    let path = format!("/api/admin/concerts/{}/shows", theatre.concert.id);
+    let told = theatre.operator.post(&path, new_show(1)).await.refused(409, "show_exists");
+    assert_eq!(told["show_id"], json!(theatre.concert.show));
+
+    let other = crate::ON_POSTGRES.then(|| theatre.installation.start());
+    let mut entering = JoinSet::new();
+    for n in 0..20 {
+        let operator = match &other {
+            Some(server) if n % 2 == 1 => theatre.operator.at(server),
+            _ => theatre.operator.clone(),
+        };
+        let (path, mut show) = (path.clone(), new_show(3));
+        show["starts_at"] = json!("2035-06-01T11:00:00Z");
+        entering.spawn(async move { operator.post(&path, show).await });
+    }
+    let answers = entering.join_all().await;
+    let (made, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.status == 201);
+    assert_eq!(made.len(), 1, "{others:?}");
+    for other in others {
+        let told = other.refused(409, "show_exists");
+        assert_eq!(told["show_id"], made[0].body["show_id"]);
+    }
+    // Another concert may have a show then.
+    let concert = theatre.operator.post("/api/admin/concerts", new_concert()).await.expect(201);
+    let path = format!("/api/admin/concerts/{}/shows", text(&concert, "concert_id"));
+    theatre.operator.post(&path, new_show(1)).await.expect(201);
+    theatre.installation.assert_sound();
 }

@@ -110,6 +110,9 @@ impl From<Refusal> for Problem {
             Refusal::NotFound => problem(StatusCode::NOT_FOUND, "not_found"),
             Refusal::InvalidConcert => problem(StatusCode::NOT_FOUND, "invalid_concert"),
             Refusal::InvalidShow => problem(StatusCode::NOT_FOUND, "invalid_show"),
+            Refusal::ShowExists { show_id } => {
+                problem(StatusCode::CONFLICT, "show_exists").with("show_id", json!(show_id))
+            }
             Refusal::InvalidDate => problem(StatusCode::NOT_FOUND, "invalid_date"),
             Refusal::InvalidDatetime => problem(StatusCode::NOT_FOUND, "invalid_datetime"),
             Refusal::AmbiguousDate { shows } => {

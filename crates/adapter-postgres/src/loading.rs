@@ -366,6 +366,24 @@ pub(crate) async fn shows(
     Ok(rows?.into_iter().map(Show::try_from).collect::<Result<_, _>>()?)
 }
 
+/// Shows that begin at a time.
+pub(crate) async fn shows_at(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> Result<Vec<Show>, SqlError> {
+    let wanted = || scope.shows_at.iter();
+    let rows: QueryResult<Vec<ShowRow>> = load!(conn, ShowRow, unless scope.shows_at.is_empty(),
+    "SELECT {columns} FROM unnest(?, ?) AS wanted (concert_id, starts_at) \
+     JOIN shows AS t ON t.concert_id = ANY (ARRAY[wanted.concert_id]) \
+         AND t.starts_at = ANY (ARRAY[wanted.starts_at])",
+    [
+        ids(wanted().map(|(concert_id, _)| *concert_id)),
+        array(wanted().map(|(_, starts_at)| *starts_at).collect())
+    ])
+    .await;
+    Ok(rows?.into_iter().map(Show::try_from).collect::<Result<_, _>>()?)
+}
+
 /// Concerts of these ids, which never change.
 pub(crate) async fn concerts(
     conn: &AsyncPgConnection,

@@ -82,6 +82,17 @@ impl Source for Database<'_> {
         find!(self, shows, ShowRow, key(id))
     }
 
+    fn show_at(
+        &mut self,
+        concert_id: ConcertId,
+        starts_at: Timestamp,
+    ) -> Result<Option<Arc<Show>>, SqlError> {
+        let at = shows::table
+            .filter(shows::concert_id.eq(key(concert_id)))
+            .filter(shows::starts_at.eq(micros(starts_at)));
+        shared(at.select(ShowRow::as_select()).first(self.conn).optional()?)
+    }
+
     fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, SqlError> {
         find!(self, seats, SeatRow, key(id))
     }

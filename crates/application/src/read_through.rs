@@ -108,6 +108,15 @@ where
         self.flights.run(key, ask).await
     }
 
+    /// Keeps what is known without having been read, unless something is kept already. For what never
+    /// changes.
+    pub(crate) fn keep(&self, key: K, known: impl FnOnce() -> V) {
+        let mut entries = lock(&self.entries);
+        if !entries.kept.contains(&key) {
+            entries.kept.put(key, Kept { value: known(), until: None });
+        }
+    }
+
     /// Whoever wants something from now on gets what is read from now on.
     pub(crate) fn forget_all(&self) {
         let mut entries = lock(&self.entries);

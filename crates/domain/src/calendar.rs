@@ -1,6 +1,6 @@
 //! Which times people may name.
 
-use chrono::{Datelike, NaiveDate, TimeDelta};
+use chrono::{Datelike, NaiveDate, SubsecRound, TimeDelta};
 
 use crate::Timestamp;
 use crate::refusal::FieldErrors;
@@ -20,6 +20,12 @@ pub fn is_time(time: Timestamp) -> bool {
     let day = TimeDelta::days(1);
     let around = [time.checked_sub_signed(day), time.checked_add_signed(day)];
     around.into_iter().all(|time| time.is_some_and(|time| is_date(time.date_naive())))
+}
+
+/// A time as stores keep it: in whole microseconds, rounded down.
+#[must_use]
+pub fn as_kept(time: Timestamp) -> Timestamp {
+    time.trunc_subsecs(6)
 }
 
 impl FieldErrors {

@@ -62,6 +62,12 @@ pub enum Refusal {
     /// No such show.
     #[error("there is no such show")]
     InvalidShow,
+    /// The concert has a show that begins at that very time.
+    #[error("the concert already has a show that begins then")]
+    ShowExists {
+        /// Which one.
+        show_id: ShowId,
+    },
     /// The concert has no show on that date.
     #[error("the concert has no show on this date")]
     InvalidDate,

@@ -124,7 +124,7 @@ async fn concert(
         sale_closes_at: None,
         max_seats_per_user: 4,
     };
-    Ok(app.create_concert.execute(operator, details, room).await?.id)
+    Ok(app.create_concert.execute(operator, details, room, None).await?.value.id)
 }
 
 /// Shows so many days from now, but for those that were entered before.
@@ -165,6 +165,6 @@ async fn show(
         plan: SeatPlan::of_sections(sections, app.policies.seats_per_show_max)?,
         room: None,
     };
-    app.create_show.execute(operator, new_show).await?;
+    app.create_show.execute(operator, new_show, None).await?;
     Ok(())
 }

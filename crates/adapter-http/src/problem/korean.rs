@@ -45,6 +45,7 @@ pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
         "seat_already_reserved" => ("이미 예약된 좌석", "이미 선점되었거나 판매된 좌석이 있습니다"),
         "seat_let_go" => ("방금 놓아준 좌석", "방금 놓아준 좌석은 잠시 동안 다른 분의 차례입니다"),
         "seat_limit_exceeded" => ("좌석 수 초과", "허용된 좌석 수를 넘었습니다"),
+        "show_exists" => ("이미 있는 회차", "그 시각에 시작하는 회차가 이미 있습니다"),
         "token_exists" => ("이미 있는 토큰", "이 대기실의 토큰이 이미 있습니다"),
         "token_expired" => ("만료된 토큰", "이미 사용했거나 만료된 토큰입니다"),
         "too_many_requests" => ("요청이 너무 많음", "잠시 후 다시 시도해 주세요"),

@@ -7,6 +7,7 @@ mod draw;
 mod notices;
 mod operator;
 mod payments;
+mod performances;
 mod queue_events;
 mod queue_tokens;
 mod reservations;

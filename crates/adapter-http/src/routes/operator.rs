@@ -19,10 +19,11 @@ use super::concerts::ConcertBody;
 use super::path_id;
 use crate::body::Body;
 use crate::credentials::Bearer;
+use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConcert {
     title: String,
@@ -43,14 +44,14 @@ pub(crate) struct NewConcert {
 }
 
 /// What of a room's policy is to be other than it is.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RoomPolicy)]
 pub(crate) struct RoomPolicyBody {
     /// How many may be inside at once.
     capacity: Option<u32>,
     /// How many are let in a minute at the most; `null`: as many as fit.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>)]
     admissions_per_minute: Option<Option<u32>>,
     /// How long somebody may stay inside.
@@ -62,7 +63,7 @@ pub(crate) struct RoomPolicyBody {
     /// When the room opens; who comes before gets a number by lot, right then. `null`, or without it in
     /// a new room: with the sale where `sale_opens_at` is yet to come, else now. Cannot be changed once
     /// the room has opened.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     opens_at: Option<Option<DateTime<Utc>>>,
 }
@@ -89,20 +90,24 @@ impl From<RoomPolicyBody> for PolicyChange {
 
 /// Enter a concert.
 #[utoipa::path(post, path = "/api/admin/concerts", tag = "operators", request_body = NewConcert,
+    params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
     security(("access_token" = [])), responses(
     (status = 201, body = ConcertBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`forbidden`", body = ProblemBody),
+    (status = 422, description = "`idempotency_key_reused`", body = ProblemBody),
 ))]
 pub(crate) async fn create_concert(
     app: Data<Application>,
     bearer: Bearer,
+    key: Key,
     body: Body,
 ) -> Result<impl Responder, Problem> {
     let operator = bearer.access(&app)?;
     ensure_operator(&app, operator).await?;
     let ask: NewConcert = body.json()?;
+    let request = key.of(operator, "POST /api/admin/concerts", "", &ask);
     let unknown = |_| Refusal::invalid("time_zone", "must be an IANA time zone, as Asia/Seoul");
     let no_code =
         |error: domain::money::NotACurrency| Refusal::invalid("currency", error.to_string());
@@ -116,8 +121,8 @@ pub(crate) async fn create_concert(
         max_seats_per_user: ask.max_seats_per_user,
     };
     let room = ask.room.map(PolicyChange::from);
-    let concert = app.create_concert.execute(operator, details, room).await?;
-    Ok(HttpResponse::Created().json(ConcertBody::from(&concert)))
+    let made = app.create_concert.execute(operator, details, room, request).await?;
+    Ok(answer(HttpResponse::Created(), made.replayed, &ConcertBody::from(&made.value)))
 }
 
 /// Who may not do this is told so before the body is looked into.
@@ -129,7 +134,7 @@ pub(super) async fn ensure_operator(
 }
 
 /// A show's seats, as sections or one by one.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewShow)]
 pub(crate) struct NewShowBody {
@@ -141,7 +146,7 @@ pub(crate) struct NewShowBody {
 }
 
 /// Equal rows of equal seats, numbered `<name>-<row>-<seat>` from 1.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Section)]
 pub(crate) struct SectionBody {
@@ -156,7 +161,7 @@ pub(crate) struct SectionBody {
     seats_per_row: u32,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSeat {
     seat_number: String,
@@ -226,17 +231,22 @@ impl From<Show> for ShowBody {
 
 /// Enter a show and its seats.
 #[utoipa::path(post, path = "/api/admin/concerts/{concert_id}/shows", tag = "operators",
-    params(("concert_id" = Uuid, Path)), request_body = NewShowBody,
+    params(("concert_id" = Uuid, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
+    request_body = NewShowBody,
     security(("access_token" = [])), responses(
     (status = 201, body = ShowBody),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`forbidden`", body = ProblemBody),
     (status = 404, description = "`invalid_concert`", body = ProblemBody),
+    (status = 409, description = "`show_exists` with `show_id`: the concert has a show that begins then", body = ProblemBody),
+    (status = 422, description = "`idempotency_key_reused`", body = ProblemBody),
 ))]
 pub(crate) async fn create_show(
     app: Data<Application>,
     bearer: Bearer,
+    key: Key,
     path: Path<String>,
     body: Body,
 ) -> Result<impl Responder, Problem> {
@@ -244,11 +254,13 @@ pub(crate) async fn create_show(
     ensure_operator(&app, operator).await?;
     let concert_id: ConcertId = path_id(&path, Refusal::InvalidConcert)?;
     let ask: NewShowBody = body.json()?;
+    let call = "POST /api/admin/concerts/{id}/shows";
+    let request = key.of(operator, call, &concert_id.to_string(), &ask);
     let plan = NewShowBody::plan(ask.sections, ask.seats, app.policies.seats_per_show_max)?;
     let room = ask.room.map(PolicyChange::from);
     let new_show = NewShow { concert_id, starts_at: ask.starts_at, plan, room };
-    let show = app.create_show.execute(operator, new_show).await?;
-    Ok(HttpResponse::Created().json(ShowBody::from(show)))
+    let made = app.create_show.execute(operator, new_show, request).await?;
+    Ok(answer(HttpResponse::Created(), made.replayed, &ShowBody::from(made.value)))
 }
 
 #[derive(Serialize, ToSchema)]

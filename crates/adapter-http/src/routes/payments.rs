@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::path_id;
+use super::performances::{PerformanceBody, performance};
 use super::reservations::ReservedSeatBody;
 use crate::body::Body;
 use crate::credentials::Bearer;
@@ -40,15 +41,18 @@ pub(crate) struct PaymentBody {
     /// When the cash was taken.
     paid_at: DateTime<Utc>,
     show_id: Uuid,
+    #[serde(flatten)]
+    performance: PerformanceBody,
     /// The show's date at its venue.
     date: NaiveDate,
     seats: Vec<ReservedSeatBody>,
 }
 
 impl PaymentBody {
-    fn of(receipt: &Receipt, app: &Application) -> Self {
+    async fn of(receipt: &Receipt, app: &Application) -> Result<Self, Problem> {
         let Receipt { payment, reservation } = receipt;
-        Self {
+        let performance = performance(app, reservation.show_id).await?;
+        Ok(Self {
             payment_id: payment.id.into(),
             reservation_id: payment.reservation_id.into(),
             status: status(&payment.state),
@@ -58,9 +62,10 @@ impl PaymentBody {
             balance_after: payment.balance_after.into(),
             paid_at: payment.paid_at,
             show_id: reservation.show_id.into(),
+            performance: PerformanceBody::from(&*performance),
             date: reservation.date,
             seats: reservation.seats.iter().map(ReservedSeatBody::from).collect(),
-        }
+        })
     }
 }
 
@@ -102,7 +107,7 @@ pub(crate) async fn pay(
     let ask: Pay = body.json()?;
     let request = key.of(claims.user_id, "POST /api/payments", "", &ask);
     let paid = app.pay.execute(&claims, ask.reservation_id.into(), request).await?;
-    let body = PaymentBody::of(&paid.value, &app);
+    let body = PaymentBody::of(&paid.value, &app).await?;
     let response = match paid.value.payment.state {
         PaymentState::Pending => HttpResponse::Accepted(),
         _ => HttpResponse::Created(),
@@ -131,7 +136,10 @@ pub(crate) async fn list(
 ) -> Result<impl Responder, Problem> {
     let user_id = bearer.user(&app).await?;
     let page = app.list_payments.execute(user_id, page.0).await?;
-    let payments = page.items.iter().map(|receipt| PaymentBody::of(receipt, &app)).collect();
+    let mut payments = Vec::with_capacity(page.items.len());
+    for receipt in &page.items {
+        payments.push(PaymentBody::of(receipt, &app).await?);
+    }
     Ok(HttpResponse::Ok().json(PaymentsBody { payments, next_cursor: next_cursor(&page) }))
 }
 
@@ -151,7 +159,7 @@ pub(crate) async fn show(
     let user_id = bearer.user(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let receipt = app.show_payment.execute(user_id, id).await?;
-    Ok(HttpResponse::Ok().json(PaymentBody::of(&receipt, &app)))
+    Ok(HttpResponse::Ok().json(PaymentBody::of(&receipt, &app).await?))
 }
 
 /// Get a payment of yours back: cash back, seats free, reservation `refunded`.
@@ -175,6 +183,6 @@ pub(crate) async fn refund(
     let id: PaymentId = path_id(&path, Refusal::NotFound)?;
     let request = key.of(user_id, "POST /api/payments/{id}/refund", &id.to_string(), &());
     let refunded = app.refund.execute(user_id, id, request).await?;
-    let body = PaymentBody::of(&refunded.value, &app);
+    let body = PaymentBody::of(&refunded.value, &app).await?;
     Ok(answer(HttpResponse::Ok(), refunded.replayed, &body))
 }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::path_id;
+use super::performances::{PerformanceBody, performance};
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
@@ -66,6 +67,8 @@ pub(crate) struct ReservationBody {
     #[schema(value_type = String)]
     status: ReservationStatus,
     show_id: Uuid,
+    #[serde(flatten)]
+    performance: PerformanceBody,
     /// The show's date at its venue.
     date: NaiveDate,
     seats: Vec<ReservedSeatBody>,
@@ -105,18 +108,24 @@ impl From<&ReservedSeat> for ReservedSeatBody {
 
 impl ReservationBody {
     /// The reservation as of `cutoff`.
-    fn of(reservation: &Reservation, app: &Application, cutoff: Timestamp) -> Self {
-        Self {
+    async fn of(
+        reservation: &Reservation,
+        app: &Application,
+        cutoff: Timestamp,
+    ) -> Result<Self, Problem> {
+        let performance = performance(app, reservation.show_id).await?;
+        Ok(Self {
             reservation_id: reservation.id.into(),
             status: reservation.status(cutoff),
             show_id: reservation.show_id.into(),
+            performance: PerformanceBody::from(&*performance),
             date: reservation.date,
             seats: reservation.seats.iter().map(ReservedSeatBody::from).collect(),
             total_amount: reservation.total_amount.into(),
             currency: app.policies.currency.to_string(),
             held_until: reservation.held_until,
             created_at: reservation.created_at,
-        }
+        })
     }
 }
 
@@ -143,7 +152,7 @@ pub(crate) async fn hold(
     let request = key.of(claims.user_id, "POST /api/reservations", "", &ask);
     let held = app.hold_seats.execute(&claims, ask.choice()?, request).await?;
     // As it was when it was held, the second time too.
-    let body = ReservationBody::of(&held.value, &app, held.value.created_at);
+    let body = ReservationBody::of(&held.value, &app, held.value.created_at).await?;
     Ok(answer(HttpResponse::Created(), held.replayed, &body))
 }
 
@@ -170,8 +179,10 @@ pub(crate) async fn list(
     let user_id = bearer.user(&app).await?;
     let page = app.list_reservations.execute(user_id, page.0).await?;
     let now = app.clock.cutoff();
-    let body = |reservation: &_| ReservationBody::of(reservation, &app, now);
-    let reservations = page.items.iter().map(body).collect();
+    let mut reservations = Vec::with_capacity(page.items.len());
+    for reservation in &page.items {
+        reservations.push(ReservationBody::of(reservation, &app, now).await?);
+    }
     Ok(HttpResponse::Ok().json(ReservationsBody { reservations, next_cursor: next_cursor(&page) }))
 }
 
@@ -191,7 +202,8 @@ pub(crate) async fn show(
     let user_id = bearer.user(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let reservation = app.show_reservation.execute(user_id, id).await?;
-    Ok(HttpResponse::Ok().json(ReservationBody::of(&reservation, &app, app.clock.cutoff())))
+    let body = ReservationBody::of(&reservation, &app, app.clock.cutoff()).await?;
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// Give a held reservation back.

@@ -2,6 +2,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, Responder};
 use application::Application;
 use chrono::{DateTime, Utc};
+use domain::Timestamp;
 use domain::ids::PaymentId;
 use domain::payment::Receipt;
 use domain::provider_charge::ProviderCharge;
@@ -14,6 +15,7 @@ use super::operator::ensure_operator;
 use super::path_id;
 use super::payments::status;
 use crate::credentials::Bearer;
+use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 
@@ -43,10 +45,10 @@ pub(crate) struct UnsettledPayment {
 }
 
 impl UnsettledPayment {
-    fn of(receipt: &Receipt, app: &Application) -> Self {
+    /// As it is at `now`.
+    fn of(receipt: &Receipt, now: Timestamp, app: &Application) -> Self {
         let payment = &receipt.payment;
         let question = payment.provider.as_ref().and_then(ProviderCharge::question);
-        let now = app.clock.now();
         Self {
             payment_id: payment.id.into(),
             reservation_id: payment.reservation_id.into(),
@@ -84,28 +86,37 @@ pub(crate) async fn list(
 ) -> Result<impl Responder, Problem> {
     let page = app.list_unsettled.execute(bearer.access(&app)?, page.0).await?;
     let next_cursor = next_cursor(&page);
-    let payments = page.items.iter().map(|receipt| UnsettledPayment::of(receipt, &app)).collect();
+    let now = app.clock.now();
+    let unsettled = |receipt| UnsettledPayment::of(receipt, now, &app);
+    let payments = page.items.iter().map(unsettled).collect();
     Ok(HttpResponse::Ok().json(UnsettledPayments { payments, next_cursor }))
 }
 
 /// End a payment that stays pending: cash back, seats free, and whatever the provider has charged
 /// or will yet charge is given back.
 #[utoipa::path(post, path = "/api/admin/payments/{payment_id}/undo", tag = "operators",
-    params(("payment_id" = Uuid, Path)), security(("access_token" = [])), responses(
+    params(("payment_id" = Uuid, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
+    security(("access_token" = [])), responses(
     (status = 200, body = UnsettledPayment),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`forbidden`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`not_pending`: it is settled", body = ProblemBody),
+    (status = 422, description = "`idempotency_key_reused`", body = ProblemBody),
 ))]
 pub(crate) async fn undo(
     app: Data<Application>,
     bearer: Bearer,
+    key: Key,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let operator = bearer.access(&app)?;
     ensure_operator(&app, operator).await?;
-    let id = path_id(&path, Refusal::NotFound)?;
-    let receipt = app.undo_payment.execute(operator, id).await?;
-    Ok(HttpResponse::Ok().json(UnsettledPayment::of(&receipt, &app)))
+    let id: PaymentId = path_id(&path, Refusal::NotFound)?;
+    let request = key.of(operator, "POST /api/admin/payments/{id}/undo", &id.to_string(), &());
+    let undone = app.undo_payment.execute(operator, id, request).await?;
+    // As it was when it was undone, however long ago that was.
+    let body = UnsettledPayment::of(&undone.value, undone.value.payment.asked_at(), &app);
+    Ok(answer(HttpResponse::Ok(), undone.replayed, &body))
 }

@@ -133,6 +133,16 @@ impl CommitObserver for Programme {
         if changes.shows.changes().next().is_some() {
             self.shows_of.forget_all();
         }
+        // Whoever is answered after this commit is told of the show from memory: what was committed is
+        // not to be followed by a question that could fail.
+        for (reservation, _) in changes.reservations.changes() {
+            let show = changes.shows.get(&reservation.show_id);
+            let concert = show.and_then(|show| changes.concerts.get(&show.concert_id));
+            if let Some((show, concert)) = show.zip(concert) {
+                let (show, concert) = (show.clone(), concert.clone());
+                self.shows.keep(show.id, || Arc::new(Performance { show, concert }));
+            }
+        }
     }
 
     fn began_anew(&self, _: u64) {
@@ -164,6 +174,17 @@ mod tests {
             assert_eq!((&found.show, &found.concert), (&show(), &concert()));
             assert_eq!(programme.show(unknown()).await.unwrap(), None);
         }
+    }
+
+    #[tokio::test]
+    async fn the_show_of_a_reservation_that_was_just_committed_is_in_memory() {
+        let programme = Programme::new(Arc::new(MockCatalogue::new()), clock());
+        let mut changes = world();
+        let reservation = world_with_hold().1;
+        changes.reservations.insert(reservation.clone());
+        programme.committed(&changes);
+        let found = programme.show(reservation.show_id).await.unwrap().unwrap();
+        assert_eq!(found.concert, concert());
     }
 
     #[tokio::test]

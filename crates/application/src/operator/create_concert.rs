@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use domain::concert::{Concert, ConcertDetails};
+use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ConcertId, RoomId, UserId};
 use domain::money::Currency;
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
@@ -43,7 +44,8 @@ impl CreateConcert {
         operator: UserId,
         details: ConcertDetails,
         room: Option<PolicyChange>,
-    ) -> Result<Concert, UpdateError> {
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answered<Concert>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         details.check(self.currency)?;
         let policy = room.map(|change| self.new_rooms.changed(&change)).transpose()?;
@@ -61,7 +63,9 @@ impl CreateConcert {
             }
             Ok(concert)
         };
-        self.store.decide(Scope::new(), create).await
+        let scope = Scope::new().kept_answer(request.as_ref().map(|request| request.key.clone()));
+        let decide = move |records: &mut Records| once(records, request.as_ref(), &create);
+        self.store.decide(scope, decide).await
     }
 }
 
@@ -85,8 +89,9 @@ mod tests {
             assert_eq!((room.policy.capacity, room.policy.idle_ttl_seconds), (3, 120));
         });
         let change = PolicyChange { capacity: Some(3), ..Default::default() };
-        let made = create(store).execute(operator_id(), concert().details, Some(change)).await;
-        assert!(made.unwrap().room_id.is_some());
+        let made =
+            create(store).execute(operator_id(), concert().details, Some(change), None).await;
+        assert!(made.unwrap().value.room_id.is_some());
     }
 
     #[tokio::test]
@@ -106,16 +111,30 @@ mod tests {
     #[tokio::test]
     async fn a_concert_without_one_is_behind_the_sites() {
         let made =
-            create(store_with(empty())).execute(operator_id(), concert().details, None).await;
-        assert_eq!(made.unwrap().room(), RoomId::SITE);
+            create(store_with(empty())).execute(operator_id(), concert().details, None, None).await;
+        assert_eq!(made.unwrap().value.room(), RoomId::SITE);
+    }
+
+    #[tokio::test]
+    async fn one_key_enters_one_concert() {
+        let (store, kept) = store_that_keeps(empty());
+        let create = create(store);
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let made = create.execute(operator_id(), concert().details, None, request(1)).await;
+            answers.push(made.unwrap());
+        }
+        assert_eq!(answers[0].value, answers[1].value);
+        assert_eq!([answers[0].replayed, answers[1].replayed], [false, true]);
+        assert_eq!(kept.lock().unwrap().concerts.iter().count(), 1);
     }
 
     #[tokio::test]
     async fn only_an_operator_enters_concerts() {
         let create = create(store_with(empty()));
-        let buyers = create.execute(buyer_id(), concert().details, None).await;
+        let buyers = create.execute(buyer_id(), concert().details, None, None).await;
         assert_refused(buyers, &Refusal::Forbidden);
-        let nobodys = create.execute(unknown(), concert().details, None).await;
+        let nobodys = create.execute(unknown(), concert().details, None, None).await;
         assert_refused(nobodys, &Refusal::InvalidToken);
     }
 
@@ -124,10 +143,10 @@ mod tests {
         let create = create(store_with(empty()));
         let details = concert().details;
         let euros = ConcertDetails { currency: "EUR".parse().unwrap(), ..details.clone() };
-        let refused = create.execute(operator_id(), euros, None).await;
+        let refused = create.execute(operator_id(), euros, None, None).await;
         assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
         let endless = PolicyChange { active_ttl_seconds: Some(0), ..Default::default() };
-        let refused = create.execute(operator_id(), details, Some(endless)).await;
+        let refused = create.execute(operator_id(), details, Some(endless), None).await;
         assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::calendar::as_kept;
+use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
@@ -52,8 +54,14 @@ impl CreateShow {
 
     /// # Errors
     /// [`Refusal::Forbidden`] for who is no operator, [`Refusal::InvalidConcert`],
-    /// [`Refusal::Invalid`] naming what is out of its limits.
-    pub async fn execute(&self, operator: UserId, ask: NewShow) -> Result<Show, UpdateError> {
+    /// [`Refusal::ShowExists`] where the concert has a show that begins then, [`Refusal::Invalid`]
+    /// naming what is out of its limits.
+    pub async fn execute(
+        &self,
+        operator: UserId,
+        ask: NewShow,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answered<Show>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         let mut errors = FieldErrors::default();
         errors.require_time(Some(ask.starts_at), "starts_at");
@@ -71,18 +79,25 @@ impl CreateShow {
         let seats =
             places.iter().zip(seat_ids).map(|(place, seat)| Seat::new(seat, id, place.clone()));
         let seats: Vec<_> = seats.collect();
-        let mut scope = Scope::new().concert(ask.concert_id);
+        let starts_at = as_kept(ask.starts_at);
+        let mut scope = Scope::new()
+            .concert(ask.concert_id)
+            .show_at(ask.concert_id, starts_at)
+            .kept_answer(request.as_ref().map(|request| request.key.clone()));
         if seats.len() > MANY_SEATS {
             scope = scope.many_rows();
         }
         let create = move |records: &mut Records| {
             let now = records.now;
             let concert = records.concerts.get(&ask.concert_id).ok_or(Refusal::InvalidConcert)?;
+            if let Some(there) = records.show_at(ask.concert_id, starts_at) {
+                return Err(Refusal::ShowExists { show_id: there.id });
+            }
             let show = Show {
                 id,
                 concert_id: ask.concert_id,
-                starts_at: ask.starts_at,
-                date: Show::date_at_venue(ask.starts_at, concert.details.time_zone),
+                starts_at,
+                date: Show::date_at_venue(starts_at, concert.details.time_zone),
                 seat_count: u32::try_from(seats.len()).unwrap_or(u32::MAX),
                 room_id,
             };
@@ -93,7 +108,8 @@ impl CreateShow {
             seats.iter().cloned().for_each(|seat| records.seats.insert(seat));
             Ok(show)
         };
-        self.store.decide(scope, create).await
+        let decide = move |records: &mut Records| once(records, request.as_ref(), &create);
+        self.store.decide(scope, decide).await
     }
 }
 
@@ -123,7 +139,8 @@ mod tests {
         let mut records = empty();
         records.concerts.load(concert());
         let store = store_checked(records, |records| assert_eq!(records.seats.iter().count(), 3));
-        let show = create(store).execute(operator_id(), ask(concert().id)).await.unwrap();
+        let show = create(store).execute(operator_id(), ask(concert().id), None).await;
+        let show = show.unwrap().value;
         assert_eq!((show.seat_count, show.date.to_string().as_str()), (3, "2026-12-25"));
         assert!(show.room_id.is_some());
     }
@@ -144,9 +161,29 @@ mod tests {
     #[tokio::test]
     async fn only_an_operator_enters_shows_and_only_of_concerts_that_there_are() {
         let create = create(store_with(world()));
-        let refused = create.execute(buyer_id(), ask(concert().id)).await;
+        let refused = create.execute(buyer_id(), ask(concert().id), None).await;
         assert_refused(refused, &Refusal::Forbidden);
-        let refused = create.execute(operator_id(), ask(unknown())).await;
+        let refused = create.execute(operator_id(), ask(unknown()), None).await;
         assert_refused(refused, &Refusal::InvalidConcert);
+    }
+
+    #[tokio::test]
+    async fn a_concert_has_one_show_at_a_time_and_one_key_enters_one() {
+        let mut records = empty();
+        records.concerts.load(concert());
+        let (store, kept) = store_that_keeps(records);
+        let create = create(store);
+        let entered = async |starts_at: &str, request| {
+            let ask = NewShow { starts_at: starts_at.parse().unwrap(), ..ask(concert().id) };
+            create.execute(operator_id(), ask, request).await
+        };
+        let at = "2026-12-24T20:00:00Z";
+        let first = entered(at, request(1)).await.unwrap();
+        assert_eq!(entered(at, request(1)).await.unwrap().value, first.value);
+        let exists = Refusal::ShowExists { show_id: first.value.id };
+        assert_refused(entered(at, None).await, &exists);
+        assert_refused(entered("2026-12-24T20:00:00.0000009Z", None).await, &exists);
+        entered("2026-12-24T20:00:00.000001Z", None).await.unwrap();
+        assert_eq!(kept.lock().unwrap().shows.iter().count(), 2);
     }
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::Receipt;
 use domain::ports::{Ids, Orders, Store, UpdateError, Users};
@@ -36,12 +37,20 @@ impl UndoPayment {
     /// # Errors
     /// [`Refusal::Forbidden`] for who is no operator, and what [`domain::settling::undo`]
     /// refuses.
-    pub async fn execute(&self, operator: UserId, id: PaymentId) -> Result<Receipt, UpdateError> {
+    pub async fn execute(
+        &self,
+        operator: UserId,
+        id: PaymentId,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answered<Receipt>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         let found = self.orders.payment(id).await?.ok_or(Refusal::NotFound)?;
         let (entry_id, policy) = (self.ids.next().into(), self.policy);
-        let decide = move |records: &mut Records| undo(records, id, entry_id, policy);
-        self.store.decide(about(&found.payment), decide).await
+        let key = request.as_ref().map(|request| request.key.clone());
+        let decide = move |records: &mut Records| {
+            once(records, request.as_ref(), |records| undo(records, id, entry_id, policy))
+        };
+        self.store.decide(about(&found.payment).kept_answer(key), decide).await
     }
 }
 
@@ -54,7 +63,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    async fn undo_as(user: UserId, id: PaymentId) -> Result<Receipt, UpdateError> {
+    async fn undo_as(user: UserId, id: PaymentId) -> Result<Answered<Receipt>, UpdateError> {
         let (records, receipt) = pending_payment();
         let mut orders = MockOrders::new();
         orders
@@ -66,13 +75,14 @@ mod tests {
             assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
         });
         let users = users(vec![buyer(), operator()]);
-        UndoPayment::new(store, ids(), Arc::new(orders), users, SETTLING).execute(user, id).await
+        let undo = UndoPayment::new(store, ids(), Arc::new(orders), users, SETTLING);
+        undo.execute(user, id, None).await
     }
 
     #[tokio::test]
     async fn an_operator_ends_a_pending_payment_and_nobody_else_does() {
         let undone = undo_as(operator_id(), payment_id()).await.unwrap();
-        assert!(matches!(undone.payment.state, PaymentState::Failed { .. }));
+        assert!(matches!(undone.value.payment.state, PaymentState::Failed { .. }));
         assert_refused(undo_as(buyer_id(), payment_id()).await, &Refusal::Forbidden);
         assert_refused(undo_as(operator_id(), unknown()).await, &Refusal::NotFound);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Keys, Records, Scope};
+use crate::Timestamp;
 use crate::cash::CashAccount;
 use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
@@ -29,6 +30,11 @@ pub trait Source {
     fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Self::Error>;
     fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Self::Error>;
     fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, Self::Error>;
+    fn show_at(
+        &mut self,
+        concert_id: ConcertId,
+        starts_at: Timestamp,
+    ) -> Result<Option<Arc<Show>>, Self::Error>;
     fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Self::Error>;
     fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, Self::Error>;
     /// Those that are written down as having their seats.
@@ -46,7 +52,7 @@ pub trait Source {
     fn run_out(
         &mut self,
         id: RoomId,
-        cutoff: crate::Timestamp,
+        cutoff: Timestamp,
     ) -> Result<Vec<Arc<WaitingToken>>, Self::Error>;
     /// The same, but who is inside need not be counted where somebody waits.
     fn end_of_line(&mut self, id: RoomId) -> Result<Line, Self::Error> {
@@ -90,7 +96,7 @@ macro_rules! fetch {
 impl<S: Source> Group<S> {
     /// A group that loads from `source` and decides at `now`, where ends count that are not after
     /// `cutoff`.
-    pub fn new(source: S, now: crate::Timestamp, cutoff: crate::Timestamp) -> Self {
+    pub fn new(source: S, now: Timestamp, cutoff: Timestamp) -> Self {
         Self {
             source,
             all: Records { cutoff: cutoff.min(now), ..Records::at(now) },
@@ -136,6 +142,9 @@ impl<S: Source> Group<S> {
         }
         for id in &scope.shows {
             self.bring_show(&mut slice, *id)?;
+        }
+        for (concert_id, starts_at) in &scope.shows_at {
+            self.bring_show_at(&mut slice, *concert_id, *starts_at)?;
         }
         for id in &scope.seats {
             let seat = fetch!(self, seats, *id, self.source.seat(*id)?);
@@ -222,6 +231,23 @@ impl<S: Source> Group<S> {
         self.bring_concert(slice, show.concert_id)?;
         slice.shows.load(show);
         Ok(())
+    }
+
+    fn bring_show_at(
+        &mut self,
+        slice: &mut Records,
+        concert_id: ConcertId,
+        starts_at: Timestamp,
+    ) -> Result<(), S::Error> {
+        if self.all.show_at(concert_id, starts_at).is_none()
+            && let Some(show) = self.source.show_at(concert_id, starts_at)?
+        {
+            self.all.shows.load(show);
+        }
+        let Some(id) = self.all.show_at(concert_id, starts_at).map(|show| show.id) else {
+            return Ok(());
+        };
+        self.bring_show(slice, id)
     }
 
     fn bring_reservation(

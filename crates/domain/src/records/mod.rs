@@ -213,6 +213,13 @@ impl Records {
         tokens.find(|t| (t.user_id, t.room_id) == (user_id, room_id) && t.is_written_live())
     }
 
+    /// The concert's show that begins at `starts_at`.
+    #[must_use]
+    pub fn show_at(&self, concert_id: ConcertId, starts_at: Timestamp) -> Option<&Show> {
+        let mut shows = self.shows.iter();
+        shows.find(|show| (show.concert_id, show.starts_at) == (concert_id, starts_at))
+    }
+
     /// The user who signs in with `email`.
     #[must_use]
     pub fn user_of_email(&self, email: &Email) -> Option<&User> {

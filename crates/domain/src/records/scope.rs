@@ -1,6 +1,7 @@
 //! What a decision needs to see.
 
 use super::Keys;
+use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
 use crate::user::Email;
@@ -17,6 +18,8 @@ pub struct Scope {
     pub emails: Keys<Email>,
     pub concerts: Keys<ConcertId>,
     pub shows: Keys<ShowId>,
+    /// Shows of a concert that begin at a time.
+    pub shows_at: Keys<(ConcertId, Timestamp)>,
     pub seats: Keys<SeatId>,
     pub reservations: Keys<ReservationId>,
     /// Reservations of a user in a concert that have their seats.
@@ -64,6 +67,8 @@ impl Scope {
         concert: concerts of id: ConcertId;
         /// Adds a show.
         show: shows of id: ShowId;
+        /// Adds the concert's show that begins at that time.
+        show_at: shows_at of concert_id: ConcertId, starts_at: Timestamp;
         /// Adds a reservation.
         reservation: reservations of id: ReservationId;
         /// Adds what the user has reserved in the concert.
@@ -112,6 +117,7 @@ impl Scope {
             emails,
             concerts,
             shows,
+            shows_at,
             seats,
             reservations,
             reserved_by,
@@ -130,6 +136,7 @@ impl Scope {
         self.emails.extend(emails.iter().cloned());
         self.concerts.extend(concerts);
         self.shows.extend(shows);
+        self.shows_at.extend(shows_at);
         self.seats.extend(seats);
         self.reservations.extend(reservations);
         self.reserved_by.extend(reserved_by);

@@ -206,6 +206,15 @@ impl Source for &mut Memory {
         Ok(self.shows.get(&id).cloned().map(Arc::new))
     }
 
+    fn show_at(
+        &mut self,
+        concert_id: ConcertId,
+        starts_at: Timestamp,
+    ) -> Result<Option<Arc<Show>>, Infallible> {
+        let at = |show: &&Show| (show.concert_id, show.starts_at) == (concert_id, starts_at);
+        Ok(self.shows.values().find(at).cloned().map(Arc::new))
+    }
+
     fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Infallible> {
         Ok(self.seats.get(&id).cloned().map(Arc::new))
     }

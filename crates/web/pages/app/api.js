@@ -18,10 +18,12 @@ import { language } from './text.js';
  * @typedef {{ show_id: string, date: string, version: number, seats: Seat[] }} SeatMap
  * @typedef {{ seat_id: string, seat_number: string, section: string, row: string, grade: string,
  *   price: number }} ReservedSeat
- * @typedef {{ reservation_id: string, status: string, show_id: string, date: string,
+ * @typedef {{ concert_id: string, title: string, venue: string, time_zone: string,
+ *   starts_at: string }} Performance
+ * @typedef {Performance & { reservation_id: string, status: string, show_id: string, date: string,
  *   seats: ReservedSeat[], total_amount: number, currency: string, held_until: string,
  *   created_at: string }} Reservation
- * @typedef {{ payment_id: string, reservation_id: string, status: string, amount: number,
+ * @typedef {Performance & { payment_id: string, reservation_id: string, status: string, amount: number,
  *   currency: string, balance_after: number, paid_at: string, show_id: string, date: string,
  *   seats: ReservedSeat[] }} Payment
  */

@@ -9,9 +9,6 @@
 
 const ACCESS = 'stagedoor.access';
 const PLACES = 'stagedoor.places';
-const HOLDS = 'stagedoor.holds';
-/** How many reservations' concerts are remembered. */
-const HOLDS_MAX = 100;
 
 /**
  * @template T
@@ -51,7 +48,6 @@ export function setAccess(value) {
 export function signOut() {
   write(ACCESS, null);
   write(PLACES, null);
-  write(HOLDS, null);
 }
 
 /**
@@ -80,28 +76,6 @@ export function forgetPlace(id) {
   const places = read(PLACES) ?? {};
   delete places[id];
   write(PLACES, places);
-}
-
-/**
- * Remembers which concert a reservation is for, which the reservation itself does not say.
- * @param {string} reservationId
- * @param {string} concertId
- */
-export function keepHold(reservationId, concertId) {
-  /** @type {[string, string][]} */
-  const holds = read(HOLDS) ?? [];
-  write(HOLDS, [...holds.filter(([id]) => id !== reservationId), [reservationId, concertId]].slice(-HOLDS_MAX));
-}
-
-/**
- * The concert of a reservation that was made in this browser.
- * @param {string} reservationId
- * @returns {string | null}
- */
-export function concertOfHold(reservationId) {
-  /** @type {[string, string][]} */
-  const holds = read(HOLDS) ?? [];
-  return holds.find(([id]) => id === reservationId)?.[1] ?? null;
 }
 
 /** A key that nobody else has; where the page did not come over HTTPS, too. */

@@ -1,9 +1,8 @@
 import { Refused, ask, sleep } from '../api.js';
-import { concertOf } from '../concert.js';
 import { fill, form, h, labelled, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
-import { day, money, t } from '../text.js';
+import { dateTime, money, t } from '../text.js';
 import { countDown } from './stay.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
@@ -12,8 +11,7 @@ import { countDown } from './stay.js';
 /** A hold, to be paid for. @type {import('../main.js').View} */
 export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const token = session.access()?.token ?? null;
-  const [concert, found, cash, newest] = await Promise.all([
-    concertOf(concertId),
+  const [found, cash, newest] = await Promise.all([
     ask('GET', `/api/reservations/${encodeURIComponent(reservationId)}`, { token, signal }),
     ask('GET', '/api/users/balance', { token, signal }),
     ask('GET', '/api/payments', { token, signal }),
@@ -27,7 +25,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const again = h('p', {}, h('a', { class: 'button second', href: `#/seats/${concertId}/${held.show_id}` }, t('hold.again')));
   if (held.status === 'confirmed') return paid();
   if (held.status !== 'held') {
-    fill(main, h('h1', {}, concert.title), h('div', { class: 'problem', role: 'alert' }, h('p', {}, t('hold.over'))), again);
+    fill(main, h('h1', {}, held.title), h('div', { class: 'problem', role: 'alert' }, h('p', {}, t('hold.over'))), again);
     return;
   }
   let balance = Number(cash.balance);
@@ -62,7 +60,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   function paid() {
     session.forgetPlace(place?.showId || concertId);
     fill(main, h('h1', {}, t('hold.paid')),
-      h('p', {}, `${concert.title} · ${day(held.date)}`),
+      h('p', {}, `${held.title} · ${dateTime(held.starts_at, held.time_zone)} · ${held.venue}`),
       h('p', {}, held.seats.map((seat) => seat.seat_number).join(', ')),
       h('p', {}, h('a', { class: 'button', href: '#/mine' }, t('hold.toTickets'))));
   }
@@ -122,7 +120,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   } }, t('hold.release'));
 
   const rows = held.seats.map((seat) => h('tr', {}, h('th', { scope: 'row' }, seat.seat_number), h('td', {}, seat.grade), h('td', { class: 'n' }, money(seat.price, held.currency))));
-  fill(main, h('h1', {}, concert.title), h('p', {}, day(held.date)), timer,
+  fill(main, h('h1', {}, held.title), h('p', {}, `${dateTime(held.starts_at, held.time_zone)} · ${held.venue}`), timer,
     h('div', { class: 'tablewrap' }, h('table', {}, h('tbody', {}, ...rows,
       h('tr', {}, h('th', { scope: 'row' }, t('hold.total')), h('td', {}), h('td', { class: 'n' }, money(held.total_amount, held.currency))),
       h('tr', {}, h('th', { scope: 'row' }, t('hold.balance')), h('td', {}), shownBalance)))),

@@ -1,9 +1,8 @@
 import { all, ask } from '../api.js';
-import { concertOf } from '../concert.js';
 import { fill, h, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
-import { day, money, shortTime, t } from '../text.js';
+import { dateTime, money, shortTime, t } from '../text.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
 /** @typedef {import('../api.js').Payment} Payment */
@@ -28,26 +27,21 @@ export async function mine(main, parts, signal) {
       fill(said, problem(error));
     }
   } }, t('mine.refund'));
-  // A reservation does not say which concert it is for; this browser remembers its own.
-  const ids = reservations.map((reservation) => session.concertOfHold(reservation.reservation_id));
-  const titles = new Map();
-  await Promise.all([...new Set(ids)].map(async (id) => {
-    if (id) titles.set(id, (await concertOf(id).catch(() => null))?.title);
-  }));
-  const cards = reservations.map((reservation, n) => {
+  const cards = reservations.map((reservation) => {
     const payment = payments.find((one) => one.reservation_id === reservation.reservation_id && one.status === 'succeeded');
-    const concert = ids[n];
     return h('li', { class: 'card' },
       h('div', {},
-        h('h2', {}, titles.get(concert) ?? day(reservation.date)),
-        titles.get(concert) ? h('p', {}, day(reservation.date)) : null,
+        h('h2', {}, reservation.title),
+        h('p', {}, dateTime(reservation.starts_at, reservation.time_zone)),
+        h('p', {}, reservation.venue),
         h('p', {}, reservation.seats.map((seat) => seat.seat_number).join(', ')),
         h('p', {}, h('span', { class: 'state' }, t(/** @type {import('../text.js').Key} */ (`status.${reservation.status}`))), ` ${money(reservation.total_amount, reservation.currency)}`)),
-      concert && reservation.status === 'held' ? h('a', { class: 'button', href: `#/hold/${concert}/${reservation.reservation_id}` }, t('mine.continue')) : null,
+      reservation.status === 'held' ? h('a', { class: 'button', href: `#/hold/${reservation.concert_id}/${reservation.reservation_id}` }, t('mine.continue')) : null,
       payment ? refund(payment) : null);
   });
   const rows = payments.map((payment) => h('tr', {},
     h('td', {}, shortTime(payment.paid_at)),
+    h('td', {}, `${payment.title} · ${dateTime(payment.starts_at, payment.time_zone)}`),
     h('td', {}, payment.seats.map((seat) => seat.seat_number).join(', ')),
     h('td', {}, t(/** @type {import('../text.js').Key} */ (`status.${payment.status}`))),
     h('td', { class: 'n' }, money(payment.amount, payment.currency))));

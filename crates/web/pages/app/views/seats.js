@@ -63,7 +63,6 @@ export async function seats(main, [concertId = '', showId = ''], signal) {
     try {
       const body = { show_id: showId, seat_ids: picked.map((seat) => seat.seat_id) };
       const held = await ask('POST', '/api/reservations', { token, body, key: session.newKey() });
-      session.keepHold(held.reservation_id, concertId);
       location.hash = `#/hold/${concertId}/${held.reservation_id}`;
     } catch (error) {
       if (error instanceof Refused && error.code === 'seat_already_reserved') {
