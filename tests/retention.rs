@@ -15,7 +15,7 @@ const LONG_AGO: &str = "
     UPDATE waiting_rooms SET created_at = created_at - 91 * {day},
         opens_at = opens_at - 91 * {day}, drawn_at = drawn_at - 91 * {day},
         rate_used_until = rate_used_until - 91 * {day};
-    UPDATE room_capacities SET since = since - 91 * {day};
+    UPDATE room_policies SET since = since - 91 * {day};
     UPDATE waiting_tokens SET joined_at = joined_at - 91 * {day},
         heard_at = heard_at - 91 * {day}, admitted_at = admitted_at - 91 * {day},
         ends_at = ends_at - 91 * {day};

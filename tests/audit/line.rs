@@ -100,12 +100,12 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[13],
         "another history of a capacity",
-        "UPDATE room_capacities SET capacity = 99 WHERE number = 1 AND capacity = 10",
+        "UPDATE room_policies SET capacity = 99 WHERE number = 1 AND capacity = 10",
     ),
     mutation(
         &[13],
         "a room without the history of its capacity",
-        "DELETE FROM room_capacities WHERE room_id = {drawn}",
+        "DELETE FROM room_policies WHERE room_id = {drawn}",
     ),
     mutation(
         &[14],

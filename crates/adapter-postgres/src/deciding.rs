@@ -173,12 +173,12 @@ impl Source for AmongLoaded<'_> {
         find!(self, tokens, id)
     }
 
-    fn live_token(
+    fn place(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<Option<Arc<WaitingToken>>, Infallible> {
-        let id = self.loaded.live_tokens.get(&(user_id, room_id));
+        let id = self.loaded.places.get(&(user_id, room_id));
         Ok(id.and_then(|id| self.loaded.tokens.get(id)).cloned())
     }
 

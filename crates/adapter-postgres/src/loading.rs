@@ -62,7 +62,7 @@ pub(crate) struct Loaded {
     /// Which of the tokens are written down as inside a room though their time is over.
     pub(crate) run_out: HashMap<RoomId, Vec<TokenId>>,
     /// Which of the tokens is written down as a user's live one in a room.
-    pub(crate) live_tokens: HashMap<(UserId, RoomId), TokenId>,
+    pub(crate) places: HashMap<(UserId, RoomId), TokenId>,
     pub(crate) reservations: HashMap<ReservationId, Arc<Reservation>>,
     /// What users reserved in concerts: not locked themselves, but nobody adds to them.
     pub(crate) reserved: Vec<Arc<Reservation>>,
@@ -210,7 +210,7 @@ impl TryFrom<Rows> for Loaded {
             rooms: by_id(rows.rooms)?,
             lines: lines.into_iter().map(line).collect::<Result<_, _>>()?,
             users: by_id(rows.users)?,
-            live_tokens: live(&tokens),
+            places: places(&tokens),
             run_out: run_out(&tokens, moment.now),
             tokens,
             reservations: reservations.map(|found| (found.id, Arc::new(found))).collect(),
@@ -235,10 +235,12 @@ where
         .collect()
 }
 
-/// Whose live tokens there are, and where.
-fn live(tokens: &HashMap<TokenId, Arc<WaitingToken>>) -> HashMap<(UserId, RoomId), TokenId> {
+/// Whose places there are, and where: live tokens, and else lots that were left in a lobby.
+fn places(tokens: &HashMap<TokenId, Arc<WaitingToken>>) -> HashMap<(UserId, RoomId), TokenId> {
+    let whose = |token: &Arc<WaitingToken>| ((token.user_id, token.room_id), token.id);
+    let left = tokens.values().filter(|token| token.is_lot_to_draw());
     let live = tokens.values().filter(|token| token.is_written_live());
-    live.map(|token| ((token.user_id, token.room_id), token.id)).collect()
+    left.chain(live).map(whose).collect()
 }
 
 fn run_out(

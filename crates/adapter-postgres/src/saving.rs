@@ -14,7 +14,7 @@ use crate::at_once::{AtOnce, FoundBy};
 use crate::counts::count;
 use crate::marking::CommitMark;
 use crate::rows::{
-    AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
+    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, PolicyRow, ReservationRow,
     ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, UserRow,
 };
 use crate::statement::{array, ids, one};
@@ -70,7 +70,7 @@ fn new(changes: &Records) -> AtOnce {
     let mut new = AtOnce::default();
     new.insert(&rows::<_, UserRow>(&changes.users, Fate::New));
     new.insert(&rows::<_, RoomRow>(&changes.rooms, Fate::New));
-    new.insert(&rows::<_, CapacityRow>(&changes.capacities, Fate::New));
+    new.insert(&rows::<_, PolicyRow>(&changes.policies, Fate::New));
     new.insert(&rows::<_, ConcertRow>(&changes.concerts, Fate::New));
     new.insert(&rows::<_, ShowRow>(&changes.shows, Fate::New));
     new.insert(&rows::<_, SeatRow>(&changes.seats, Fate::New));

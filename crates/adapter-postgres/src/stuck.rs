@@ -90,7 +90,7 @@ fn keys(scope: &Scope) -> HashSet<Uuid> {
     let rooms = scope.rooms.iter().chain(&scope.lines).chain(&scope.ends_of_lines).copied();
     let mut keys: HashSet<Uuid> = ids(rooms)
         .chain(ids(scope.tokens.iter().copied()))
-        .chain(ids(scope.live_tokens.iter().map(|(user_id, _)| *user_id)))
+        .chain(ids(scope.places.iter().map(|(user_id, _)| *user_id)))
         .chain(ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id)))
         .chain(ids(scope.seats.iter().copied()))
         .chain(ids(scope.reservations.iter().copied()))

@@ -8,12 +8,12 @@ use crate::SqlError;
 use crate::columns::key;
 use crate::counts::count;
 use crate::rows::{
-    AccountRow, CapacityRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, ReservationRow,
+    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, PolicyRow, ReservationRow,
     ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
-    room_capacities, seats, shows, users, waiting_rooms, waiting_tokens,
+    room_policies, seats, shows, users, waiting_rooms, waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -52,7 +52,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     forget(conn, changes.forgotten())?;
     add!(conn, changes.users, users of UserRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
-    add!(conn, changes.capacities, room_capacities of CapacityRow);
+    add!(conn, changes.policies, room_policies of PolicyRow);
     add!(conn, changes.concerts, concerts of ConcertRow);
     add!(conn, changes.shows, shows of ShowRow);
     save!(conn, changes.seats, seats of SeatRow);

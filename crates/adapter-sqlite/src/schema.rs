@@ -30,17 +30,23 @@ diesel::table! {
         last_number -> BigInt,
         rate_used_until -> BigInt,
         created_at -> BigInt,
-        capacity_count -> BigInt,
+        policy_count -> BigInt,
         forgotten_to -> BigInt,
+        lobby_hash -> Nullable<Binary>,
     }
 }
 
 diesel::table! {
-    room_capacities (room_id, number) {
+    room_policies (room_id, number) {
         room_id -> Binary,
         number -> BigInt,
         since -> BigInt,
         capacity -> BigInt,
+        admissions_per_minute -> Nullable<BigInt>,
+        active_ttl_seconds -> Nullable<BigInt>,
+        idle_ttl_seconds -> Nullable<BigInt>,
+        paused -> Nullable<Bool>,
+        opens_at -> Nullable<BigInt>,
     }
 }
 
@@ -101,6 +107,8 @@ diesel::table! {
         admitted_at -> Nullable<BigInt>,
         admitted_capacity -> Nullable<BigInt>,
         ends_at -> Nullable<BigInt>,
+        arrival -> Nullable<BigInt>,
+        returns -> Nullable<BigInt>,
     }
 }
 

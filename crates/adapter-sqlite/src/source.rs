@@ -151,16 +151,24 @@ impl Source for Database<'_> {
         find!(self, waiting_tokens, TokenRow, key(id))
     }
 
-    fn live_token(
+    fn place(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<Option<Arc<WaitingToken>>, SqlError> {
-        let live = waiting_tokens::table
-            .filter(waiting_tokens::user_id.eq(key(user_id)))
-            .filter(waiting_tokens::room_id.eq(key(room_id)))
-            .filter(waiting_tokens::state.eq("waiting").or(waiting_tokens::state.eq("active")));
-        shared(live.select(TokenRow::as_select()).first(self.conn).optional()?)
+        let theirs = || {
+            waiting_tokens::table
+                .filter(waiting_tokens::user_id.eq(key(user_id)))
+                .filter(waiting_tokens::room_id.eq(key(room_id)))
+                .select(TokenRow::as_select())
+        };
+        let is_live = waiting_tokens::state.eq("waiting").or(waiting_tokens::state.eq("active"));
+        let live = theirs().filter(is_live).first(self.conn).optional()?;
+        if live.is_some() {
+            return shared(live);
+        }
+        let is_lot = waiting_tokens::arrival.is_not_null().and(waiting_tokens::number.is_null());
+        shared(theirs().filter(is_lot).first(self.conn).optional()?)
     }
 
     fn kept_answer(&mut self, kept: &IdempotencyKey) -> Result<Option<Arc<KeptAnswer>>, SqlError> {

@@ -30,7 +30,8 @@ use crate::operator::{
 };
 use crate::payment::{HearNotice, ListPayments, Pay, Refund, Settler, ShowPayment};
 use crate::queue::{
-    Board, Gate, Hearing, Leave, RoomPulses, ShowDraw, ShowTicket, TakePlace, TicketDesk,
+    Board, Gate, Hearing, Leave, RoomPulses, ShowDraw, ShowNotice, ShowTicket, TakePlace,
+    TicketDesk,
 };
 use crate::sweeping::{
     AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers,
@@ -105,6 +106,7 @@ pub struct Application {
     pub show_ticket: ShowTicket,
     pub leave: Leave,
     pub show_draw: ShowDraw,
+    pub show_notice: ShowNotice,
 
     pub list_concerts: ListConcerts,
     pub show_concert: ShowConcert,
@@ -220,6 +222,7 @@ impl Application {
             show_ticket: ShowTicket::new(desk, hearing.clone(), clock.clone()),
             leave: Leave::new(store.clone(), line_watch.clone()),
             show_draw: ShowDraw::new(lines.clone(), clock.clone()),
+            show_notice: ShowNotice::new(lines.clone()),
             list_concerts: ListConcerts::new(programme.clone()),
             show_concert: ShowConcert::new(programme.clone(), clock.clone(), on_offer.clone()),
             list_available_dates: ListAvailableDates::new(

@@ -22,11 +22,11 @@ use crate::reservation::{Reservation, ReservationSeat, ReservedSeat};
 use crate::seat::{Place, Seat};
 use crate::show::Show;
 use crate::uptime::Outage;
-use crate::waiting_room::{RoomCapacity, WaitingRoom};
+use crate::waiting_room::{PolicyInForce, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 use capacity::capacity;
 use counts::{room_counts, show_counts};
-use line::{draws, numbers, order};
+use line::{draws, lots, numbers, order};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
 use seats::{all_seats, holds_apart, seats_name_holders, sold_once, versions};
@@ -46,7 +46,7 @@ pub struct Books {
     pub accounts: Vec<CashAccount>,
     pub entries: Vec<CashEntry>,
     pub rooms: Vec<WaitingRoom>,
-    pub capacities: Vec<RoomCapacity>,
+    pub policies: Vec<PolicyInForce>,
     pub tokens: Vec<WaitingToken>,
     /// The counts that are kept of rooms that ever had anyone, and of shows.
     pub room_counts: Vec<(RoomId, RoomCount)>,
@@ -146,6 +146,11 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(23, "every row is one that can be read", books.unreadable.clone()),
         finding(27, "the counts of a show are those of its seats", show_counts(books)),
         finding(28, "the counts of a room are those of its tokens", room_counts(books)),
+        finding(
+            33,
+            "who came to a lobby has one lot, and those who came were published",
+            lots(books),
+        ),
     ]
 }
 

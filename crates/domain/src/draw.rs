@@ -69,13 +69,49 @@ pub struct Lobby {
     pub drawn_count: u64,
     /// When the last of them got one.
     pub drawn_at: Option<Timestamp>,
+    /// The [arrivals' hash](Lobby::arrivals_hash) of all who came; none before anybody did, and where some
+    /// came before it was kept.
+    pub hash: Option<[u8; 32]>,
+}
+
+/// The lot of who came before a room opened: one for each user, whatever the user does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lot {
+    /// The how-many-th to come the user was, from 1.
+    pub arrival: u64,
+    /// How often the user left, or was dropped, and came again.
+    pub returns: u32,
+}
+
+/// The [arrivals' hash](Lobby::arrivals_hash) where nobody came.
+pub const NO_ARRIVALS: [u8; 32] = [0; 32];
+
+/// The arrivals' hash after `id` came to those that `before` is of.
+#[must_use]
+pub fn hash_with_arrival(before: [u8; 32], id: TokenId) -> [u8; 32] {
+    Sha256::new().chain_update(before).chain_update(Uuid::from(id).as_bytes()).finalize().into()
 }
 
 impl Lobby {
     /// One that nobody came to yet.
     #[must_use]
     pub const fn new(seed: DrawSeed) -> Self {
-        Self { seed, count: 0, drawn_count: 0, drawn_at: None }
+        Self { seed, count: 0, drawn_count: 0, drawn_at: None, hash: None }
+    }
+
+    /// Holds the room to who came, in the order in which they came, before its seed is told: the SHA-256
+    /// of the hash before and the last token's id, both as plain bytes, beginning with 32 zero bytes.
+    /// None where some came before it was kept.
+    #[must_use]
+    pub fn arrivals_hash(&self) -> Option<[u8; 32]> {
+        if self.count == 0 { Some(NO_ARRIVALS) } else { self.hash }
+    }
+
+    /// One more comes.
+    pub(crate) fn arrive(&mut self, id: TokenId) -> Lot {
+        self.hash = self.arrivals_hash().map(|before| hash_with_arrival(before, id));
+        self.count += 1;
+        Lot { arrival: self.count, returns: 0 }
     }
 
     /// Whether everybody with a lower number than `number` has a number.

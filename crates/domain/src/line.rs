@@ -34,13 +34,15 @@ pub enum IfExists {
 pub struct Joined {
     /// The user's place.
     pub token: WaitingToken,
+    /// Whether the user had none until now.
+    pub issued: bool,
     /// Whose time inside was written down as over with it.
     pub ran_out: Vec<TokenId>,
 }
 
 /// Gives the user a place in the room, or the one that the user has. A token that ran out does not
-/// stand in the way. Needs the user, the end of the room's line and the user's live token there among
-/// the records.
+/// stand in the way; who left the room's lobby and comes to it again has the lot of before. Needs the
+/// user, the end of the room's line and the user's place there among the records.
 ///
 /// # Errors
 /// [`Refusal::InvalidUser`]; [`Refusal::TokenExists`] for who asked to be told; and
@@ -52,11 +54,14 @@ pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<Joined, Refusal>
     if let Some(existing) = records.live_token_of(ask.user_id, ask.room_id).cloned() {
         if existing.is_live(cutoff) {
             return match ask.if_exists {
-                IfExists::Return => Ok(Joined { token: existing, ran_out }),
+                IfExists::Return => Ok(Joined { token: existing, issued: false, ran_out }),
                 IfExists::Conflict => Err(Refusal::TokenExists),
             };
         }
         ran_out.extend(run_out(records, existing.id));
+    }
+    if let Some(token) = come_back(records, ask)? {
+        return Ok(Joined { token, issued: true, ran_out });
     }
     let is_interrupted = records.is_interrupted();
     let is_counted = records.lines.get(&ask.room_id).is_some_and(|line| !line.anyone_waiting);
@@ -69,7 +74,23 @@ pub fn join(records: &mut Records, ask: &JoinRequest) -> Result<Joined, Refusal>
     }
     let token = room.join(line, ask.id, ask.user_id, ask.concert_id, now);
     records.tokens.insert(token.clone());
-    Ok(Joined { token, ran_out })
+    Ok(Joined { token, issued: true, ran_out })
+}
+
+/// Gives the user the lot of before, where the room is a lobby still.
+fn come_back(records: &mut Records, ask: &JoinRequest) -> Result<Option<WaitingToken>, Refusal> {
+    let now = records.now;
+    let Some(mut token) = records.lot_of(ask.user_id, ask.room_id).cloned() else {
+        return Ok(None);
+    };
+    let (room, line) = records.room_and_line_mut(ask.room_id).ok_or(Refusal::NotFound)?;
+    if !room.is_lobby(now) {
+        return Ok(None);
+    }
+    line.anyone_waiting = true;
+    token.come_back(now);
+    records.tokens.put(token.clone());
+    Ok(Some(token))
 }
 
 /// Writes down that the time of those who ran out is over, so that their places are free: whoever acts
@@ -130,6 +151,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::draw::Lot;
     use crate::uptime::{Uptime, Word};
     use crate::waiting_room::Line;
     use crate::waiting_token::tests::{at, id, inside, numbered};
@@ -170,6 +192,41 @@ mod tests {
         records.lines.get_mut(&RoomId::SITE).unwrap().anyone_waiting = false;
         let new = join(&mut records, &ask(9)).unwrap();
         assert_eq!((new.token.state, new.ran_out), (TokenState::Waiting, vec![]));
+    }
+
+    fn joined(records: &mut Records, n: u8, second: i64) -> Joined {
+        records.now = at(second);
+        records.cutoff = records.now;
+        let id = id(u64::from(n) * 100 + u64::try_from(second).unwrap());
+        let user_id = Uuid::from_u128(n.into()).into();
+        let (room_id, concert_id, if_exists) = (RoomId::SITE, None, IfExists::Return);
+        join(records, &JoinRequest { id, user_id, room_id, concert_id, if_exists }).unwrap()
+    }
+
+    #[test]
+    fn who_leaves_a_lobby_and_comes_again_has_the_lot_of_before_until_it_opens() {
+        let (mut room, line) = crate::waiting_room::tests::room(0);
+        room.policy.opens_at = Some(at(60));
+        let mut records = Records::at(at(0));
+        records.rooms.load(room);
+        records.lines.load(line);
+        [1, 2].into_iter().for_each(|n| records.users.load(crate::user::tests::user(n)));
+        let first = joined(&mut records, 1, 1);
+        joined(&mut records, 2, 2);
+        let hash = records.rooms.get(&RoomId::SITE).unwrap().lobby.hash;
+        for second in [3, 4] {
+            records.tokens.get_mut(&first.token.id).unwrap().leave(at(second), at(second));
+            let again = joined(&mut records, 1, second);
+            assert!(again.issued && again.token.state == TokenState::Waiting);
+            assert_eq!((again.token.id, again.token.heard_at), (first.token.id, at(second)));
+            let returns = u32::try_from(second).unwrap() - 2;
+            assert_eq!(again.token.lot, Some(Lot { arrival: 1, returns }));
+        }
+        let lobby = &records.rooms.get(&RoomId::SITE).unwrap().lobby;
+        assert_eq!((lobby.count, lobby.hash), (2, hash));
+        records.tokens.get_mut(&first.token.id).unwrap().leave(at(59), at(59));
+        let late = joined(&mut records, 1, 60);
+        assert_eq!((late.token.number, late.token.lot), (Some(3), None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Waiting rooms: a line with a policy in front of what it sells.
 
-mod capacity;
+mod history;
 mod policy;
 
 use chrono::TimeDelta;
@@ -12,7 +12,7 @@ use crate::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use crate::refusal::Refusal;
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
 
-pub use capacity::{RoomCapacity, add_room, change_room};
+pub use history::{PolicyInForce, add_room, change_room};
 pub use policy::{PolicyChange, RoomPolicy};
 
 /// A line and its policy.
@@ -24,8 +24,8 @@ pub struct WaitingRoom {
     pub door: Door,
     /// Who is let in, and for how long.
     pub policy: RoomPolicy,
-    /// How many capacities it has had; the number of the one in [`Self::policy`].
-    pub capacity_count: u64,
+    /// How many policies it has had; the number of the one in [`Self::policy`].
+    pub policy_count: u64,
     /// Who came before it opened.
     pub lobby: Lobby,
     /// The highest number there is, drawn or to be drawn or given to whoever joined last. Numbers
@@ -89,7 +89,7 @@ impl WaitingRoom {
             id,
             door,
             policy,
-            capacity_count: 0,
+            policy_count: 0,
             lobby: Lobby::new(seed),
             last_number: 0,
             forgotten_to: 0,
@@ -139,13 +139,12 @@ impl WaitingRoom {
         concert_id: Option<ConcertId>,
         now: Timestamp,
     ) -> WaitingToken {
-        let number = if self.is_lobby(now) {
-            self.lobby.count += 1;
-            None
+        let (number, lot) = if self.is_lobby(now) {
+            (None, Some(self.lobby.arrive(id)))
         } else {
             self.open(now);
             self.last_number += 1;
-            Some(self.last_number)
+            (Some(self.last_number), None)
         };
         let mut token = WaitingToken {
             id,
@@ -153,6 +152,7 @@ impl WaitingRoom {
             room_id: self.id,
             concert_id,
             number,
+            lot,
             joined_at: now,
             heard_at: now,
             state: TokenState::Waiting,

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::draw::Lot;
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
 use crate::refusal::Refusal;
 use crate::uptime::Uptime;
@@ -21,6 +22,8 @@ pub struct WaitingToken {
     pub concert_id: Option<ConcertId>,
     /// Its number in the room, from 1; none before it is drawn.
     pub number: Option<u64>,
+    /// The lot of who came before the room opened.
+    pub lot: Option<Lot>,
     /// When the user joined.
     pub joined_at: Timestamp,
     /// When the user was last heard of while waiting.
@@ -84,6 +87,20 @@ pub enum Standing {
 }
 
 impl WaitingToken {
+    /// Whether its user, who left or was dropped, gets it again by coming to the lobby again.
+    #[must_use]
+    pub fn is_lot_to_draw(&self) -> bool {
+        self.lot.is_some() && self.number.is_none()
+    }
+
+    /// Its user comes to the lobby again, with the same lot.
+    pub(crate) fn come_back(&mut self, now: Timestamp) {
+        let Some(lot) = self.lot.as_mut().filter(|_| self.number.is_none()) else { return };
+        lot.returns = lot.returns.saturating_add(1);
+        self.state = TokenState::Waiting;
+        self.heard_at = now;
+    }
+
     /// Where it stands at `now`: one that ran out is out, swept or not.
     #[must_use]
     pub fn standing(&self, now: Timestamp) -> Standing {
@@ -247,6 +264,7 @@ pub(crate) mod tests {
             room_id: RoomId::SITE,
             concert_id: None,
             number: Some(number),
+            lot: None,
             joined_at: START,
             heard_at: START,
             state,

@@ -69,7 +69,7 @@ impl World {
         }
         let books = self.memory.books();
         let last_byte = |id: Uuid| u8::try_from(id.as_u128() & 0xff).unwrap();
-        let live_token = |user: u8| {
+        let place = |user: u8| {
             let owner: UserId = id(1, user);
             let is_theirs = |t: &&WaitingToken| t.user_id == owner && t.is_live(self.memory.now());
             books.tokens.iter().find(is_theirs).map_or(0, |token| last_byte(token.id.into()))
@@ -82,14 +82,12 @@ impl World {
         };
         let payment_of = |n: u8| books.payments.iter().cycle().nth(n.into());
         match command.clone() {
-            Command::Hold { user, seats, .. } => {
-                Command::Hold { user, token: live_token(user), seats }
-            }
+            Command::Hold { user, seats, .. } => Command::Hold { user, token: place(user), seats },
             Command::Pay { reservation, provider, .. } => {
                 held(reservation).map_or(command, |own| {
                     let user = last_byte(own.user_id.into());
                     let reservation = last_byte(own.id.into());
-                    Command::Pay { user, token: live_token(user), reservation, provider }
+                    Command::Pay { user, token: place(user), reservation, provider }
                 })
             }
             Command::Cancel { reservation, .. } => {
@@ -117,8 +115,7 @@ impl World {
         match command.clone() {
             Command::Join { user } => {
                 let (token, user): (TokenId, UserId) = (id(5, self.tokens), id(1, user));
-                let scope =
-                    scope.user(user).end_of_line(RoomId::SITE).live_token(user, RoomId::SITE);
+                let scope = scope.user(user).end_of_line(RoomId::SITE).place(user, RoomId::SITE);
                 let ask = JoinRequest {
                     id: token,
                     user_id: user,

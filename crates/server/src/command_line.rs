@@ -52,7 +52,10 @@ fn command() -> Command {
                 .long("seed-sha256")
                 .value_name("HEX")
                 .help("The hash of the seed that you noted before the room opened"),
-        );
+        )
+        .arg(Arg::new("noted").long("noted").value_name("FILE").help(
+            "The answer as you noted it before the room opened: who had come is still there",
+        ));
     let set_clock_back = Command::new("set-clock-back")
         .about("Take an error of the clock out of a store that is far ahead, while no server runs")
         .arg(
@@ -129,8 +132,10 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Some(("verify-draw", matches)) => {
             let file = matches.get_one::<String>("file").context("FILE is missing")?;
-            let noted = matches.get_one::<String>("seed-sha256").map(String::as_str);
-            verify_draw::verify_draw(file, noted)
+            let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+            let noted =
+                verify_draw::Noted { seed_sha256: text("seed-sha256"), file: text("noted") };
+            verify_draw::verify_draw(file, &noted)
         }
         Some(("backup", matches)) => {
             let file = matches.get_one::<PathBuf>("file").context("FILE is missing")?;

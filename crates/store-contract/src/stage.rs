@@ -191,7 +191,7 @@ impl Stage {
     async fn join_in(&self, room_id: RoomId, user_id: UserId) -> Result<WaitingToken, UpdateError> {
         let if_exists = IfExists::Return;
         let ask = JoinRequest { id: self.id(), user_id, room_id, concert_id: None, if_exists };
-        let scope = Scope::new().user(user_id).end_of_line(room_id).live_token(user_id, room_id);
+        let scope = Scope::new().user(user_id).end_of_line(room_id).place(user_id, room_id);
         let join = move |records: &mut Records| Ok(join(records, &ask)?.token);
         self.store.decide(scope, join).await
     }

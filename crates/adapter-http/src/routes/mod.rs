@@ -57,6 +57,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     )
     .service(at("/api/users/balance/entries").route(get().to(cash::list_entries)))
     .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
+    .service(at("/api/rooms/{room_id}").route(get().to(draw::show_notice)))
     .service(at("/api/rooms/{room_id}/draw").route(get().to(draw::show_draw)))
     .service(at("/api/concerts").route(get().to(concerts::list)))
     .service(at("/api/concerts/available_dates").route(get().to(concerts::own_dates)))

@@ -31,6 +31,7 @@ use super::{
         queue_tokens::leave,
         queue_events::events,
         draw::show_draw,
+        draw::show_notice,
         concerts::list,
         concerts::show,
         concerts::dates,

@@ -286,13 +286,18 @@ pub(crate) struct RoomBody {
     admitted_last_minute: u64,
 }
 
+/// The concert or the show that a room stands in front of.
+pub(super) fn door_ids(door: Door) -> (Option<Uuid>, Option<Uuid>) {
+    match door {
+        Door::Site => (None, None),
+        Door::Concert(id) => (Some(id.into()), None),
+        Door::Show(id) => (None, Some(id.into())),
+    }
+}
+
 impl From<RoomReport> for RoomBody {
     fn from(report: RoomReport) -> Self {
-        let (concert_id, show_id) = match report.room.door {
-            Door::Site => (None, None),
-            Door::Concert(id) => (Some(id.into()), None),
-            Door::Show(id) => (None, Some(id.into())),
-        };
+        let (concert_id, show_id) = door_ids(report.room.door);
         let policy = report.room.policy;
         Self {
             room_id: report.room.id.into(),

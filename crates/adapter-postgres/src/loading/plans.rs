@@ -99,7 +99,7 @@ fn scope(n: u64) -> Scope {
         .email(domain::user::Email::new(&format!("{n}@rush.example")).unwrap())
         .account(id(1, n))
         .token(id(2, n))
-        .live_token(id(1, n), id(9, 1))
+        .place(id(1, n), id(9, 1))
         .seats([id(3, n)])
         .reservation(id(4, n))
         .reserved_by(id(1, n), id(7, 1))

@@ -47,7 +47,7 @@ pub(super) struct Tokens {
 /// before anyone is let in to its place.
 pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Tokens> {
     let mut found = IdsFound::by_id(scope.tokens.iter().copied());
-    if !scope.live_tokens.is_empty() {
+    if !scope.places.is_empty() {
         // The room is compared in a way that no index serves: statistics of a few rows may make it
         // look as rare as the user, and an index that begins with it would be read for all its line.
         found.or(
@@ -55,10 +55,14 @@ pub(super) async fn tokens(conn: &AsyncPgConnection, scope: &Scope) -> QueryResu
              LATERAL (SELECT l.id FROM waiting_tokens AS l \
                  WHERE l.user_id = wanted.user_id \
                  AND l.room_id IS NOT DISTINCT FROM wanted.room_id \
-                 AND l.state IN ('waiting', 'active') OFFSET 0) AS live"],
+                 AND l.state IN ('waiting', 'active') \
+               UNION SELECT l.id FROM waiting_tokens AS l \
+                 WHERE l.user_id = wanted.user_id \
+                 AND l.room_id IS NOT DISTINCT FROM wanted.room_id \
+                 AND l.arrival IS NOT NULL AND l.number IS NULL) AS live"],
             [
-                ids(scope.live_tokens.iter().map(|(user_id, _)| *user_id)),
-                ids(scope.live_tokens.iter().map(|(_, room_id)| *room_id)),
+                ids(scope.places.iter().map(|(user_id, _)| *user_id)),
+                ids(scope.places.iter().map(|(_, room_id)| *room_id)),
             ],
         );
     }

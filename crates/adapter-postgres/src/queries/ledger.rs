@@ -14,12 +14,12 @@ use crate::clock::DatabaseClock;
 use crate::connect::Session;
 use crate::counts;
 use crate::rows::{
-    AccountRow, CapacityRow, ConcertRow, EntryRow, PaymentRow, ReservationRow, ReservationSeatRow,
+    AccountRow, ConcertRow, EntryRow, PaymentRow, PolicyRow, ReservationRow, ReservationSeatRow,
     RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
     cash_accounts, cash_entries, concerts, outages, payments, reservation_seats, reservations,
-    room_capacities, seats, service, shows, waiting_rooms, waiting_tokens,
+    room_policies, seats, service, shows, waiting_rooms, waiting_tokens,
 };
 use crate::store::PostgresStore;
 
@@ -77,7 +77,7 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
         entries: all!(conn, unreadable, EntryRow as cash_entries by id),
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
-        capacities: all!(conn, unreadable, CapacityRow as room_capacities by room_id),
+        policies: all!(conn, unreadable, PolicyRow as room_policies by room_id),
         tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
         room_counts: counts::of_rooms(conn).await?,
         show_counts: counts::of_shows(conn).await?,

@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
 use domain::ports::{Admitted, HeadCount, Lines, Unavailable, WaitingNumbers};
-use domain::waiting_room::WaitingRoom;
+use domain::waiting_room::{PolicyInForce, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
@@ -15,8 +15,8 @@ use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
 use crate::readers::Reader;
-use crate::rows::{RoomRow, TokenRow};
-use crate::schema::{waiting_rooms, waiting_tokens};
+use crate::rows::{PolicyRow, RoomRow, TokenRow};
+use crate::schema::{room_policies, waiting_rooms, waiting_tokens};
 use crate::statement::{Statement, one};
 use crate::store::PostgresStore;
 
@@ -110,6 +110,35 @@ impl Lines for PostgresStore {
                 .load(&mut conn)
                 .await?;
             Ok(ids.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
+    async fn arrivals(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |mut conn| async move {
+            let ids: Vec<Uuid> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(Uuid::from(id)))
+                .filter(waiting_tokens::arrival.gt(number(after)))
+                .order(waiting_tokens::arrival)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .load(&mut conn)
+                .await?;
+            Ok(ids.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
+    async fn policies(&self, id: RoomId) -> Result<Vec<PolicyInForce>, Unavailable> {
+        self.read(move |mut conn| async move {
+            let of_room = room_policies::table.filter(room_policies::room_id.eq(Uuid::from(id)));
+            let in_order = of_room.order(room_policies::number);
+            decode_all(in_order.select(PolicyRow::as_select()).load(&mut conn).await?)
         })
         .await
     }

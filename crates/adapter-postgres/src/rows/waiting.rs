@@ -1,16 +1,16 @@
 use domain::Timestamp;
-use domain::draw::{DrawSeed, Lobby};
+use domain::draw::{DrawSeed, Lobby, Lot};
 use domain::ids::RoomId;
-use domain::waiting_room::{Door, RoomCapacity, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, PolicyInForce, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 use uuid::Uuid;
 
 use super::row;
 use crate::columns::{Unreadable, number, present, read};
-use crate::schema::{room_capacities, waiting_rooms, waiting_tokens};
+use crate::schema::{room_policies, waiting_rooms, waiting_tokens};
 
 row! {
-    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until, capacity_count, forgotten_to)
+    waiting_rooms by (id) changing (capacity, admissions_per_minute, active_ttl_seconds, idle_ttl_seconds, paused, opens_at, lobby_count, drawn_count, drawn_at, sold_out, last_number, rate_used_until, policy_count, forgotten_to, lobby_hash)
     pub(crate) struct RoomRow {
         id: Uuid,
         concert_id: Option<Uuid>,
@@ -29,8 +29,9 @@ row! {
         last_number: i64,
         rate_used_until: Timestamp,
         created_at: Timestamp,
-        capacity_count: i64,
+        policy_count: i64,
         forgotten_to: i64,
+        lobby_hash: Option<Vec<u8>>,
     }
 }
 
@@ -59,8 +60,9 @@ impl From<&WaitingRoom> for RoomRow {
             last_number: number(room.last_number),
             rate_used_until: room.rate_used_until,
             created_at: room.created_at,
-            capacity_count: number(room.capacity_count),
+            policy_count: number(room.policy_count),
             forgotten_to: number(room.forgotten_to),
+            lobby_hash: room.lobby.hash.map(|hash| hash.to_vec()),
         }
     }
 }
@@ -86,17 +88,20 @@ impl TryFrom<RoomRow> for WaitingRoom {
             opens_at: row.opens_at,
         };
         let seed = row.draw_seed.try_into().map_err(|_| Unreadable("seed of a draw"))?;
+        let hash = row.lobby_hash.map(<[u8; 32]>::try_from).transpose();
+        let hash = hash.map_err(|_| Unreadable("hash of arrivals"))?;
         let lobby = Lobby {
             seed: DrawSeed::new(seed),
             count: read(row.lobby_count, "number of tokens")?,
             drawn_count: read(row.drawn_count, "number of tokens")?,
             drawn_at: row.drawn_at,
+            hash,
         };
         Ok(Self {
             id,
             door,
             policy,
-            capacity_count: read(row.capacity_count, "number of capacities")?,
+            policy_count: read(row.policy_count, "number of policies")?,
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
@@ -108,41 +113,68 @@ impl TryFrom<RoomRow> for WaitingRoom {
 }
 
 row! {
-    room_capacities by (room_id, number) changing ()
-    pub(crate) struct CapacityRow {
+    room_policies by (room_id, number) changing ()
+    pub(crate) struct PolicyRow {
         room_id: Uuid,
         number: i64,
         since: Timestamp,
         capacity: i64,
+        admissions_per_minute: Option<i64>,
+        active_ttl_seconds: Option<i64>,
+        idle_ttl_seconds: Option<i64>,
+        paused: Option<bool>,
+        opens_at: Option<Timestamp>,
     }
 }
 
-impl From<&RoomCapacity> for CapacityRow {
-    fn from(capacity: &RoomCapacity) -> Self {
+impl From<&PolicyInForce> for PolicyRow {
+    fn from(row: &PolicyInForce) -> Self {
+        let policy = row.policy.as_ref();
         Self {
-            room_id: capacity.room_id.into(),
-            number: number(capacity.number),
-            since: capacity.since,
-            capacity: capacity.capacity.into(),
+            room_id: row.room_id.into(),
+            number: number(row.number),
+            since: row.since,
+            capacity: row.capacity.into(),
+            admissions_per_minute: policy
+                .and_then(|policy| policy.admissions_per_minute)
+                .map(i64::from),
+            active_ttl_seconds: policy.map(|policy| policy.active_ttl_seconds.into()),
+            idle_ttl_seconds: policy.map(|policy| policy.idle_ttl_seconds.into()),
+            paused: policy.map(|policy| policy.paused),
+            opens_at: policy.and_then(|policy| policy.opens_at),
         }
     }
 }
 
-impl TryFrom<CapacityRow> for RoomCapacity {
+impl TryFrom<PolicyRow> for PolicyInForce {
     type Error = Unreadable;
 
-    fn try_from(row: CapacityRow) -> Result<Self, Unreadable> {
+    fn try_from(row: PolicyRow) -> Result<Self, Unreadable> {
+        let capacity = read(row.capacity, "capacity")?;
+        let rate = row.admissions_per_minute.map(|rate| read(rate, "rate")).transpose()?;
+        let policy = match (row.paused, row.active_ttl_seconds, row.idle_ttl_seconds) {
+            (Some(paused), Some(active), Some(idle)) => Some(RoomPolicy {
+                capacity,
+                admissions_per_minute: rate,
+                active_ttl_seconds: read(active, "active time")?,
+                idle_ttl_seconds: read(idle, "idle time")?,
+                paused,
+                opens_at: row.opens_at,
+            }),
+            _ => None,
+        };
         Ok(Self {
             room_id: row.room_id.into(),
-            number: read(row.number, "number of a capacity")?,
+            number: read(row.number, "number of a policy")?,
             since: row.since,
-            capacity: read(row.capacity, "capacity")?,
+            capacity,
+            policy,
         })
     }
 }
 
 row! {
-    waiting_tokens by (id) changing (number, heard_at, state, admitted_at, admitted_capacity, ends_at)
+    waiting_tokens by (id) changing (number, heard_at, state, admitted_at, admitted_capacity, ends_at, returns)
     pub(crate) struct TokenRow {
         id: Uuid,
         user_id: Uuid,
@@ -155,6 +187,8 @@ row! {
         admitted_at: Option<Timestamp>,
         admitted_capacity: Option<i64>,
         ends_at: Option<Timestamp>,
+        arrival: Option<i64>,
+        returns: Option<i64>,
     }
 }
 
@@ -180,6 +214,8 @@ impl From<&WaitingToken> for TokenRow {
             admitted_at: admission.map(|admission| admission.at),
             admitted_capacity: admission.map(|admission| admission.capacity.into()),
             ends_at,
+            arrival: token.lot.map(|lot| number(lot.arrival)),
+            returns: token.lot.map(|lot| lot.returns.into()),
         }
     }
 }
@@ -204,12 +240,19 @@ impl TryFrom<TokenRow> for WaitingToken {
             "expired" => TokenState::Expired { admission, ended_at: ends()? },
             _ => return Err(Unreadable("token state")),
         };
+        let lot = match (row.arrival, row.returns) {
+            (Some(arrival), Some(returns)) => {
+                Some(Lot { arrival: read(arrival, "arrival")?, returns: read(returns, "returns")? })
+            }
+            _ => None,
+        };
         Ok(Self {
             id: row.id.into(),
             user_id: row.user_id.into(),
             room_id: row.room_id.into(),
             concert_id: row.concert_id.map(Into::into),
             number: row.number.map(|number| read(number, "number")).transpose()?,
+            lot,
             joined_at: row.joined_at,
             heard_at: row.heard_at,
             state,

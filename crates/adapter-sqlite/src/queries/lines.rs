@@ -7,15 +7,15 @@ use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
 use domain::ports::{Admitted, HeadCount, Lines, Unavailable, WaitingNumbers};
 use domain::records::Source;
-use domain::waiting_room::WaitingRoom;
+use domain::waiting_room::{PolicyInForce, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 
 use crate::SqlError;
 use crate::columns::{Key, key, micros, number, read};
 use crate::counts;
 use crate::loading::decode_all;
-use crate::rows::{RoomRow, TokenRow};
-use crate::schema::{waiting_rooms, waiting_tokens};
+use crate::rows::{PolicyRow, RoomRow, TokenRow};
+use crate::schema::{room_policies, waiting_rooms, waiting_tokens};
 use crate::source::{Database, own};
 use crate::store::SqliteStore;
 
@@ -90,6 +90,34 @@ impl Lines for SqliteStore {
                 .select(waiting_tokens::id)
                 .load(conn)?;
             Ok(ids.into_iter().map(Key::id).collect())
+        })
+        .await
+    }
+
+    async fn arrivals(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        self.read(move |conn| {
+            let ids: Vec<Key> = waiting_tokens::table
+                .filter(waiting_tokens::room_id.eq(key(id)))
+                .filter(waiting_tokens::arrival.gt(number(after)))
+                .order(waiting_tokens::arrival)
+                .limit(limit.into())
+                .select(waiting_tokens::id)
+                .load(conn)?;
+            Ok(ids.into_iter().map(Key::id).collect())
+        })
+        .await
+    }
+
+    async fn policies(&self, id: RoomId) -> Result<Vec<PolicyInForce>, Unavailable> {
+        self.read(move |conn| {
+            let of_room = room_policies::table.filter(room_policies::room_id.eq(key(id)));
+            let in_order = of_room.order(room_policies::number);
+            decode_all(in_order.select(PolicyRow::as_select()).load(conn)?)
         })
         .await
     }

@@ -1,12 +1,12 @@
 use diesel::prelude::*;
-use domain::draw::{DrawSeed, Lobby};
+use domain::draw::{DrawSeed, Lobby, Lot};
 use domain::ids::RoomId;
-use domain::waiting_room::{Door, RoomCapacity, RoomPolicy, WaitingRoom};
+use domain::waiting_room::{Door, PolicyInForce, RoomPolicy, WaitingRoom};
 use domain::waiting_token::{Admission, TokenState, WaitingToken};
 
 use super::update::update_by_key;
 use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
-use crate::schema::{room_capacities, waiting_rooms, waiting_tokens};
+use crate::schema::{room_policies, waiting_rooms, waiting_tokens};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = waiting_rooms, treat_none_as_default_value = false)]
@@ -28,15 +28,16 @@ pub(crate) struct RoomRow {
     last_number: i64,
     rate_used_until: i64,
     created_at: i64,
-    capacity_count: i64,
+    policy_count: i64,
     forgotten_to: i64,
+    lobby_hash: Option<Vec<u8>>,
 }
 
 update_by_key! { waiting_rooms by id in RoomRow:
     capacity: BigInt, admissions_per_minute: Nullable<BigInt>, active_ttl_seconds: BigInt,
     idle_ttl_seconds: BigInt, paused: Bool, opens_at: Nullable<BigInt>, lobby_count: BigInt,
     drawn_count: BigInt, drawn_at: Nullable<BigInt>, sold_out: Bool, last_number: BigInt,
-    rate_used_until: BigInt, capacity_count: BigInt, forgotten_to: BigInt
+    rate_used_until: BigInt, policy_count: BigInt, forgotten_to: BigInt, lobby_hash: Nullable<Binary>
 }
 
 impl From<&WaitingRoom> for RoomRow {
@@ -64,8 +65,9 @@ impl From<&WaitingRoom> for RoomRow {
             last_number: number(room.last_number),
             rate_used_until: micros(room.rate_used_until),
             created_at: micros(room.created_at),
-            capacity_count: number(room.capacity_count),
+            policy_count: number(room.policy_count),
             forgotten_to: number(room.forgotten_to),
+            lobby_hash: room.lobby.hash.map(|hash| hash.to_vec()),
         }
     }
 }
@@ -91,17 +93,20 @@ impl TryFrom<RoomRow> for WaitingRoom {
             opens_at: row.opens_at.map(time).transpose()?,
         };
         let seed = row.draw_seed.try_into().map_err(|_| Unreadable("seed of a draw"))?;
+        let hash = row.lobby_hash.map(<[u8; 32]>::try_from).transpose();
+        let hash = hash.map_err(|_| Unreadable("hash of arrivals"))?;
         let lobby = Lobby {
             seed: DrawSeed::new(seed),
             count: read(row.lobby_count, "number of tokens")?,
             drawn_count: read(row.drawn_count, "number of tokens")?,
             drawn_at: row.drawn_at.map(time).transpose()?,
+            hash,
         };
         Ok(Self {
             id,
             door,
             policy,
-            capacity_count: read(row.capacity_count, "number of capacities")?,
+            policy_count: read(row.policy_count, "number of policies")?,
             lobby,
             sold_out: row.sold_out,
             last_number: read(row.last_number, "number")?,
@@ -113,34 +118,61 @@ impl TryFrom<RoomRow> for WaitingRoom {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = room_capacities, treat_none_as_default_value = false)]
-pub(crate) struct CapacityRow {
+#[diesel(table_name = room_policies, treat_none_as_default_value = false)]
+pub(crate) struct PolicyRow {
     room_id: Key,
     number: i64,
     since: i64,
     capacity: i64,
+    admissions_per_minute: Option<i64>,
+    active_ttl_seconds: Option<i64>,
+    idle_ttl_seconds: Option<i64>,
+    paused: Option<bool>,
+    opens_at: Option<i64>,
 }
 
-impl From<&RoomCapacity> for CapacityRow {
-    fn from(capacity: &RoomCapacity) -> Self {
+impl From<&PolicyInForce> for PolicyRow {
+    fn from(row: &PolicyInForce) -> Self {
+        let policy = row.policy.as_ref();
         Self {
-            room_id: key(capacity.room_id),
-            number: number(capacity.number),
-            since: micros(capacity.since),
-            capacity: capacity.capacity.into(),
+            room_id: key(row.room_id),
+            number: number(row.number),
+            since: micros(row.since),
+            capacity: row.capacity.into(),
+            admissions_per_minute: policy
+                .and_then(|policy| policy.admissions_per_minute)
+                .map(i64::from),
+            active_ttl_seconds: policy.map(|policy| policy.active_ttl_seconds.into()),
+            idle_ttl_seconds: policy.map(|policy| policy.idle_ttl_seconds.into()),
+            paused: policy.map(|policy| policy.paused),
+            opens_at: policy.and_then(|policy| policy.opens_at).map(micros),
         }
     }
 }
 
-impl TryFrom<CapacityRow> for RoomCapacity {
+impl TryFrom<PolicyRow> for PolicyInForce {
     type Error = Unreadable;
 
-    fn try_from(row: CapacityRow) -> Result<Self, Unreadable> {
+    fn try_from(row: PolicyRow) -> Result<Self, Unreadable> {
+        let capacity = read(row.capacity, "capacity")?;
+        let rate = row.admissions_per_minute.map(|rate| read(rate, "rate")).transpose()?;
+        let policy = match (row.paused, row.active_ttl_seconds, row.idle_ttl_seconds) {
+            (Some(paused), Some(active), Some(idle)) => Some(RoomPolicy {
+                capacity,
+                admissions_per_minute: rate,
+                active_ttl_seconds: read(active, "active time")?,
+                idle_ttl_seconds: read(idle, "idle time")?,
+                paused,
+                opens_at: row.opens_at.map(time).transpose()?,
+            }),
+            _ => None,
+        };
         Ok(Self {
             room_id: row.room_id.id(),
-            number: read(row.number, "number of a capacity")?,
+            number: read(row.number, "number of a policy")?,
             since: time(row.since)?,
-            capacity: read(row.capacity, "capacity")?,
+            capacity,
+            policy,
         })
     }
 }
@@ -159,11 +191,13 @@ pub(crate) struct TokenRow {
     admitted_at: Option<i64>,
     admitted_capacity: Option<i64>,
     ends_at: Option<i64>,
+    arrival: Option<i64>,
+    returns: Option<i64>,
 }
 
 update_by_key! { waiting_tokens by id in TokenRow:
     number: Nullable<BigInt>, heard_at: BigInt, state: Text, admitted_at: Nullable<BigInt>,
-    admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>
+    admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>, returns: Nullable<BigInt>
 }
 
 impl From<&WaitingToken> for TokenRow {
@@ -188,6 +222,8 @@ impl From<&WaitingToken> for TokenRow {
             admitted_at: admission.map(|admission| micros(admission.at)),
             admitted_capacity: admission.map(|admission| admission.capacity.into()),
             ends_at: ends_at.map(micros),
+            arrival: token.lot.map(|lot| number(lot.arrival)),
+            returns: token.lot.map(|lot| lot.returns.into()),
         }
     }
 }
@@ -212,12 +248,19 @@ impl TryFrom<TokenRow> for WaitingToken {
             "expired" => TokenState::Expired { admission, ended_at: ends()? },
             _ => return Err(Unreadable("token state")),
         };
+        let lot = match (row.arrival, row.returns) {
+            (Some(arrival), Some(returns)) => {
+                Some(Lot { arrival: read(arrival, "arrival")?, returns: read(returns, "returns")? })
+            }
+            _ => None,
+        };
         Ok(Self {
             id: row.id.id(),
             user_id: row.user_id.id(),
             room_id: row.room_id.id(),
             concert_id: row.concert_id.map(Key::id),
             number: row.number.map(|number| read(number, "number")).transpose()?,
+            lot,
             joined_at: time(row.joined_at)?,
             heard_at: time(row.heard_at)?,
             state,

@@ -39,10 +39,29 @@ const INSIDE_MAX: NonZeroUsize = NonZeroUsize::new(1 << 18).unwrap();
 /// How far a token was seen to have got. It only ever gets further, so what is heard late or twice
 /// takes nothing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
+struct Seen {
+    /// How often it was out and its user came to the lobby again.
+    returns: u32,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Waiting,
     /// Inside, until then at least.
     Inside(Timestamp, Option<u64>),
     Out,
+}
+
+impl Seen {
+    fn of(token: &WaitingToken) -> Self {
+        let stage = match token.state {
+            TokenState::Waiting => Stage::Waiting,
+            TokenState::Active { expires_at, .. } => Stage::Inside(expires_at, token.number),
+            TokenState::Done { .. } | TokenState::Expired { .. } => Stage::Out,
+        };
+        Self { returns: token.lot.map_or(0, |lot| lot.returns), stage }
+    }
 }
 
 /// A room's line.
@@ -97,7 +116,7 @@ impl Board {
     /// Whether the token is known to be inside as of `cutoff`. If not, it may be even so.
     #[must_use]
     pub fn is_inside(&self, id: TokenId, cutoff: Timestamp) -> bool {
-        matches!(self.known.seen(id), Some(Seen::Inside(until, _)) if cutoff < until)
+        matches!(self.known.stage(id), Stage::Inside(until, _) if cutoff < until)
     }
 
     /// Where the token stands as of `cutoff`, as far as the board knows it by itself.
@@ -173,7 +192,7 @@ impl Board {
         let ask = || async move {
             // Whatever happens from now on is noted here, too.
             let read = lines.waiting_numbers(id).await?;
-            room.line().begin_with(read, now, |id| known.seen(id).is_some());
+            room.line().begin_with(read, now, |id| known.stage(id) != Stage::Waiting);
             Ok(room)
         };
         self.flights.run(id, ask).await
@@ -181,8 +200,10 @@ impl Board {
 }
 
 impl Known {
-    fn seen(&self, id: TokenId) -> Option<Seen> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    /// How far it got; it waits as long as nothing else is known.
+    fn stage(&self, id: TokenId) -> Stage {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.get(&id).map_or(Stage::Waiting, |seen| seen.stage)
     }
 
     fn place_in(
@@ -194,8 +215,8 @@ impl Known {
         if let Some((number, ahead)) = room.line().place(claims) {
             return Some(PlaceInLine { standing: Standing::Waiting, number, ahead });
         }
-        match self.seen(claims.token_id) {
-            Some(Seen::Inside(expires_at, number)) if cutoff < expires_at => {
+        match self.stage(claims.token_id) {
+            Stage::Inside(expires_at, number) if cutoff < expires_at => {
                 let standing = Standing::Active { expires_at };
                 Some(PlaceInLine { standing, number, ahead: None })
             }
@@ -204,22 +225,21 @@ impl Known {
     }
 
     fn note(&self, token: &WaitingToken) {
-        let seen = match token.state {
-            TokenState::Waiting => None,
-            TokenState::Active { expires_at, .. } => Some(Seen::Inside(expires_at, token.number)),
-            TokenState::Done { .. } | TokenState::Expired { .. } => Some(Seen::Out),
-        };
-        if let Some(seen) = seen {
+        let seen = Seen::of(token);
+        // Of who never did anything but wait, nothing is kept here.
+        if seen != (Seen { returns: 0, stage: Stage::Waiting }) {
             let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
             let known = inside.get_or_insert_mut(token.id, || seen);
             *known = seen.max(*known);
         }
         let Some(room) = self.room(token.room_id) else { return };
-        match seen {
-            Some(_) => room.line().leave(token.id, token.number),
-            None if self.seen(token.id).is_none() => room.line().wait(token.id, token.number),
+        match (seen.stage, self.stage(token.id)) {
+            (Stage::Waiting, Stage::Waiting) => room.line().wait(token.id, token.number),
+            // The user came again since.
+            (_, Stage::Waiting) => {}
+            (Stage::Inside(..) | Stage::Out, _) => room.line().leave(token.id, token.number),
             // Older than what is known.
-            None => {}
+            (Stage::Waiting, _) => {}
         }
     }
 

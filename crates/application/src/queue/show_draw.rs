@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::ids::{RoomId, TokenId};
 use domain::ports::{Clock, Lines, Unavailable, UpdateError};
 use domain::refusal::Refusal;
+use domain::waiting_room::PolicyInForce;
 
 /// Anyone looks at the draw of a room's lobby.
 pub struct ShowDraw {
@@ -26,6 +27,10 @@ pub struct DrawReport {
     pub seed: Option<[u8; 32]>,
     /// How many came before the room opened.
     pub count: u64,
+    /// The hash of their arrivals, published while they come.
+    pub arrivals_hash: Option<[u8; 32]>,
+    /// The policies that the room has had, in their order.
+    pub policies: Vec<PolicyInForce>,
 }
 
 impl ShowDraw {
@@ -51,6 +56,8 @@ impl ShowDraw {
             drawn_at: room.lobby.drawn_at,
             seed: is_over.then(|| *room.lobby.seed.expose()),
             count: room.lobby.count,
+            arrivals_hash: room.lobby.arrivals_hash(),
+            policies: self.lines.policies(id).await?,
         })
     }
 
@@ -64,13 +71,34 @@ impl ShowDraw {
         report: &DrawReport,
         after: u64,
     ) -> Result<Vec<TokenId>, Unavailable> {
-        let left = if report.seed.is_some() { report.count.saturating_sub(after) } else { 0 };
-        let limit = u32::try_from(left).unwrap_or(u32::MAX).min(Self::PAGE);
-        if limit == 0 {
-            return Ok(Vec::new());
+        match page_after(report, after) {
+            0 => Ok(Vec::new()),
+            limit => self.lines.numbered(report.room_id, after, limit).await,
         }
-        self.lines.numbered(report.room_id, after, limit).await
     }
+
+    /// The tokens that came after the `after`-th, in that order, [`ShowDraw::PAGE`] at the most; of a draw
+    /// that is over, and none where some came before arrivals were counted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    pub async fn arrivals(
+        &self,
+        report: &DrawReport,
+        after: u64,
+    ) -> Result<Vec<TokenId>, Unavailable> {
+        match page_after(report, after) {
+            limit if limit > 0 && report.arrivals_hash.is_some() => {
+                self.lines.arrivals(report.room_id, after, limit).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn page_after(report: &DrawReport, after: u64) -> u32 {
+    let left = if report.seed.is_some() { report.count.saturating_sub(after) } else { 0 };
+    u32::try_from(left).unwrap_or(u32::MAX).min(ShowDraw::PAGE)
 }
 
 #[cfg(test)]
@@ -84,6 +112,7 @@ mod tests {
     fn show(room: WaitingRoom) -> ShowDraw {
         let mut lines = MockLines::new();
         lines.expect_room().returning(move |id| Ok((id == room.id).then(|| room.clone())));
+        lines.expect_policies().returning(|_| Ok(Vec::new()));
         lines.expect_numbered().returning(|_, after, limit| {
             Ok((after + 1..=after + u64::from(limit))
                 .map(|n| uuid::Uuid::from_u128(n.into()).into())
@@ -100,6 +129,7 @@ mod tests {
         let before = show(room.clone()).execute(RoomId::SITE).await.unwrap();
         assert_eq!((before.seed, before.count), (None, 3));
         assert!(show(room.clone()).tokens(&before, 0).await.unwrap().is_empty());
+        assert!(show(room.clone()).arrivals(&before, 0).await.unwrap().is_empty());
         room.last_number = 3;
         room.lobby.drawn_count = 3;
         room.lobby.drawn_at = Some(now());

@@ -89,8 +89,7 @@ impl TakePlace {
         self.desk.prepare(room_id).await;
         let since = self.desk.beginning();
         let id = TokenId::from(self.ids.next());
-        let scope =
-            Scope::new().user(ask.user_id).end_of_line(room_id).live_token(ask.user_id, room_id);
+        let scope = Scope::new().user(ask.user_id).end_of_line(room_id).place(ask.user_id, room_id);
         let join_request =
             JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
         let join = move |records: &mut Records| {
@@ -98,9 +97,9 @@ impl TakePlace {
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
             Ok((joined, room, records.cutoff))
         };
-        let (Joined { token, ran_out }, room, decided_at) = self.store.decide(scope, join).await?;
+        let (Joined { token, issued, ran_out }, room, decided_at) =
+            self.store.decide(scope, join).await?;
         ran_out.iter().for_each(|_| self.watch.ran_out(room_id));
-        let issued = token.id == id;
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());
         }

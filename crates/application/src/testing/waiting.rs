@@ -67,6 +67,7 @@ fn token(state: TokenState) -> WaitingToken {
         room_id: RoomId::SITE,
         concert_id: Some(concert().id),
         number: Some(100),
+        lot: None,
         joined_at: now(),
         heard_at: now(),
         state,

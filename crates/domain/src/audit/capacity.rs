@@ -6,7 +6,7 @@ use super::Books;
 use super::line::{by_room, stay};
 use crate::Timestamp;
 use crate::ids::RoomId;
-use crate::waiting_room::{RoomCapacity, WaitingRoom};
+use crate::waiting_room::{PolicyInForce, WaitingRoom};
 use crate::waiting_token::{Admission, WaitingToken};
 
 pub(super) fn capacity(books: &Books) -> Vec<String> {
@@ -25,11 +25,11 @@ pub(super) fn capacity(books: &Books) -> Vec<String> {
     breaches
 }
 
-/// Each room's capacities, in their order.
-fn histories(books: &Books) -> BTreeMap<RoomId, Vec<RoomCapacity>> {
+/// Each room's policies, in their order.
+fn histories(books: &Books) -> BTreeMap<RoomId, Vec<PolicyInForce>> {
     let mut histories: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for capacity in &books.capacities {
-        histories.entry(capacity.room_id).or_default().push(*capacity);
+    for capacity in &books.policies {
+        histories.entry(capacity.room_id).or_default().push(capacity.clone());
     }
     for history in histories.values_mut() {
         history.sort_by_key(|capacity| capacity.number);
@@ -37,38 +37,41 @@ fn histories(books: &Books) -> BTreeMap<RoomId, Vec<RoomCapacity>> {
     histories
 }
 
-fn odd_histories(books: &Books, histories: &BTreeMap<RoomId, Vec<RoomCapacity>>) -> Vec<String> {
+fn odd_histories(books: &Books, histories: &BTreeMap<RoomId, Vec<PolicyInForce>>) -> Vec<String> {
     let rooms: BTreeMap<_, _> = books.rooms.iter().map(|room| (room.id, room)).collect();
     let strays = histories.keys().filter(|id| !rooms.contains_key(id));
-    let strays = strays.map(|id| format!("there are capacities of room {id}, which there is not"));
+    let strays = strays.map(|id| format!("there are policies of room {id}, which there is not"));
     let odd = books.rooms.iter().filter(|room| {
         let history = histories.get(&room.id).map_or(&[][..], Vec::as_slice);
         !leads_to(books, history, room)
     });
     strays
-        .chain(odd.map(|room| format!("room {} has no such history of its capacity", room.id)))
+        .chain(odd.map(|room| format!("room {} has no such history of its policy", room.id)))
         .collect()
 }
 
 /// Whether a history has no gap, goes on in time, and ends with what the room has now.
-fn leads_to(books: &Books, history: &[RoomCapacity], room: &WaitingRoom) -> bool {
+fn leads_to(books: &Books, history: &[PolicyInForce], room: &WaitingRoom) -> bool {
     let (Some(first), Some(last)) = (history.first(), history.last()) else {
-        return room.capacity_count == 0 && books.is_before_evidence(room.created_at);
+        return room.policy_count == 0 && books.is_before_evidence(room.created_at);
     };
     // A room that was there before histories were kept has one from then on. At that moment the clock
     // may have been ahead.
     let is_whole = first.since == room.created_at;
     let is_begun =
         is_whole || (books.is_before_evidence(room.created_at) && first.since > room.created_at);
-    let is_counted = history.iter().map(|row| row.number).eq(1..=room.capacity_count);
+    let is_counted = history.iter().map(|row| row.number).eq(1..=room.policy_count);
     let is_in_order = history.iter().skip(usize::from(!is_whole)).is_sorted_by_key(|row| row.since);
-    is_begun && is_counted && is_in_order && last.capacity == room.policy.capacity
+    let is_last = last.policy.as_ref().map_or(last.capacity == room.policy.capacity, |policy| {
+        (policy, last.capacity) == (&room.policy, room.policy.capacity)
+    });
+    is_begun && is_counted && is_in_order && is_last
 }
 
 /// Whether the capacity of an admission was in force at its moment. One that was changed at that
 /// very moment was in force before and after it, and of what was before the history nothing is known.
 fn was_in_force(
-    history: &[RoomCapacity],
+    history: &[PolicyInForce],
     room_created_at: Timestamp,
     admission: Admission,
 ) -> bool {

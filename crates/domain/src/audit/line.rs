@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Books;
 use crate::Timestamp;
-use crate::draw::{Lobby, draw_order};
+use crate::draw::{Lobby, NO_ARRIVALS, draw_order, hash_with_arrival};
 use crate::ids::{RoomId, TokenId};
 use crate::waiting_room::WaitingRoom;
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
@@ -149,6 +149,31 @@ pub(super) fn draws(books: &Books) -> Vec<String> {
         !draw_order(&room.lobby.seed, &ids).starts_with(&drawn) || !is_ended_as_drawn(room)
     });
     off.map(|room| format!("room {} was drawn in another order", room.id)).collect()
+}
+
+/// Whether each user came to a lobby once, and the hash that was published while they came is theirs.
+pub(super) fn lots(books: &Books) -> Vec<String> {
+    let by_room = by_room(books);
+    let mut breaches = Vec::new();
+    for room in &books.rooms {
+        let Some(hash) = room.lobby.arrivals_hash() else { continue };
+        let tokens = by_room.get(&room.id).into_iter().flatten();
+        let lots: BTreeMap<_, _> =
+            tokens.filter_map(|token| Some((token.lot?.arrival, *token))).collect();
+        let ids = lots.values().map(|token| token.id);
+        if !lots.keys().copied().eq(1..=room.lobby.count)
+            || ids.fold(NO_ARRIVALS, hash_with_arrival) != hash
+        {
+            breaches
+                .push(format!("others came to the lobby of room {} than it published", room.id));
+        }
+        let mut users = BTreeSet::new();
+        let twice = lots.values().filter(|token| !users.insert(token.user_id));
+        breaches.extend(
+            twice.map(|token| format!("user {} has two lots in room {}", token.user_id, room.id)),
+        );
+    }
+    breaches
 }
 
 /// Whether a draw that is written down as over is, and the other way round, and was not before the

@@ -79,6 +79,7 @@ fn sound() -> Books {
         room_id: RoomId::SITE,
         concert_id: None,
         number: Some(n),
+        lot: None,
         joined_at: at(0),
         heard_at: at(0),
         state,
@@ -95,11 +96,18 @@ fn sound() -> Books {
         state: PaymentState::Succeeded,
         provider: None,
     };
-    let capacity = RoomCapacity { room_id: RoomId::SITE, number: 1, since: START, capacity: 1 };
+    let room = WaitingRoom { last_number: 2, policy_count: 1, ..room(1).0 };
+    let policy = PolicyInForce {
+        room_id: RoomId::SITE,
+        number: 1,
+        since: START,
+        capacity: 1,
+        policy: Some(room.policy.clone()),
+    };
     let mut books = Books {
         concerts: vec![concert.clone()],
         reservation_seats: Vec::new(),
-        capacities: vec![capacity],
+        policies: vec![policy],
         room_counts: Vec::new(),
         show_counts: Vec::new(),
         unreadable: Vec::new(),
@@ -123,7 +131,7 @@ fn sound() -> Books {
             entry(1, EntryKind::Charge, 100, 100, 5),
             entry(2, EntryKind::Payment(id(301)), 60, 40, 20),
         ],
-        rooms: vec![WaitingRoom { last_number: 2, capacity_count: 1, ..room(1).0 }],
+        rooms: vec![room],
         tokens: vec![
             token(1, TokenState::Done { admission, ended_at: at(20) }),
             token(2, TokenState::Waiting),

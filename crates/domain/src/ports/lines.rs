@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::Unavailable;
 use crate::Timestamp;
 use crate::ids::{RoomId, TokenId};
-use crate::waiting_room::WaitingRoom;
+use crate::waiting_room::{PolicyInForce, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 
 /// Looks up who waits where. Every method fails with [`Unavailable`] when the store does not
@@ -39,6 +39,18 @@ pub trait Lines: Send + Sync {
         after: u64,
         limit: u32,
     ) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// Those who came to a room's lobby after the `after`-th, in the order in which they came, `limit` at the
+    /// most.
+    async fn arrivals(
+        &self,
+        id: RoomId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<TokenId>, Unavailable>;
+
+    /// The policies that a room has had, in their order.
+    async fn policies(&self, id: RoomId) -> Result<Vec<PolicyInForce>, Unavailable>;
 }
 
 /// Who waits in a room at some moment.

@@ -60,7 +60,7 @@ pub trait Source {
     }
     fn token(&mut self, id: TokenId) -> Result<Option<Arc<WaitingToken>>, Self::Error>;
     /// The one that is written down as waiting or active.
-    fn live_token(
+    fn place(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
@@ -192,8 +192,8 @@ impl<S: Source> Group<S> {
             self.index_token(&token);
             slice.tokens.load(token);
         }
-        for (user_id, room_id) in &scope.live_tokens {
-            self.bring_live_token(&mut slice, *user_id, *room_id)?;
+        for (user_id, room_id) in &scope.places {
+            self.bring_place(&mut slice, *user_id, *room_id)?;
         }
         for key in &scope.kept_answers {
             let kept = fetch!(self, kept_answers, *key, self.source.kept_answer(key)?);
@@ -288,20 +288,20 @@ impl<S: Source> Group<S> {
         Ok(())
     }
 
-    fn bring_live_token(
+    fn bring_place(
         &mut self,
         slice: &mut Records,
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<(), S::Error> {
-        if self.live_token_of(user_id, room_id).is_none()
-            && let Some(token) = self.source.live_token(user_id, room_id)?
+        if self.place_of(user_id, room_id).is_none()
+            && let Some(token) = self.source.place(user_id, room_id)?
         {
             self.index_token(&token);
             // Not taken where the token is here already: then the group has ended it.
             self.all.tokens.load(token);
         }
-        if let Some(token) = self.live_token_of(user_id, room_id) {
+        if let Some(token) = self.place_of(user_id, room_id) {
             slice.tokens.load(token.clone());
         }
         Ok(())
@@ -328,9 +328,12 @@ impl<S: Source> Group<S> {
         Ok(())
     }
 
-    fn live_token_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
-        let theirs = self.tokens_of.get(&(user_id, room_id)).into_iter().flatten();
-        theirs.filter_map(|id| self.all.tokens.get(id)).find(|token| token.is_written_live())
+    /// Where the user waits or is inside, or else the lot that the user left in the lobby.
+    fn place_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
+        let ids = || self.tokens_of.get(&(user_id, room_id)).into_iter().flatten();
+        let theirs = || ids().filter_map(|id| self.all.tokens.get(id));
+        let live = theirs().find(|token| token.is_written_live());
+        live.or_else(|| theirs().find(|token| token.is_lot_to_draw()))
     }
 
     fn index_token(&mut self, token: &WaitingToken) {
@@ -355,7 +358,7 @@ impl<S: Source> Group<S> {
             accounts,
             entries,
             rooms,
-            capacities,
+            policies,
             lines,
             tokens,
             kept_answers,
@@ -376,7 +379,7 @@ impl<S: Source> Group<S> {
         self.all.accounts.merge(accounts);
         self.all.entries.merge(entries);
         self.all.rooms.merge(rooms);
-        self.all.capacities.merge(capacities);
+        self.all.policies.merge(policies);
         self.all.lines.merge(lines);
         self.all.tokens.merge(tokens);
         self.all.kept_answers.merge(kept_answers);

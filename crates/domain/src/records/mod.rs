@@ -24,7 +24,7 @@ use crate::seat::Seat;
 use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
-use crate::waiting_room::{Line, RoomCapacity, WaitingRoom};
+use crate::waiting_room::{Line, PolicyInForce, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 
 macro_rules! entity {
@@ -102,7 +102,7 @@ pub struct Records {
     pub entries: Table<CashEntry>,
     pub rooms: Table<WaitingRoom>,
     /// Capacities that decisions gave to rooms; those of before are not loaded.
-    pub capacities: Table<RoomCapacity>,
+    pub policies: Table<PolicyInForce>,
     /// Counted by the store and never saved.
     pub lines: Table<Line>,
     pub tokens: Table<WaitingToken>,
@@ -127,7 +127,7 @@ impl Records {
             accounts: Table::default(),
             entries: Table::default(),
             rooms: Table::default(),
-            capacities: Table::default(),
+            policies: Table::default(),
             lines: Table::default(),
             tokens: Table::default(),
             kept_answers: Table::default(),
@@ -156,7 +156,7 @@ impl Records {
             accounts,
             entries,
             rooms,
-            capacities,
+            policies,
             lines: _,
             tokens,
             kept_answers,
@@ -171,7 +171,7 @@ impl Records {
             && accounts.is_unchanged()
             && entries.is_unchanged()
             && rooms.is_unchanged()
-            && capacities.is_unchanged()
+            && policies.is_unchanged()
             && tokens.is_unchanged()
             && kept_answers.is_unchanged()
             && uptime.as_ref() == uptime_loaded
@@ -218,6 +218,13 @@ impl Records {
     pub fn show_at(&self, concert_id: ConcertId, starts_at: Timestamp) -> Option<&Show> {
         let mut shows = self.shows.iter();
         shows.find(|show| (show.concert_id, show.starts_at) == (concert_id, starts_at))
+    }
+
+    /// The lot that the user has in the room's lobby and does not wait with.
+    #[must_use]
+    pub fn lot_of(&self, user_id: UserId, room_id: RoomId) -> Option<&WaitingToken> {
+        let mut tokens = self.tokens.iter().filter(|token| !token.is_written_live());
+        tokens.find(|t| (t.user_id, t.room_id) == (user_id, room_id) && t.is_lot_to_draw())
     }
 
     /// The user who signs in with `email`.

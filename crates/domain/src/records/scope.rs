@@ -33,7 +33,7 @@ pub struct Scope {
     pub ends_of_lines: Keys<RoomId>,
     pub tokens: Keys<TokenId>,
     /// A user's token in a room that is written down as waiting or active.
-    pub live_tokens: Keys<(UserId, RoomId)>,
+    pub places: Keys<(UserId, RoomId)>,
     pub kept_answers: Keys<IdempotencyKey>,
     pub uptime: bool,
     /// That very many rows may change: nobody else should have to wait for it.
@@ -86,7 +86,7 @@ impl Scope {
         /// Adds a token.
         token: tokens of id: TokenId;
         /// Adds the user's token in the room.
-        live_token: live_tokens of user_id: UserId, room_id: RoomId;
+        place: places of user_id: UserId, room_id: RoomId;
     }
 
     /// Adds seats.
@@ -127,7 +127,7 @@ impl Scope {
             lines,
             ends_of_lines,
             tokens,
-            live_tokens,
+            places,
             kept_answers,
             uptime,
             many_rows,
@@ -146,7 +146,7 @@ impl Scope {
         self.lines.extend(lines);
         self.ends_of_lines.extend(ends_of_lines);
         self.tokens.extend(tokens);
-        self.live_tokens.extend(live_tokens);
+        self.places.extend(places);
         self.kept_answers.extend(kept_answers.iter().cloned());
         self.uptime |= uptime;
         self.many_rows |= many_rows;

@@ -52,6 +52,7 @@ pub(crate) fn held_for(price: i64) -> Records {
         room_id: RoomId::SITE,
         concert_id: None,
         number: Some(1),
+        lot: None,
         joined_at: START,
         heard_at: START,
         state: TokenState::Active { admission, expires_at: START + TimeDelta::seconds(600) },

@@ -24,7 +24,7 @@ use domain::seat::{Place, Seat};
 use domain::show::Show;
 use domain::uptime::Uptime;
 use domain::user::{Email, Role, User, UserName};
-use domain::waiting_room::{Door, Line, RoomCapacity, RoomPolicy, WaitingRoom, add_room};
+use domain::waiting_room::{Door, Line, PolicyInForce, RoomPolicy, WaitingRoom, add_room};
 use domain::waiting_token::{TokenState, WaitingToken};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ pub(crate) struct Memory {
     accounts: BTreeMap<UserId, CashAccount>,
     entries: BTreeMap<EntryId, CashEntry>,
     rooms: BTreeMap<RoomId, WaitingRoom>,
-    capacities: BTreeMap<(RoomId, u64), RoomCapacity>,
+    policies: BTreeMap<(RoomId, u64), PolicyInForce>,
     tokens: BTreeMap<TokenId, WaitingToken>,
     room_counts: BTreeMap<RoomId, RoomCount>,
     show_counts: BTreeMap<ShowId, ShowCount>,
@@ -141,7 +141,7 @@ impl Memory {
         save(&mut self.accounts, &changes.accounts);
         save(&mut self.entries, &changes.entries);
         save(&mut self.rooms, &changes.rooms);
-        save(&mut self.capacities, &changes.capacities);
+        save(&mut self.policies, &changes.policies);
         save(&mut self.tokens, &changes.tokens);
         for (id, more) in changes.room_counts() {
             *self.room_counts.entry(id).or_default() += more;
@@ -169,7 +169,7 @@ impl Memory {
             accounts: self.accounts.values().cloned().collect(),
             entries: self.entries.values().cloned().collect(),
             rooms: self.rooms.values().cloned().collect(),
-            capacities: self.capacities.values().copied().collect(),
+            policies: self.policies.values().cloned().collect(),
             tokens: self.tokens.values().cloned().collect(),
             reservation_seats: self
                 .reservations
@@ -267,16 +267,18 @@ impl Source for &mut Memory {
         Ok(self.tokens.get(&id).cloned().map(Arc::new))
     }
 
-    fn live_token(
+    fn place(
         &mut self,
         user_id: UserId,
         room_id: RoomId,
     ) -> Result<Option<Arc<WaitingToken>>, Infallible> {
-        let live = self.tokens.values().find(|token| {
-            let is_live = matches!(token.state, TokenState::Waiting | TokenState::Active { .. });
-            (token.user_id, token.room_id) == (user_id, room_id) && is_live
-        });
-        Ok(live.cloned().map(Arc::new))
+        let theirs = || {
+            let all = self.tokens.values();
+            all.filter(|token| (token.user_id, token.room_id) == (user_id, room_id))
+        };
+        let live = theirs().find(|token| token.is_written_live());
+        let place = live.or_else(|| theirs().find(|token| token.is_lot_to_draw()));
+        Ok(place.cloned().map(Arc::new))
     }
 
     fn kept_answer(&mut self, _: &IdempotencyKey) -> Result<Option<Arc<KeptAnswer>>, Infallible> {

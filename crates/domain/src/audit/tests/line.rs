@@ -1,5 +1,6 @@
 use super::*;
 use crate::draw::{DrawSeed, draw_order};
+use crate::draw::{Lot, NO_ARRIVALS, hash_with_arrival};
 
 #[test]
 fn a_gap_in_the_numbers_and_a_second_place_are_found() {
@@ -69,6 +70,7 @@ fn who_was_let_in_past_somebody_who_waits_is_found() {
 fn drawn(books: &mut Books) {
     let room = &mut books.rooms[0];
     room.policy.opens_at = Some(at(1));
+    books.policies[0].policy = Some(room.policy.clone());
     room.lobby.count = 2;
     room.lobby.drawn_count = 2;
     room.lobby.drawn_at = Some(at(1));
@@ -172,16 +174,63 @@ fn a_draw_is_over_when_all_are_drawn_and_not_before_the_opening() {
     });
 }
 
-/// Writes down that the room had these capacities, from these moments on.
-fn capacities(books: &mut Books, history: &[(i64, u32)]) {
-    let rows = (1..).zip(history).map(|(number, (since, capacity))| RoomCapacity {
+/// Writes down that the room opens at that second.
+fn opens_at(books: &mut Books, second: i64) {
+    books.rooms[0].policy.opens_at = Some(at(second));
+    books.policies[0].policy = Some(books.rooms[0].policy.clone());
+}
+
+/// Writes down by whom and in what order the lobby was come to.
+fn arrivals(books: &mut Books) {
+    drawn(books);
+    let lobby = &mut books.rooms[0].lobby;
+    lobby.hash =
+        Some(books.tokens.iter().map(|token| token.id).fold(NO_ARRIVALS, hash_with_arrival));
+    for (arrival, token) in (1..).zip(&mut books.tokens) {
+        token.lot = Some(Lot { arrival, returns: 0 });
+    }
+}
+
+#[test]
+fn a_lobby_that_is_not_the_one_whose_arrivals_were_published_is_found() {
+    assert_breaks(&[], arrivals);
+    assert_breaks(&[33], |books| {
+        arrivals(books);
+        books.rooms[0].lobby.hash = Some([7; 32]);
+    });
+    assert_breaks(&[33], |books| {
+        arrivals(books);
+        books.tokens[0].lot = Some(Lot { arrival: 2, returns: 0 });
+    });
+    assert_breaks(&[33], |books| {
+        arrivals(books);
+        books.tokens[1].lot = None;
+    });
+    assert_breaks(&[33], |books| {
+        arrivals(books);
+        books.tokens[1].user_id = books.tokens[0].user_id;
+        books.tokens[1].state = TokenState::Expired { admission: None, ended_at: at(90) };
+        write_counts(books);
+    });
+    assert_breaks(&[], |books| {
+        arrivals(books);
+        // Some came before arrivals were counted.
+        books.rooms[0].lobby.hash = None;
+        books.tokens[0].lot = None;
+    });
+}
+
+/// Writes down that the room had these policies, from these moments on.
+fn policies(books: &mut Books, history: &[(i64, u32)]) {
+    let rows = (1..).zip(history).map(|(number, (since, capacity))| PolicyInForce {
         room_id: RoomId::SITE,
         number,
         since: at(*since),
         capacity: *capacity,
+        policy: None,
     });
-    books.capacities = rows.collect();
-    books.rooms[0].capacity_count = u64::try_from(history.len()).unwrap();
+    books.policies = rows.collect();
+    books.rooms[0].policy_count = u64::try_from(history.len()).unwrap();
     books.rooms[0].policy.capacity = history.last().unwrap().1;
 }
 
@@ -199,26 +248,27 @@ fn an_admission_under_a_capacity_that_the_room_did_not_have_is_found() {
     {
         assert_breaks(&[], |books| {
             both_inside(books, 2);
-            capacities(books, history);
+            policies(books, history);
         });
     }
     assert_breaks(&[13], |books| {
         both_inside(books, 2);
-        capacities(books, &[(0, 1), (2, 2)]);
+        policies(books, &[(0, 1), (2, 2)]);
     });
 }
 
 #[test]
 fn a_history_of_capacities_without_its_beginning_its_end_or_its_middle_is_found() {
-    assert_breaks(&[13], |books| books.capacities.clear());
+    assert_breaks(&[13], |books| books.policies.clear());
     assert_breaks(&[13], |books| books.rooms[0].policy.capacity = 2);
-    assert_breaks(&[13], |books| books.capacities[0].since = at(1));
-    assert_breaks(&[13], |books| books.capacities[0].room_id = id(9));
+    assert_breaks(&[13], |books| books.rooms[0].policy.paused = true);
+    assert_breaks(&[13], |books| books.policies[0].since = at(1));
+    assert_breaks(&[13], |books| books.policies[0].room_id = id(9));
     assert_breaks(&[13], |books| {
-        capacities(books, &[(0, 1), (5, 2), (9, 3)]);
-        books.capacities.remove(1);
+        policies(books, &[(0, 1), (5, 2), (9, 3)]);
+        books.policies.remove(1);
     });
-    assert_breaks(&[13], |books| capacities(books, &[(0, 1), (9, 2), (5, 3)]));
+    assert_breaks(&[13], |books| policies(books, &[(0, 1), (9, 2), (5, 3)]));
 }
 
 #[test]
@@ -226,7 +276,7 @@ fn a_room_that_is_older_than_histories_has_one_from_then_on() {
     let older = |books: &mut Books, let_in_at| {
         both_inside(books, 99);
         books.evidence_since = Some(at(40));
-        capacities(books, &[(40, 1)]);
+        policies(books, &[(40, 1)]);
         books.rooms[0].created_at = START;
         let admission = Admission { at: at(let_in_at), capacity: 99 };
         books.tokens[1].state = TokenState::Active { admission, expires_at: at(900) };
@@ -255,5 +305,5 @@ fn who_was_let_in_before_joining_or_the_opening_or_left_before_that_is_found() {
         books.tokens[1].state = TokenState::Expired { admission: None, ended_at: at(5) };
     });
     assert_breaks(&[14], |books| books.tokens[1].joined_at = at(1));
-    assert_breaks(&[12, 14], |books| books.rooms[0].policy.opens_at = Some(at(2)));
+    assert_breaks(&[12, 14], |books| opens_at(books, 2));
 }

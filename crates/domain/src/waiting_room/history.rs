@@ -1,27 +1,29 @@
-//! The history of a room's capacity, so that an audit can tell which one was in force when somebody was let in.
+//! The policies that a room has had, so that anyone can tell which one was in force when somebody came or was let in.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Door, PolicyChange, WaitingRoom};
+use super::{Door, PolicyChange, RoomPolicy, WaitingRoom};
 use crate::Timestamp;
 use crate::ids::RoomId;
 use crate::records::{Entity, Records};
 use crate::refusal::Refusal;
 
-/// A capacity that a room has had from some moment on, until the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomCapacity {
+/// A policy that a room has had from some moment on, until the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyInForce {
     /// Whose it is.
     pub room_id: RoomId,
-    /// The how-many-th capacity of that room it is, from 1.
+    /// The how-many-th policy of that room it is, from 1.
     pub number: u64,
     /// Since when it is in force.
     pub since: Timestamp,
     /// How many may be inside at once.
     pub capacity: u32,
+    /// All of it; none of one from when only capacities were written down.
+    pub policy: Option<RoomPolicy>,
 }
 
-impl Entity for RoomCapacity {
+impl Entity for PolicyInForce {
     type Id = (RoomId, u64);
 
     fn id(&self) -> (RoomId, u64) {
@@ -29,18 +31,18 @@ impl Entity for RoomCapacity {
     }
 }
 
-/// Enters a new room, with the first capacity that it has. Without a time of its own it opens with the
+/// Enters a new room, with the first policy that it has. Without a time of its own it opens with the
 /// sale. Needs the concert behind its door, or the show with its concert, among the records.
 pub fn add_room(records: &mut Records, mut room: WaitingRoom) {
     let opens_at = room.policy.opens_at.or_else(|| sale_to_come(records, room.door));
     room.policy.opens_at = opens_at;
-    record_capacity(records, &mut room);
+    record_policy(records, &mut room);
     records.rooms.insert(room);
 }
 
-/// Changes a room's policy, and records its capacity if that is another now. A room that is to open now
-/// opens with the sale where that is yet to come. Returns the room. Needs the room, and what is behind
-/// its door, among the records.
+/// Changes a room's policy, and records it if it is another now. A room that is to open now opens with
+/// the sale where that is yet to come. Returns the room. Needs the room, and what is behind its door,
+/// among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a room; [`Refusal::Invalid`], naming each field that would leave
@@ -51,14 +53,14 @@ pub fn change_room(
     change: &PolicyChange,
 ) -> Result<WaitingRoom, Refusal> {
     let mut room = records.rooms.get(&id).ok_or(Refusal::NotFound)?.clone();
-    let before = room.policy.capacity;
+    let before = room.policy.clone();
     let mut change = change.clone();
     if change.opens_at == Some(None) {
         change.opens_at = Some(sale_to_come(records, room.door));
     }
     room.change(&change, records.now)?;
-    if room.policy.capacity != before {
-        record_capacity(records, &mut room);
+    if room.policy != before {
+        record_policy(records, &mut room);
     }
     records.rooms.put(room.clone());
     Ok(room)
@@ -76,13 +78,14 @@ fn sale_to_come(records: &Records, door: Door) -> Option<Timestamp> {
     (records.now < opens_at).then_some(opens_at)
 }
 
-fn record_capacity(records: &mut Records, room: &mut WaitingRoom) {
-    room.capacity_count += 1;
-    records.capacities.insert(RoomCapacity {
+fn record_policy(records: &mut Records, room: &mut WaitingRoom) {
+    room.policy_count += 1;
+    records.policies.insert(PolicyInForce {
         room_id: room.id,
-        number: room.capacity_count,
+        number: room.policy_count,
         since: records.now,
         capacity: room.policy.capacity,
+        policy: Some(room.policy.clone()),
     });
 }
 
@@ -102,21 +105,25 @@ mod tests {
     }
 
     fn history(records: &Records) -> Vec<(u64, Timestamp, u32)> {
-        records.capacities.iter().map(|row| (row.number, row.since, row.capacity)).collect()
+        records.policies.iter().map(|row| (row.number, row.since, row.capacity)).collect()
     }
 
     #[test]
-    fn each_capacity_is_recorded_with_its_moment_and_other_changes_are_not() {
+    fn each_policy_is_recorded_with_its_moment_and_what_changes_nothing_is_not() {
         let (room, _) = room(2);
         let mut records = Records::at(START);
         add_room(&mut records, room.clone());
         records.now = START + TimeDelta::seconds(9);
         change_room(&mut records, room.id, &capacity(5)).unwrap();
         let paused = PolicyChange { paused: Some(true), ..capacity(5) };
+        change_room(&mut records, room.id, &capacity(5)).unwrap();
         let changed = change_room(&mut records, room.id, &paused).unwrap();
-        assert_eq!((changed.policy.capacity, changed.capacity_count), (5, 2));
+        assert_eq!((changed.policy.capacity, changed.policy_count), (5, 3));
         assert_eq!(records.rooms.get(&room.id), Some(&changed));
-        assert_eq!(history(&records), [(1, START, 2), (2, records.now, 5)]);
+        let now = records.now;
+        assert_eq!(history(&records), [(1, START, 2), (2, now, 5), (3, now, 5)]);
+        let last = records.policies.iter().find(|row| row.number == 3).unwrap();
+        assert_eq!(last.policy, Some(changed.policy));
     }
 
     #[test]

@@ -1,0 +1,12 @@
+ALTER TABLE room_policies DROP COLUMN opens_at;
+ALTER TABLE room_policies DROP COLUMN paused;
+ALTER TABLE room_policies DROP COLUMN idle_ttl_seconds;
+ALTER TABLE room_policies DROP COLUMN active_ttl_seconds;
+ALTER TABLE room_policies DROP COLUMN admissions_per_minute;
+ALTER TABLE waiting_rooms RENAME COLUMN policy_count TO capacity_count;
+ALTER TABLE room_policies RENAME TO room_capacities;
+DROP INDEX waiting_tokens_arrived;
+DROP INDEX waiting_tokens_one_lot_a_user_and_room;
+ALTER TABLE waiting_tokens DROP COLUMN returns;
+ALTER TABLE waiting_tokens DROP COLUMN arrival;
+ALTER TABLE waiting_rooms DROP COLUMN lobby_hash;
