@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::harness::{Caller, Installation, Theatre, new_concert, new_show, room_path, text};
 use crate::running::said;
@@ -172,6 +173,132 @@ async fn a_draw_is_checked_without_a_server_and_a_changed_one_is_caught() {
     assert!(!verify(&draw, &["--seed-sha256", &"0".repeat(64)]).0);
     let garbage = installation.run(&["verify-draw", "-"], "<html>");
     assert!(!garbage.status.success());
+}
+
+/// Leaving and coming again gives nobody another lot, and nobody a second.
+#[tokio::test]
+async fn whoever_leaves_a_lobby_and_comes_again_has_the_lot_of_before() {
+    let (theatre, draw_path) = opening_later().await;
+    let concert = Some(theatre.concert.id.as_str());
+    let second = crate::ON_POSTGRES.then(|| theatre.installation.start());
+    let other = second.as_ref().unwrap_or(&theatre.server);
+    let (user, honest) = (theatre.server.user("hasty").await, theatre.server.user("honest").await);
+    let (mut place, first) = user.join(concert).await;
+    let (mut waits, _) = honest.join(concert).await;
+    for n in 0..12 {
+        place.delete("/api/queue_tokens/current").await.expect(204);
+        assert_eq!(place.get("/api/queue_tokens/current").await.expect(200)["state"], "expired");
+        // Now here, now there.
+        let server = if n % 2 == 0 { other } else { &theatre.server };
+        let (again, told) = user.at(server).join(concert).await;
+        assert_eq!((&told["status"], &told["state"]), (&"issued".into(), &"waiting".into()));
+        assert_eq!(told["token_id"], first["token_id"]);
+        let elsewhere = again.at(if n % 2 == 0 { &theatre.server } else { other });
+        let seen = elsewhere.get("/api/queue_tokens/current").await.expect(200);
+        assert_eq!(seen["state"], "waiting", "{n}");
+        place = again;
+    }
+    let draw = theatre.server.anyone().get(&draw_path).await.expect(200);
+    assert_eq!(draw["count"], 2, "for two people");
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
+    let draw = until_drawn(&theatre.server.anyone(), &draw_path).await;
+    assert_eq!(draw["token_ids"].as_array().unwrap().len(), 2);
+    // Both are let in, one after the other, whoever comes first.
+    if place.get("/api/queue_tokens/current").await.expect(200)["number"] == 2 {
+        std::mem::swap(&mut place, &mut waits);
+    }
+    for place in [place, waits] {
+        place.until("active").await;
+        place.delete("/api/queue_tokens/current").await.expect(204);
+    }
+    let (_, late) = user.join(concert).await;
+    assert_eq!(late["number"], 3, "what was drawn is given up");
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test]
+async fn the_set_of_a_draw_is_published_while_it_grows_and_nobody_can_be_left_out_afterwards() {
+    let (theatre, draw_path) = opening_later().await;
+    let anyone = theatre.server.anyone();
+    let nobody = anyone.get(&draw_path).await.expect(200);
+    assert_eq!(nobody["arrivals_sha256"], "0".repeat(64));
+    for n in 0..4 {
+        theatre.server.user(&format!("early{n}")).await.join(Some(&theatre.concert.id)).await;
+    }
+    let noted = anyone.get(&draw_path).await.expect(200);
+    assert_eq!((&noted["count"], &noted["arrivals"]), (&4.into(), &json!([])));
+    for n in 4..6 {
+        theatre.server.user(&format!("early{n}")).await.join(Some(&theatre.concert.id)).await;
+    }
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
+    let draw = until_drawn(&anyone, &draw_path).await;
+    let Theatre { installation, server, .. } = theatre;
+    server.kill();
+    let directory = tempfile::tempdir().unwrap();
+    let noted_file = directory.path().join("noted.json");
+    let verify = |draw: &Value, noted: &Value| {
+        std::fs::write(&noted_file, noted.to_string()).unwrap();
+        let args = ["verify-draw", "-", "--noted", noted_file.to_str().unwrap()];
+        let output = installation.run(&args, &draw.to_string());
+        (output.status.success(), said(&output).0)
+    };
+    for noted in [&nobody, &noted] {
+        let (fair, said) = verify(&draw, noted);
+        assert!(fair, "{said}");
+    }
+    // Whoever came third is left out, and all that can be made anew is.
+    let mut forged = draw.clone();
+    let out = forged["arrivals"].as_array_mut().unwrap().remove(2);
+    forged["token_ids"].as_array_mut().unwrap().retain(|id| *id != out);
+    forged["count"] = 5.into();
+    let (fair, said) = verify(&forged, &noted);
+    assert!(!fair && said.contains("arrivals' SHA-256"), "{said}");
+    let mut hash = [0; 32];
+    for id in forged["arrivals"].as_array().unwrap() {
+        let id: uuid::Uuid = id.as_str().unwrap().parse().unwrap();
+        hash = sha2::Sha256::digest([&hash[..], id.as_bytes()].concat()).into();
+    }
+    forged["arrivals_sha256"] = hex::encode(hash).into();
+    let (fair, said) = verify(&forged, &noted);
+    assert!(!fair && said.contains("of the first 4 arrivals"), "{said}");
+}
+
+/// An opening that is moved, a lobby that is opened at once and a larger door stand with their times in
+/// what everybody can read.
+#[tokio::test]
+async fn every_change_of_a_room_is_published_with_its_time() {
+    let (theatre, draw_path) = opening_later().await;
+    let anyone = theatre.server.anyone();
+    let room_path = draw_path.replace("/draw", "");
+    let before = anyone.get(&room_path).await.expect(200);
+    assert_eq!(before["policies"].as_array().unwrap().len(), 1);
+    assert_eq!(before["policies"][0]["opens_at"], before["opens_at"]);
+    theatre.server.user("early").await.join(Some(&theatre.concert.id)).await;
+    let moved = chrono::Utc::now() + chrono::TimeDelta::hours(2);
+    theatre.change_room(json!({ "opens_at": moved })).await.expect(200);
+    theatre.change_room(json!({ "capacity": 7, "paused": true })).await.expect(200);
+    theatre.change_room(json!({ "capacity": 7, "paused": true })).await.expect(200);
+    theatre.change_room(json!({ "opens_at": null })).await.expect(200);
+    until_drawn(&anyone, &draw_path).await;
+    for path in [&room_path, &draw_path] {
+        let told = anyone.get(path).await.expect(200);
+        let policies = told["policies"].as_array().unwrap();
+        let fields = |n: usize| (&policies[n]["capacity"], &policies[n]["paused"]);
+        assert_eq!(policies.len(), 4, "what changes nothing is no change: {told}");
+        assert_eq!(fields(1), (&1.into(), &false.into()));
+        assert_eq!(fields(2), (&7.into(), &true.into()));
+        assert_ne!(policies[1]["opens_at"], policies[0]["opens_at"]);
+        assert_eq!(policies[3]["opens_at"], policies[3]["since"], "it was opened then");
+        let times: Vec<_> = policies.iter().map(|policy| text(policy, "since")).collect();
+        assert!(times.is_sorted(), "{times:?}");
+    }
+    let told = anyone.get(&room_path).await.expect(200);
+    assert_eq!(
+        (&told["lobby_count"], &told["concert_id"]),
+        (&1.into(), &theatre.concert.id.as_str().into())
+    );
+    anyone.get("/api/rooms/nowhere").await.refused(404, "not_found");
+    theatre.installation.assert_sound();
 }
 
 #[tokio::test]

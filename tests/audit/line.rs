@@ -146,6 +146,29 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "UPDATE waiting_tokens SET admitted_at = NULL WHERE number = 2 AND room_id = {drawn}",
     ),
     mutation(
+        &[13],
+        "a policy that was changed without a word",
+        "UPDATE waiting_rooms SET idle_ttl_seconds = idle_ttl_seconds + 1 WHERE id = {drawn}",
+    ),
+    mutation(
+        &[33],
+        "a hash of other arrivals than there were",
+        "UPDATE waiting_rooms SET lobby_hash = draw_seed WHERE id = {drawn}",
+    ),
+    mutation(
+        &[33],
+        "an arrival that is not counted",
+        "UPDATE waiting_tokens SET arrival = NULL, returns = NULL
+         WHERE arrival = 2 AND room_id = {drawing}",
+    ),
+    mutation(
+        &[33],
+        "two who came in another order",
+        "UPDATE waiting_tokens SET arrival = 1000 WHERE arrival = 1 AND room_id = {drawn};
+         UPDATE waiting_tokens SET arrival = 1 WHERE arrival = 2 AND room_id = {drawn};
+         UPDATE waiting_tokens SET arrival = 2 WHERE arrival = 1000 AND room_id = {drawn}",
+    ),
+    mutation(
         &[19],
         "two numbers of a draw",
         "UPDATE waiting_tokens SET number = 1000 WHERE number = 4 AND room_id = {drawn};

@@ -1,7 +1,7 @@
 //! Promises about lines.
 
 use chrono::TimeDelta;
-use domain::draw::{draw, draw_order, open};
+use domain::draw::{Lot, NO_ARRIVALS, draw, draw_order, hash_with_arrival, open};
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, TokenId};
 use domain::line::admit;
 use domain::money::Amount;
@@ -148,6 +148,9 @@ pub async fn a_lobby_is_drawn_in_the_order_of_its_seed_and_read_back(stage: &Sta
     }
     assert!(lobby.iter().all(|token| token.number.is_none()), "it has not opened");
     leave(stage, lobby[4].id).await;
+    let again = stage.join(lobby[4].user_id).await.unwrap();
+    assert_eq!((again.id, again.lot), (lobby[4].id, Some(Lot { arrival: 5, returns: 1 })));
+    leave(stage, again.id).await;
     let before = stage.lines.waiting_numbers(RoomId::SITE).await.unwrap();
     assert_eq!((before.last_number, before.lobby_count, before.lobby.len()), (0, 5, 4));
     stage.wait_until(opens_at).await;
@@ -159,6 +162,14 @@ pub async fn a_lobby_is_drawn_in_the_order_of_its_seed_and_read_back(stage: &Sta
     let opened = stage.store.decide(Scope::new().room(RoomId::SITE), open).await.unwrap().unwrap();
     let ids = stage.lines.lobby(RoomId::SITE).await.unwrap();
     assert_eq!(ids.len(), 5);
+    let came: Vec<_> = lobby.iter().map(|token| token.id).collect();
+    assert_eq!(stage.lines.arrivals(RoomId::SITE, 0, 9).await.unwrap(), came);
+    assert_eq!(stage.lines.arrivals(RoomId::SITE, 3, 1).await.unwrap(), came[3..4]);
+    assert_eq!(opened.hash, Some(came.iter().copied().fold(NO_ARRIVALS, hash_with_arrival)));
+    let policies = stage.lines.policies(RoomId::SITE).await.unwrap();
+    let openings: Vec<_> =
+        policies.iter().map(|row| row.policy.as_ref().unwrap().opens_at).collect();
+    assert_eq!(openings, [None, Some(opens_at)]);
     let order = draw_order(&opened.seed, &ids);
     let after_first =
         |records: &mut Records, order: &[TokenId]| draw(records, RoomId::SITE, 1, &order[..2]);
