@@ -74,9 +74,48 @@ async fn where_joining_costs_work_nobody_joins_without_it() {
     let done = work(&told);
     let others = other.post("/api/queue_tokens", json!({ "work": done.clone() })).await;
     others.refused(428, "work_required");
-    assert_eq!(join(done).await.expect(201)["state"], "active");
+    let place = join(done.clone()).await.expect(201);
+    assert_eq!(place["state"], "active");
+    // It is used up: who leaves and comes again works again.
+    let place = user.with_token(text(&place, "token"));
+    place.delete("/api/queue_tokens/current").await.expect(204);
+    let told = join(done).await.refused(428, "work_required");
+    assert_eq!(join(work(&told)).await.expect(201)["state"], "active");
     let odd = user.post("/api/queue_tokens", json!({ "work": "please" })).await;
     odd.refused(400, "invalid_request");
+}
+
+/// Many who come from one address pay with work, the more the more they are; nobody else does.
+#[tokio::test]
+async fn the_more_join_from_one_address_the_more_work_a_join_costs() {
+    let installation = Installation::new()
+        .with("JOIN_WORK_FREE_PER_ADDRESS", 4)
+        .with("ADDRESS_HEADER", "x-real-ip");
+    let server = installation.start();
+    let join = async |name: String, from: &str, body: Value| {
+        let user = server.user(&name).await;
+        let request = user.request(reqwest::Method::POST, "/api/queue_tokens");
+        let sent = request.header("x-real-ip", from).json(&body).send().await.unwrap();
+        (user, sent.status().as_u16(), sent.json::<Value>().await.unwrap())
+    };
+    for n in 0..4 {
+        assert_eq!(join(format!("early{n}"), "192.0.2.7", json!({})).await.1, 201);
+    }
+    let (user, status, told) = join("late".into(), "192.0.2.7", json!({})).await;
+    assert_eq!((status, &told["code"], &told["bits"]), (428, &"work_required".into(), &18.into()));
+    for n in 0..4 {
+        join(format!("crowd{n}"), "192.0.2.7", json!({})).await;
+    }
+    let (_, status, more) = join("later".into(), "192.0.2.7", json!({})).await;
+    assert_eq!((status, &more["bits"]), (428, &19.into()));
+    assert_eq!(join("other".into(), "192.0.2.8", json!({})).await.1, 201);
+    user.post("/api/queue_tokens", json!({ "work": work(&told) })).await.expect(201);
+    // Who comes from this machine, as all do behind a proxy that does not say for whom.
+    for n in 0..9 {
+        let user = server.user(&format!("local{n}")).await;
+        user.post("/api/queue_tokens", json!({})).await.expect(201);
+    }
+    installation.assert_sound();
 }
 
 #[tokio::test]

@@ -10,11 +10,10 @@ use uuid::Uuid;
 use crate::keys::{Key, Keyring};
 
 /// Work as in Hashcash (Back, 1997): a nonce for which the SHA-256 of the challenge's text and then
-/// its own begins with so many zero bits. The challenge is one user's for some minutes, which a
-/// keyed hash in it proves, so nothing has to be remembered.
+/// its own begins with so many zero bits. The challenge is one user's for some minutes and says how many
+/// bits, which a keyed hash in it proves, so nothing has to be remembered.
 pub struct HashWork {
     keyring: Keyring,
-    bits: u32,
 }
 
 /// How long a challenge is good for.
@@ -23,39 +22,47 @@ const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
 /// is from before the store's clock was set back.
 const AHEAD_MAX: TimeDelta = TimeDelta::minutes(1);
 const NONCE_LENGTH_MAX: usize = 64;
-/// Until when it is good, in microseconds.
-const SAID: usize = 8;
+/// Until when it is good, in microseconds, and how many bits it demands.
+const SAID: usize = 8 + 4;
 const MAC: usize = 32;
 
 impl HashWork {
-    /// Demands `bits` zero bits; no work at all for 0.
+    /// With the keys that its challenges are signed with.
     #[must_use]
-    pub const fn new(keyring: Keyring, bits: u32) -> Self {
-        Self { keyring, bits }
+    pub const fn new(keyring: Keyring) -> Self {
+        Self { keyring }
     }
 }
 
-fn mac(key: &Key, user_id: UserId, until_micros: i64) -> blake3::Hash {
+fn said(until_micros: i64, bits: u32) -> [u8; SAID] {
+    let mut said = [0; SAID];
+    let (until, demanded) = said.split_at_mut(8);
+    until.copy_from_slice(&until_micros.to_be_bytes());
+    demanded.copy_from_slice(&bits.to_be_bytes());
+    said
+}
+
+/// Until when a challenge is good, and how many bits it demands.
+fn read(said: [u8; SAID]) -> Option<(i64, u32)> {
+    let (until, bits) = said.split_first_chunk()?;
+    Some((i64::from_be_bytes(*until), u32::from_be_bytes(bits.try_into().ok()?)))
+}
+
+fn mac(key: &Key, user_id: UserId, said: &[u8; SAID]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_keyed(&key.work);
-    hasher.update(Uuid::from(user_id).as_bytes()).update(&until_micros.to_be_bytes());
+    hasher.update(Uuid::from(user_id).as_bytes()).update(said);
     hasher.finalize()
 }
 
 impl JoinWork for HashWork {
-    fn demand(&self, user_id: UserId, now: Timestamp) -> Option<WorkDemand> {
-        if self.bits == 0 {
-            return None;
-        }
-        let until = (now + GOOD_FOR).timestamp_micros();
-        let mut bytes = until.to_be_bytes().to_vec();
-        bytes.extend(mac(&self.keyring.current, user_id, until).as_bytes());
-        Some(WorkDemand { challenge: URL_SAFE_NO_PAD.encode(bytes), bits: self.bits })
+    fn demand(&self, user_id: UserId, bits: u32, now: Timestamp) -> WorkDemand {
+        let said = said((now + GOOD_FOR).timestamp_micros(), bits);
+        let mac = mac(&self.keyring.current, user_id, &said);
+        let challenge = URL_SAFE_NO_PAD.encode([&said[..], mac.as_bytes()].concat());
+        WorkDemand { challenge, bits }
     }
 
     fn is_done(&self, user_id: UserId, done: &WorkDone, now: Timestamp) -> bool {
-        if self.bits == 0 {
-            return true;
-        }
         if done.nonce.len() > NONCE_LENGTH_MAX {
             return false;
         }
@@ -64,12 +71,12 @@ impl JoinWork for HashWork {
         let Some(bytes) = bytes else { return false };
         let Some((said, told)) = bytes.split_first_chunk::<SAID>() else { return false };
         let Ok(told) = <[u8; MAC]>::try_from(told) else { return false };
-        let until = i64::from_be_bytes(*said);
+        let Some((until, bits)) = read(*said) else { return false };
         let is_ours =
-            self.keyring.all().any(|key| mac(key, user_id, until) == blake3::Hash::from(told));
+            self.keyring.all().any(|key| mac(key, user_id, said) == blake3::Hash::from(told));
         let left = TimeDelta::microseconds(until.saturating_sub(now.timestamp_micros()));
         let is_good = TimeDelta::zero() < left && left <= GOOD_FOR + AHEAD_MAX;
-        is_ours && is_good && zero_bits(done) >= self.bits
+        is_ours && is_good && zero_bits(done) >= bits
     }
 }
 
@@ -90,8 +97,8 @@ mod tests {
     use super::*;
     use crate::keys::Secret;
 
-    fn work(bits: u32) -> HashWork {
-        HashWork::new(Keyring::new(&Secret::random(), &[]), bits)
+    fn work() -> HashWork {
+        HashWork::new(Keyring::new(&Secret::random(), &[]))
     }
 
     fn user(n: u128) -> UserId {
@@ -112,8 +119,8 @@ mod tests {
 
     #[test]
     fn work_that_was_done_is_taken_and_too_little_is_not() {
-        let work = work(10);
-        let demand = work.demand(user(1), now()).unwrap();
+        let work = work();
+        let demand = work.demand(user(1), 10, now());
         assert_eq!(demand.bits, 10);
         assert!(work.is_done(user(1), &search(&demand.challenge, 10, true), now()));
         assert!(!work.is_done(user(1), &search(&demand.challenge, 10, false), now()));
@@ -121,8 +128,8 @@ mod tests {
 
     #[test]
     fn work_is_one_users_for_some_minutes() {
-        let work = work(6);
-        let demand = work.demand(user(1), now()).unwrap();
+        let work = work();
+        let demand = work.demand(user(1), 6, now());
         let done = search(&demand.challenge, 6, true);
         assert!(!work.is_done(user(2), &done, now()));
         assert!(!work.is_done(user(1), &done, now() + GOOD_FOR));
@@ -132,20 +139,26 @@ mod tests {
 
     #[test]
     fn a_challenge_of_ones_own_making_is_not_taken() {
-        let (ours, theirs) = (work(4), work(4));
-        let demand = theirs.demand(user(1), now()).unwrap();
+        let (ours, theirs) = (work(), work());
+        let demand = theirs.demand(user(1), 4, now());
         assert!(!ours.is_done(user(1), &search(&demand.challenge, 4, true), now()));
         for challenge in ["", "?", &"A".repeat(54), "김미나"] {
             assert!(!ours.is_done(user(1), &search(challenge, 4, true), now()), "{challenge}");
         }
-        let demand = ours.demand(user(1), now()).unwrap();
+        let demand = ours.demand(user(1), 4, now());
         let endless = WorkDone { challenge: demand.challenge, nonce: "7".repeat(65) };
         assert!(!ours.is_done(user(1), &endless, now()));
     }
 
     #[test]
-    fn where_no_work_is_demanded_none_has_to_be_done() {
-        assert_eq!(work(0).demand(user(1), now()), None);
+    fn a_challenge_says_itself_how_much_it_demands_and_cannot_be_made_cheaper() {
+        let work = work();
+        let demand = work.demand(user(1), 12, now());
+        let mut bytes = URL_SAFE_NO_PAD.decode(&demand.challenge).unwrap();
+        assert_eq!(bytes[SAID - 1], 12);
+        bytes[SAID - 1] = 1;
+        let cheaper = URL_SAFE_NO_PAD.encode(bytes);
+        assert!(!work.is_done(user(1), &search(&cheaper, 1, true), now()));
     }
 
     #[test]

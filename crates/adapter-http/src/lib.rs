@@ -4,6 +4,7 @@
 mod body;
 mod credentials;
 mod idempotency;
+mod join_rates;
 mod language;
 mod layers;
 mod limits;
@@ -23,6 +24,7 @@ mod shared;
 mod shortcut;
 mod streams;
 
+pub use join_rates::WorkOptions;
 pub use limits::LimitOptions;
 pub use metrics::Metrics;
 pub use openapi::openapi_json;

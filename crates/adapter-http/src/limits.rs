@@ -95,7 +95,8 @@ impl Limits {
         }
     }
 
-    fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
+    /// The client's address, as far as it is known.
+    pub(crate) fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         // What is before the last entry may have been written by anybody.
         let told = self.address_header.as_ref().and_then(|name| {
             let value = request.headers().get_all(name).last()?.to_str().ok()?;
@@ -113,7 +114,7 @@ fn read_address(text: &str) -> Option<IpAddr> {
 }
 
 /// Whoever has one IPv6 address has a network of them.
-fn one_household(address: IpAddr) -> IpAddr {
+pub(crate) fn one_household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & !u128::from(u64::MAX);

@@ -17,6 +17,7 @@ use domain::ports::Ids;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::join_rates::{JoinRates, WorkOptions};
 use crate::layers;
 use crate::limits::{LimitOptions, Limits};
 use crate::listening::{Connections, Listening};
@@ -48,6 +49,8 @@ pub struct HttpOptions {
     pub stop_within: Duration,
     /// How often somebody may ask for what is dear.
     pub limits: LimitOptions,
+    /// What joining costs.
+    pub join_work: WorkOptions,
     /// The header in which a proxy that is trusted tells the client's address; none is believed by
     /// default.
     pub address_header: Option<String>,
@@ -85,6 +88,7 @@ impl HttpServer {
             metrics: Arc::clone(&options.metrics),
             request_names: RequestNames::of_server(options.ids.next()),
             limits: Limits::new(options.limits, address_header),
+            join_rates: JoinRates::new(options.join_work),
             streams: Arc::clone(&streams),
             seat_maps: SeatMapBodies::default(),
             stopping: is_stopping,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::join_rates::JoinRates;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::request_id::RequestNames;
@@ -15,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) request_names: RequestNames,
     pub(crate) limits: Limits,
+    pub(crate) join_rates: JoinRates,
     pub(crate) streams: Arc<Streams>,
     pub(crate) seat_maps: SeatMapBodies,
     /// Turns true when the server is about to stop.

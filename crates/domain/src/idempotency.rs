@@ -95,9 +95,27 @@ pub fn once<T: Serialize + DeserializeOwned>(
     Ok(Answered { value, replayed: false })
 }
 
+/// Uses up what may be used once, for as long as answers are kept.
+///
+/// # Errors
+/// [`Refusal::IdempotencyKeyReused`] where it was used before.
+pub fn use_up(records: &mut Records, key: &IdempotencyKey) -> Result<(), Refusal> {
+    let request = IdempotentRequest { key: key.clone(), fingerprint: [0; 32] };
+    let used = once(records, Some(&request), |_| Ok(()))?;
+    if used.replayed { Err(Refusal::IdempotencyKeyReused) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_used_once_is_used_up() {
+        let mut records = Records::at(Timestamp::UNIX_EPOCH);
+        let key = request(0).key;
+        assert_eq!(use_up(&mut records, &key), Ok(()));
+        assert_eq!(use_up(&mut records, &key), Err(Refusal::IdempotencyKeyReused));
+    }
 
     fn request(fingerprint: u8) -> IdempotentRequest {
         IdempotentRequest {

@@ -73,6 +73,7 @@ async fn serve_from(
             drain: settings.drain,
             stop_within: STOP_WITHIN,
             limits: settings.limits,
+            join_work: settings.join_work,
             address_header: settings.address_header.clone(),
             metrics,
             ids: Arc::new(RandomIds),

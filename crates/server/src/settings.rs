@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use adapter_auth::Secret;
 use adapter_gateway::GatewayOptions;
-use adapter_http::LimitOptions;
+use adapter_http::{LimitOptions, WorkOptions};
 use anyhow::Result;
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
@@ -119,6 +119,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "0",
         "How many bits of work a browser does before it joins; 18 is some 260,000 hashes",
     ),
+    setting(
+        "join_work_free_per_address",
+        "60",
+        "How many joins a minute one address has before each costs work: 18 bits, and one more for \
+         twice as many; 0: any. Not for what comes from this machine",
+    ),
     setting("cors_origins", "", "Origins whose pages may call, with commas between them"),
     setting(
         "drain_seconds",
@@ -167,7 +173,7 @@ pub(crate) struct Settings {
     pub(crate) streams_max: usize,
     pub(crate) address_header: Option<String>,
     pub(crate) limits: LimitOptions,
-    pub(crate) join_work_bits: u32,
+    pub(crate) join_work: WorkOptions,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) drain: Duration,
     pub(crate) log_as_json: bool,
@@ -264,7 +270,10 @@ impl Settings {
                 joins_per_user: source.number("joins_per_user", 0, MOST)?,
                 draws_per_address: source.number("draws_per_address", 0, MOST)?,
             },
-            join_work_bits: source.number("join_work_bits", 0, 32)?,
+            join_work: WorkOptions {
+                bits: source.number("join_work_bits", 0, 32)?,
+                free_per_address: source.number("join_work_free_per_address", 0, MOST)?,
+            },
             cors_origins: source.list("cors_origins"),
             drain: Duration::from_secs(source.number("drain_seconds", 0, 3_600)?),
             log_as_json: source.read("log_format", "text or json", |value| match value {

@@ -113,7 +113,7 @@ where
         passwords: Arc::new(Argon2Passwords::new()?),
         access_tokens: Arc::new(JwtAccessTokens::new(&keyring, settings.access_token_lifetime)),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
-        join_work: Arc::new(HashWork::new(keyring, settings.join_work_bits)),
+        join_work: Arc::new(HashWork::new(keyring)),
         line_watch: metrics.clone(),
         payment_gateway: payment_gateway(settings, &clock)?,
         gateway_watch: metrics.clone(),

@@ -172,8 +172,10 @@ pub(crate) async fn take_place(
     };
     let concert_id = ask.concert_id.map(Into::into);
     let work = ask.work.map(|work| WorkDone { challenge: work.challenge, nonce: work.nonce });
+    let work_bits = shared.join_rates.bits(&shared.limits, &http, work.is_some());
     let show_id = ask.show_id.map(Into::into);
-    let request = PlaceRequest { user_id, concert_id, date: ask.date, show_id, if_exists, work };
+    let date = ask.date;
+    let request = PlaceRequest { user_id, concert_id, date, show_id, if_exists, work_bits, work };
     let place = app.take_place.execute(request).await?;
     let (mut answer, status) = if place.issued {
         (HttpResponse::Created(), "issued")

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
+use domain::idempotency::{IdempotencyKey, use_up};
 use domain::ids::{ConcertId, RoomId, ShowId, TokenId, UserId};
 use domain::line::{IfExists, JoinRequest, Joined, join};
 use domain::ports::{
@@ -41,9 +42,14 @@ pub struct PlaceRequest {
     pub show_id: Option<ShowId>,
     /// Whether to be told of a place that is there already instead of being given it.
     pub if_exists: IfExists,
+    /// How many bits of work it costs; 0 for none.
+    pub work_bits: u32,
     /// The work that was done for it, if any was.
     pub work: Option<WorkDone>,
 }
+
+/// The call that work which was used is kept under.
+const WORK: &str = "work for a place in line";
 
 /// A place that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +84,7 @@ impl TakePlace {
     /// [`Refusal::InvalidShow`], [`Refusal::InvalidDatetime`], [`Refusal::AmbiguousDate`],
     /// [`Refusal::TokenExists`]. None once the place is taken.
     pub async fn execute(&self, ask: PlaceRequest) -> Result<Place, UpdateError> {
-        self.ensure_work(&ask)?;
+        let work_used = self.ensure_work(&ask)?;
         let (room_id, concert_id) = match self.room(&ask).await {
             Err(UpdateError::Refused(refusal)) => {
                 self.users.user(ask.user_id).await?.ok_or(Refusal::InvalidUser)?;
@@ -94,11 +100,19 @@ impl TakePlace {
             JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
         let join = move |records: &mut Records| {
             let joined = join(records, &join_request)?;
+            if let (true, Some(work)) = (joined.issued, &work_used) {
+                use_up(records, work)?;
+            }
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
             Ok((joined, room, records.cutoff))
         };
         let (Joined { token, issued, ran_out }, room, decided_at) =
-            self.store.decide(scope, join).await?;
+            match self.store.decide(scope, join).await {
+                Err(UpdateError::Refused(Refusal::IdempotencyKeyReused)) => {
+                    return Err(self.demand(&ask).into());
+                }
+                joined => joined?,
+            };
         ran_out.iter().for_each(|_| self.watch.ran_out(room_id));
         if let (true, TokenState::Active { .. }) = (issued, token.state) {
             self.watch.admitted(room_id, TimeDelta::zero());
@@ -107,14 +121,24 @@ impl TakePlace {
         Ok(Place { issued, token: self.queue_tokens.sign(&QueueClaims::from(&token)), ticket })
     }
 
-    fn ensure_work(&self, ask: &PlaceRequest) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let Some(demand) = self.work.demand(ask.user_id, now) else { return Ok(()) };
-        let is_done = |done| self.work.is_done(ask.user_id, done, now);
-        if ask.work.as_ref().is_some_and(is_done) {
-            return Ok(());
+    /// Returns under which key the work counts as used once the place is taken, if it costs any.
+    fn ensure_work(&self, ask: &PlaceRequest) -> Result<Option<IdempotencyKey>, Refusal> {
+        if ask.work_bits == 0 {
+            return Ok(None);
         }
-        Err(Refusal::WorkRequired { challenge: demand.challenge, bits: demand.bits })
+        let now = self.clock.now();
+        match &ask.work {
+            Some(done) if self.work.is_done(ask.user_id, done, now) => {
+                let (call, key) = (WORK.to_owned(), done.challenge.clone());
+                Ok(Some(IdempotencyKey { user_id: ask.user_id, call, key }))
+            }
+            _ => Err(self.demand(ask)),
+        }
+    }
+
+    fn demand(&self, ask: &PlaceRequest) -> Refusal {
+        let demand = self.work.demand(ask.user_id, ask.work_bits, self.clock.now());
+        Refusal::WorkRequired { challenge: demand.challenge, bits: demand.bits }
     }
 
     /// The room in front of what is asked for, and the concert that is meant, if one is. Which room
@@ -187,8 +211,7 @@ mod tests {
         over(store, work, lines)
     }
 
-    fn over(store: Arc<MockStore>, mut work: MockJoinWork, lines: MockLines) -> TakePlace {
-        work.expect_demand().returning(|_, _| None);
+    fn over(store: Arc<MockStore>, work: MockJoinWork, lines: MockLines) -> TakePlace {
         let mut queue_tokens = MockQueueTokens::new();
         queue_tokens
             .expect_sign()
@@ -211,16 +234,17 @@ mod tests {
         let take = || {
             let mut work = MockJoinWork::new();
             work.expect_demand()
-                .returning(|_, _| Some(WorkDemand { challenge: "do this".into(), bits: 9 }));
+                .returning(|_, bits, _| WorkDemand { challenge: "do this".into(), bits });
             work.expect_is_done().returning(|_, done, _| done.nonce == "right");
             with_work(store_with(without_token()), work)
         };
         let with_nonce = |nonce: &str| {
             let done = WorkDone { challenge: "do this".into(), nonce: nonce.into() };
-            PlaceRequest { work: Some(done), ..ask() }
+            PlaceRequest { work_bits: 9, work: Some(done), ..ask() }
         };
         let required = Refusal::WorkRequired { challenge: "do this".into(), bits: 9 };
-        assert_refused(take().execute(ask()).await, &required);
+        let without = PlaceRequest { work_bits: 9, ..ask() };
+        assert_refused(take().execute(without).await, &required);
         assert_refused(take().execute(with_nonce("wrong")).await, &required);
         assert!(take().execute(with_nonce("right")).await.unwrap().issued);
     }
@@ -232,6 +256,7 @@ mod tests {
             date: Some(show().date),
             show_id: None,
             if_exists: IfExists::Return,
+            work_bits: 0,
             work: None,
         }
     }

@@ -5,10 +5,11 @@ use crate::ids::UserId;
 /// wants a great many places.
 #[cfg_attr(feature = "mock", mockall::automock)]
 pub trait JoinWork: Send + Sync {
-    /// What is demanded of `user_id`; none where no work is.
-    fn demand(&self, user_id: UserId, now: Timestamp) -> Option<WorkDemand>;
+    /// Demands `bits` of work of `user_id`.
+    fn demand(&self, user_id: UserId, bits: u32, now: Timestamp) -> WorkDemand;
 
-    /// Whether `done` is work that was demanded of `user_id`, done in time.
+    /// Whether `done` is all of the work that was demanded of `user_id`, done in time. Whether it was used
+    /// before is not known here.
     fn is_done(&self, user_id: UserId, done: &WorkDone, now: Timestamp) -> bool;
 }
 
