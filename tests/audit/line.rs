@@ -24,7 +24,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "UPDATE waiting_rooms SET last_number = last_number + 1 WHERE last_number > 0",
     ),
     mutation(
-        &[12],
+        &[12, 33],
         "a place that is gone",
         "DELETE FROM waiting_tokens WHERE number = 1 AND room_id = {drawing}",
     ),
@@ -49,7 +49,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "DELETE FROM waiting_tokens WHERE number = 3 AND room_id = {forgetful}",
     ),
     mutation(
-        &[12],
+        &[12, 33],
         "a lobby that is forgotten with who came after it",
         "DELETE FROM waiting_tokens WHERE room_id = {drawn};
          UPDATE waiting_rooms SET forgotten_to = last_number WHERE id = {drawn}",
@@ -141,7 +141,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
              ends_at = NULL WHERE number = 1 AND room_id = {drawn}",
     ),
     mutation(
-        &[12, 23, 28],
+        &[12, 23, 28, 33],
         "people inside of whom it is not known when they were let in",
         "UPDATE waiting_tokens SET admitted_at = NULL WHERE number = 2 AND room_id = {drawn}",
     ),

@@ -9,9 +9,15 @@ use crate::harness::{Installation, Theatre, text};
 fn make_older(store: &Installation) {
     let kind = if crate::ON_POSTGRES { "postgres" } else { "sqlite" };
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
-    let down = format!("{migrations}/{kind}/00000000000003_audit_evidence/down.sql");
-    store.execute(&std::fs::read_to_string(down).unwrap());
-    store.execute("DELETE FROM __diesel_schema_migrations WHERE version = '00000000000003'");
+    // The later one goes on from what the earlier one made.
+    for migration in ["00000000000009_fair_draws", "00000000000003_audit_evidence"] {
+        let down = format!("{migrations}/{kind}/{migration}/down.sql");
+        store.execute(&std::fs::read_to_string(down).unwrap());
+        let (version, _) = migration.split_once('_').unwrap();
+        store.execute(&format!(
+            "DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"
+        ));
+    }
 }
 
 #[tokio::test]

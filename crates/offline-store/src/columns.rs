@@ -71,7 +71,7 @@ const ALL: &[TimeColumn] = &[
     both("waiting_rooms", "rate_used_until", Follows(ALWAYS)),
     both("waiting_rooms", "created_at", Decided),
     both("room_policies", "since", Decided),
-    both("room_policies", "opens_at", Decided),
+    both("room_policies", "opens_at", Entered),
     both("concerts", "sale_opens_at", Entered),
     both("concerts", "sale_closes_at", Entered),
     both("concerts", "created_at", Decided),

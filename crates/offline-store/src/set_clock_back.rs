@@ -87,6 +87,7 @@ pub async fn carry_out(
             store.change(&of_table.update).await?;
         }
     }
+    store.change(statements::LAST_POLICIES_ARE_THE_ROOMS).await?;
     store.set_ahead(plan.set_back.left).await?;
     store.keep().await
 }

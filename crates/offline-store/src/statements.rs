@@ -82,6 +82,12 @@ pub(crate) fn close(dialect: Dialect, room_id: RoomId, seed: &DrawSeed) -> Strin
     format!("UPDATE waiting_rooms SET drawn_at = NULL, draw_seed = {seed} WHERE id = {id}")
 }
 
+/// What a room publishes last of its policy is its policy, when it opens included.
+pub(crate) const LAST_POLICIES_ARE_THE_ROOMS: &str = "UPDATE room_policies SET opens_at = \
+     (SELECT r.opens_at FROM waiting_rooms AS r WHERE r.id = room_policies.room_id) \
+     WHERE paused IS NOT NULL AND number = \
+         (SELECT r.policy_count FROM waiting_rooms AS r WHERE r.id = room_policies.room_id)";
+
 fn filled_in(dialect: Dialect, cut: &Cut, text: &str) -> String {
     let (from, by) = (dialect.time(cut.from), dialect.length(cut.by));
     text.replace("{from}", &from).replace("{by}", &by)

@@ -95,7 +95,11 @@ impl TakePlace {
         self.desk.prepare(room_id).await;
         let since = self.desk.beginning();
         let id = TokenId::from(self.ids.next());
-        let scope = Scope::new().user(ask.user_id).end_of_line(room_id).place(ask.user_id, room_id);
+        let scope = Scope::new()
+            .user(ask.user_id)
+            .end_of_line(room_id)
+            .place(ask.user_id, room_id)
+            .kept_answer(work_used.clone());
         let join_request =
             JoinRequest { id, user_id: ask.user_id, room_id, concert_id, if_exists: ask.if_exists };
         let join = move |records: &mut Records| {
