@@ -1,7 +1,7 @@
 # Everything there is to do here. Needs a Rust toolchain and a C compiler; the tests,
 # PostgreSQL too, and for the pages Node.js and Chromium.
 
-.PHONY: help run test test-browser test-faults test-crowd check bench bench-queue
+.PHONY: help run test test-api test-browser test-faults test-crowd flood check bench bench-queue
 
 help: ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -12,7 +12,15 @@ run: ## Starts a server with the demo in it, on http://127.0.0.1:8080
 test: ## Runs all tests
 	@tests/prepare
 	cargo test --locked --workspace
+	@tests/api/run --if-possible
 	@tests/browser/run --if-possible
+
+test-api: ## Generates requests from the OpenAPI document and holds the answers to it (Python 3.10 or newer)
+	@tests/api/run
+
+flood: ## Measures what others feel of one client that asks for as much as it can
+	@tests/prepare
+	cargo test --locked --release --package server --test on_sqlite flood -- --ignored --nocapture
 
 test-browser: ## Drives the pages in Chromium; STAGEDOOR_PICTURES=1 also takes pictures of them
 	cargo build --locked --package server

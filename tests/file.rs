@@ -139,3 +139,28 @@ fn what_a_killed_start_left_is_no_lock_and_tokens_that_cannot_be_written_leave_n
     assert!(!output.status.success() && errors.lines().count() == 1, "{errors}");
     assert!(!installation.path().join("tokens").exists());
 }
+
+#[tokio::test]
+async fn the_store_and_its_copies_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let installation = Installation::new();
+    let folder = installation.path();
+    let mode = |name: &str| {
+        let there = std::fs::metadata(folder.join(name)).unwrap();
+        there.permissions().mode() & 0o777
+    };
+    // An earlier version left it open to all.
+    std::fs::write(folder.join("stagedoor.db"), "").unwrap();
+    let all = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.join("stagedoor.db"), all).unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "umask 022; exec \"$0\" serve"]);
+    command.arg(installation.command(&["serve"]).get_program());
+    installation.prepare(&mut command);
+    let server = installation.start_as(command);
+    server.user("somebody").await;
+    assert!(installation.run(&["backup", "copy.db"], "").status.success());
+    for name in ["stagedoor.db", "stagedoor.db-wal", "stagedoor.db-shm", "copy.db"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+}

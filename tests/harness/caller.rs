@@ -53,6 +53,10 @@ impl Caller {
         self.token.as_deref().unwrap()
     }
 
+    pub(crate) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut request = self.client.request(method, format!("{}{path}", self.address));
         if let Some(token) = &self.token {

@@ -22,13 +22,20 @@ pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
 const INVARIANTS: usize = 19;
 
 /// All clients of a test come from one address, and most do in a second what people do in an hour.
-const NO_LIMITS: [&str; 7] = [
+const NO_LIMITS: [&str; 14] = [
     "SIGN_UPS_PER_ADDRESS",
     "SIGN_INS_PER_ADDRESS",
     "SIGN_INS_PER_USER",
     "JOINS_PER_ADDRESS",
     "JOINS_PER_USER",
     "DRAWS_PER_ADDRESS",
+    "CONNECTIONS_PER_ADDRESS",
+    "STREAMS_PER_ADDRESS",
+    "STREAMS_PER_USER",
+    "WRITES_PER_ADDRESS",
+    "WRITES_PER_USER",
+    "SEAT_POLLS_PER_ADDRESS",
+    "SEAT_POLLS_PER_USER",
     "REHOLD_COOLDOWN_SECONDS",
 ];
 
@@ -231,6 +238,11 @@ impl Server {
     /// Where it listens, as `http://…`.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as a power cut would.

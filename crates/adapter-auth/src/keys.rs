@@ -1,22 +1,39 @@
 //! The keys that tokens are signed with, derived from the installation's secret.
 
+use std::collections::BTreeSet;
+
 use rand::Rng;
 
 /// What an installation keeps to itself. Never shown, not even by `Debug`.
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// A secret has at least 32 characters.
+/// What could be guessed is no secret.
 #[derive(Debug, thiserror::Error)]
-#[error("must have at least 32 characters")]
-pub struct SecretTooShort;
+pub enum SecretTooWeak {
+    /// It is short.
+    #[error("must have at least 32 characters")]
+    Short,
+    /// It says the same over and over.
+    #[error("must have at least eight different characters")]
+    Repeated,
+}
+
+/// A secret has at least so many different characters. One of 32 random hexadecimal digits that has fewer
+/// comes once in ten thousand.
+const DIFFERENT_MIN: usize = 8;
 
 impl Secret {
     /// # Errors
-    /// [`SecretTooShort`].
-    pub fn new(secret: &str) -> Result<Self, SecretTooShort> {
+    /// [`SecretTooWeak`].
+    pub fn new(secret: &str) -> Result<Self, SecretTooWeak> {
         let secret = secret.trim();
-        if secret.len() < 32 { Err(SecretTooShort) } else { Ok(Self(secret.to_owned())) }
+        let different: BTreeSet<char> = secret.chars().collect();
+        match () {
+            () if secret.len() < 32 => Err(SecretTooWeak::Short),
+            () if different.len() < DIFFERENT_MIN => Err(SecretTooWeak::Repeated),
+            () => Ok(Self(secret.to_owned())),
+        }
     }
 
     /// A fresh one: 256 random bits from the system, in hexadecimal.
@@ -97,7 +114,10 @@ mod tests {
 
     #[test]
     fn a_secret_has_32_characters_and_is_never_shown() {
-        assert!(Secret::new("short").is_err());
+        assert!(matches!(Secret::new("short"), Err(SecretTooWeak::Short)));
+        for repeated in ["a".repeat(32), "0123".repeat(16)] {
+            assert!(matches!(Secret::new(&repeated), Err(SecretTooWeak::Repeated)));
+        }
         let secret = Secret::random();
         assert_eq!((secret.expose().len(), format!("{secret:?}").as_str()), (64, "Secret(…)"));
         assert_ne!(secret.expose(), Secret::random().expose());

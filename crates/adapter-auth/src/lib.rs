@@ -3,6 +3,7 @@
 
 mod access_tokens;
 mod draw_seeds;
+mod hashing;
 mod ids;
 mod join_work;
 mod keys;
@@ -11,8 +12,9 @@ mod queue_tokens;
 
 pub use access_tokens::JwtAccessTokens;
 pub use draw_seeds::RandomSeeds;
+pub use hashing::hashed_at_once;
 pub use ids::RandomIds;
 pub use join_work::HashWork;
-pub use keys::{Keyring, Secret, SecretTooShort};
+pub use keys::{Keyring, Secret, SecretTooWeak};
 pub use passwords::Argon2Passwords;
 pub use queue_tokens::SignedQueueTokens;

@@ -1,38 +1,38 @@
-use std::sync::Arc;
-
 use argon2::Argon2;
 use argon2::password_hash::phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use async_trait::async_trait;
 use domain::ports::{Passwords, Unavailable};
 use domain::user::{Password, PasswordHash};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
+use crate::hashing::HashingThreads;
 use crate::keys::Secret;
 
 /// How many may wait for their password to be hashed; one more is told to come back.
 const WAITING_MAX: usize = 256;
 
 /// argon2id with the parameters that OWASP's Password Storage Cheat Sheet names first (19 MiB,
-/// 2 passes, 1 lane). Each takes some ten milliseconds of a processor: hashing runs on blocking
-/// threads, as many at once as there are processors.
+/// 2 passes, 1 lane). Each takes some ten milliseconds of a processor, on
+/// [threads of its own](crate::hashed_at_once).
 pub struct Argon2Passwords {
     waiting: Semaphore,
-    working: Arc<Semaphore>,
+    threads: HashingThreads,
     /// The hash of a password that nobody has, for emails that nobody has.
     nobodys: PasswordHash,
 }
 
 impl Argon2Passwords {
-    /// Hashes as many passwords at once as the machine has processors.
+    /// Starts the threads.
     ///
     /// # Errors
-    /// [`Unavailable`] when the system has no random bits to give.
+    /// [`Unavailable`] when the system has no random bits or no threads to give.
     pub fn new() -> Result<Self, Unavailable> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = HashingThreads::start();
         Ok(Self {
             waiting: Semaphore::new(WAITING_MAX),
-            working: Arc::new(Semaphore::new(processors)),
+            threads: threads
+                .map_err(|error| Unavailable::from_source("there are no threads", error))?,
             nobodys: hash(Secret::random().expose())?,
         })
     }
@@ -43,14 +43,9 @@ impl Argon2Passwords {
     ) -> Result<T, Unavailable> {
         let busy = |_| Unavailable::overloaded("too many passwords wait to be checked");
         let _waiting = self.waiting.try_acquire().map_err(busy)?;
-        let closed = |error| Unavailable::from_source("passwords cannot be checked", error);
-        let working = Arc::clone(&self.working).acquire_owned().await.map_err(closed)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(working);
-            result
-        });
-        done.await.map_err(|error| Unavailable::from_source("a password was not checked", error))
+        let (done, result) = oneshot::channel();
+        self.threads.give(move || drop(done.send(work())));
+        result.await.map_err(|error| Unavailable::from_source("a password was not checked", error))
     }
 }
 

@@ -1,17 +1,22 @@
 //! Request bodies: bounded in size and time, strict JSON, every mistake named.
 
+use std::cell::RefCell;
+use std::future::{Ready, poll_fn, ready};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::StatusCode;
 use actix_web::web::BytesMut;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
+use crate::strict_json::Strict;
 
 /// A body is at most this long.
 const BYTES_MAX: usize = 64 * 1024;
@@ -20,49 +25,102 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 /// What a mistake is told in at most.
 const MESSAGE_MAX: usize = 300;
 
-/// A request's body as it came. A handler asks who is there before it looks inside.
-pub(crate) struct Body(Bytes);
+/// How much the bodies that are read just now may take together, beyond [`FREE`] bytes each.
+const UNDER_WAY_MAX: usize = 32 * 1024 * 1024;
+/// So much of a body is read without a share in what all may take: no call of ours that buys a ticket says
+/// more, and those who say little are not held up by those who say much.
+const FREE: usize = 4 * 1024;
 
-impl FromRequest for Body {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+/// Room for the bodies that are under way.
+pub(crate) struct BodyRoom(Arc<Semaphore>);
 
-    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = payload.take();
-        Box::pin(async move {
-            let body = tokio::time::timeout(ARRIVES_WITHIN, read(payload)).await;
-            let late = |_| {
-                let status = StatusCode::REQUEST_TIMEOUT;
-                Problem::new(status, "request_timeout", "the body did not arrive in time")
-            };
-            body.map_err(late)?.map(Self)
-        })
+impl Default for BodyRoom {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(UNDER_WAY_MAX)))
     }
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| Problem::invalid("body", error.to_string()))?;
-        if body.len() + chunk.len() > BYTES_MAX {
-            let detail = format!("a body has at most {BYTES_MAX} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail));
+/// A body that has not been read yet. It belongs to the answer, too, until that is out: the server reads
+/// on what nobody owns, without an end, but closes the connection if the rest still has an owner.
+#[derive(Clone)]
+pub(crate) struct Incoming(Rc<RefCell<Payload>>);
+
+impl Incoming {
+    /// That of a request, if it has one.
+    pub(crate) fn of(request: &mut ServiceRequest) -> Option<Self> {
+        match request.take_payload() {
+            Payload::None => None,
+            payload => Some(Self(Rc::new(RefCell::new(payload)))),
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// A [`Problem`] where it is too long or too slow, breaks off, or where there is no room for it.
+    pub(crate) async fn read(&self, room: &BodyRoom) -> Result<Body, Problem> {
+        let body = tokio::time::timeout(ARRIVES_WITHIN, self.read_all(room)).await;
+        body.unwrap_or_else(|_| {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            Err(Problem::new(status, "request_timeout", "the body did not arrive in time"))
+        })
+    }
+
+    async fn read_all(&self, room: &BodyRoom) -> Result<Body, Problem> {
+        let (mut body, mut share) = (BytesMut::new(), None);
+        while let Some(chunk) = poll_fn(|cx| self.0.borrow_mut().poll_next_unpin(cx)).await {
+            let chunk = chunk.map_err(|error| Problem::invalid("body", error.to_string()))?;
+            let length = body.len() + chunk.len();
+            if length > BYTES_MAX {
+                let detail = format!("a body has at most {BYTES_MAX} bytes");
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                return Err(Problem::new(status, "payload_too_large", detail));
+            }
+            if length > FREE && share.is_none() {
+                share = Some(room.share()?);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Body { bytes: body.freeze(), _share: share.map(Rc::new) })
+    }
+}
+
+impl BodyRoom {
+    /// Room for the longest body.
+    fn share(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let most = u32::try_from(BYTES_MAX).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.0).try_acquire_many_owned(most);
+        share.map_err(|_| Problem::overloaded("too many long bodies are under way; try again"))
+    }
+}
+
+/// A request's body as it came, read by the [gate](crate::gate).
+#[derive(Clone, Default)]
+pub(crate) struct Body {
+    bytes: Bytes,
+    _share: Option<Rc<OwnedSemaphorePermit>>,
+}
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions_mut().remove::<Self>().unwrap_or_default()))
+    }
 }
 
 impl Body {
     /// The body as it came, for who has to prove where it came from.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The body as what it should be.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let mut json = serde_json::Deserializer::from_slice(&self.0);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let mut json = serde_json::Deserializer::from_slice(&self.bytes);
+        let strict = Strict(&mut json);
+        let value = serde_path_to_error::deserialize(strict).map_err(|error| {
             let path = error.path().to_string();
             let message = error.into_inner().to_string();
             Problem::invalid(field(&path, &message), shortened(&message))
@@ -107,7 +165,8 @@ mod tests {
     }
 
     fn complaint(body: &str) -> String {
-        let problem = Body(Bytes::from(body.to_owned())).json::<Charge>().unwrap_err();
+        let body = Body { bytes: Bytes::from(body.to_owned()), _share: None };
+        let problem = body.json::<Charge>().unwrap_err();
         format!("{problem:?}")
     }
 
@@ -120,6 +179,7 @@ mod tests {
             (r#"{"amount": 1, "tip": 2}"#, "tip"),
             (r#"{"amount": 1} 2"#, "body"),
             ("[1", "body"),
+            ("[1]", "body"),
             ("", "body"),
             ("\u{0}", "body"),
         ] {

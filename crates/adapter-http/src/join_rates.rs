@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use actix_web::HttpRequest;
 use tokio::time::{Duration, Instant};
 
-use crate::limits::{Limits, one_household};
+use crate::limits::Limits;
 
 /// What joining costs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,7 +49,7 @@ impl JoinRates {
     pub(crate) fn bits(&self, limits: &Limits, request: &HttpRequest, brings_work: bool) -> u32 {
         let WorkOptions { bits, free_per_address } = self.options;
         // What comes from this machine comes from a proxy that does not say for whom, or from its operator.
-        let address = limits.address(request).map(one_household).filter(|ip| !ip.is_loopback());
+        let address = limits.household(request).filter(|ip| !ip.is_loopback());
         let (Some(address), true) = (address, free_per_address > 0) else { return bits };
         let joined = self.count(address, !brings_work);
         match joined / free_per_address {
@@ -83,10 +83,11 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::addresses::Addresses;
     use crate::limits::LimitOptions;
 
     fn rates(bits: u32, free_per_address: u32) -> (JoinRates, Limits) {
-        let limits = Limits::new(LimitOptions::default(), None);
+        let limits = Limits::new(LimitOptions::default(), Addresses::new(None, Vec::new()));
         (JoinRates::new(WorkOptions { bits, free_per_address }), limits)
     }
 

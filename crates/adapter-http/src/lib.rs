@@ -1,9 +1,14 @@
 //! The HTTP contract: routes, bodies, problems, OpenAPI. What a call does is in `application`;
 //! here is only how it is asked and answered.
 
+mod addresses;
 mod body;
 mod credentials;
+mod crowding;
+mod documents;
+mod gate;
 mod idempotency;
+mod insiders;
 mod join_rates;
 mod language;
 mod layers;
@@ -11,22 +16,29 @@ mod limits;
 mod listening;
 mod metrics;
 mod openapi;
+mod operations;
 mod pages;
 mod paging;
-mod piecewise;
 mod problem;
 mod request_id;
 mod route;
 mod routes;
 mod seat_map_bodies;
+mod sending;
 mod server;
 mod shared;
 mod shortcut;
+mod socket;
 mod streams;
+mod strict_json;
+mod turns;
+mod words;
 
+pub use addresses::{Network, NotANetwork};
 pub use join_rates::WorkOptions;
 pub use limits::LimitOptions;
 pub use metrics::Metrics;
 pub use openapi::openapi_json;
 pub use pages::PageFile;
-pub use server::{HttpOptions, HttpServer};
+pub use server::{Docs, HttpOptions, HttpServer};
+pub use turns::PasswordsInTurn;

@@ -1,20 +1,20 @@
-//! How often somebody may ask for what is dear: signing up and in, joining a line, a whole draw.
+//! How often somebody may ask for what is dear, and how much of what all share one may have at once.
 
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod a_minute;
+mod at_once;
+
+use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderName;
 use domain::ids::UserId;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::addresses::{Addresses, HOUSEHOLDS_A_SITE, Origin};
 use crate::problem::Problem;
+use a_minute::AMinute;
+use at_once::AtOnce;
+pub(crate) use at_once::Share;
 
-/// How often, a minute; 0 for as often as one likes. Each server counts for itself.
+/// How often, a minute, and how many at once; 0 for any number. Each server counts for itself.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(missing_docs, reason = "each is named for what it limits")]
 pub struct LimitOptions {
@@ -24,44 +24,77 @@ pub struct LimitOptions {
     pub joins_per_address: u32,
     pub joins_per_user: u32,
     pub draws_per_address: u32,
+    pub writes_per_address: u32,
+    pub writes_per_user: u32,
+    pub seat_polls_per_address: u32,
+    pub seat_polls_per_user: u32,
+    pub connections_per_address: u32,
+    pub streams_per_address: u32,
+    pub streams_per_user: u32,
 }
 
 /// The limits, and who has asked how often.
 pub(crate) struct Limits {
-    address_header: Option<HeaderName>,
-    sign_ups_per_address: Limit<IpAddr>,
-    sign_ins_per_address: Limit<IpAddr>,
-    sign_ins_per_user: Limit<blake3::Hash>,
-    joins_per_address: Limit<IpAddr>,
-    joins_per_user: Limit<UserId>,
-    draws_per_address: Limit<IpAddr>,
+    addresses: Addresses,
+    sign_ups: ByAddress,
+    sign_ins: ByAddress,
+    sign_ins_per_user: AMinute<blake3::Hash>,
+    joins: ByAddress,
+    joins_per_user: AMinute<UserId>,
+    draws: ByAddress,
+    writes: ByAddress,
+    writes_per_user: AMinute<UserId>,
+    seat_polls: ByAddress,
+    seat_polls_per_user: AMinute<UserId>,
+    connections: AtOnceByAddress,
+    streams: AtOnceByAddress,
+    streams_per_user: AtOnce<UserId>,
+}
+
+/// What somebody has of the event streams, for as long as this lives.
+pub(crate) struct StreamShare {
+    _user: Option<Share<UserId>>,
+    _address: Vec<Share<IpAddr>>,
 }
 
 impl Limits {
-    /// With `address_header`, that header's last entry is believed to be the client's address;
-    /// without, the address is the connection's.
-    pub(crate) fn new(options: LimitOptions, address_header: Option<HeaderName>) -> Self {
+    pub(crate) fn new(options: LimitOptions, addresses: Addresses) -> Self {
         Self {
-            address_header,
-            sign_ups_per_address: Limit::new(options.sign_ups_per_address),
-            sign_ins_per_address: Limit::new(options.sign_ins_per_address),
-            sign_ins_per_user: Limit::new(options.sign_ins_per_user),
-            joins_per_address: Limit::new(options.joins_per_address),
-            joins_per_user: Limit::new(options.joins_per_user),
-            draws_per_address: Limit::new(options.draws_per_address),
+            addresses,
+            sign_ups: ByAddress::new("SIGN_UPS_PER_ADDRESS", options.sign_ups_per_address),
+            sign_ins: ByAddress::new("SIGN_INS_PER_ADDRESS", options.sign_ins_per_address),
+            sign_ins_per_user: AMinute::new("SIGN_INS_PER_USER", options.sign_ins_per_user),
+            joins: ByAddress::new("JOINS_PER_ADDRESS", options.joins_per_address),
+            joins_per_user: AMinute::new("JOINS_PER_USER", options.joins_per_user),
+            draws: ByAddress::new("DRAWS_PER_ADDRESS", options.draws_per_address),
+            writes: ByAddress::new("WRITES_PER_ADDRESS", options.writes_per_address),
+            writes_per_user: AMinute::new("WRITES_PER_USER", options.writes_per_user),
+            seat_polls: ByAddress::new("SEAT_POLLS_PER_ADDRESS", options.seat_polls_per_address),
+            seat_polls_per_user: AMinute::new("SEAT_POLLS_PER_USER", options.seat_polls_per_user),
+            connections: AtOnceByAddress::new(
+                "CONNECTIONS_PER_ADDRESS",
+                options.connections_per_address,
+            ),
+            streams: AtOnceByAddress::new("STREAMS_PER_ADDRESS", options.streams_per_address),
+            streams_per_user: AtOnce::new("STREAMS_PER_USER", options.streams_per_user),
         }
+    }
+
+    /// Where requests come from.
+    pub(crate) const fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// # Errors
     /// 429 for too many sign-ups from the request's address.
     pub(crate) fn sign_up(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.by_address(&self.sign_ups_per_address, request)
+        self.sign_ups.check(self.origin(request))
     }
 
     /// # Errors
     /// 429 for too many sign-ins from the request's address.
     pub(crate) fn sign_in(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.by_address(&self.sign_ins_per_address, request)
+        self.sign_ins.check(self.origin(request))
     }
 
     /// # Errors
@@ -73,7 +106,7 @@ impl Limits {
     /// # Errors
     /// 429 for too many joins from the request's address.
     pub(crate) fn join(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.by_address(&self.joins_per_address, request)
+        self.joins.check(self.origin(request))
     }
 
     /// # Errors
@@ -85,79 +118,106 @@ impl Limits {
     /// # Errors
     /// 429 for too many looks at draws, which may be long, from the request's address.
     pub(crate) fn look_at_draw(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.by_address(&self.draws_per_address, request)
+        self.draws.check(self.origin(request))
     }
 
-    fn by_address(&self, limit: &Limit<IpAddr>, request: &HttpRequest) -> Result<(), Problem> {
-        match self.address(request) {
-            Some(address) => limit.check(&one_household(address)),
-            None => Ok(()),
+    /// # Errors
+    /// 429 for too many calls that change something, of that user or from the request's address.
+    pub(crate) fn write(&self, request: &HttpRequest, user_id: UserId) -> Result<(), Problem> {
+        self.writes_per_user.check(&user_id)?;
+        self.writes.check(self.origin(request))
+    }
+
+    /// # Errors
+    /// 429 for too many looks at seats, of that user or from the request's address.
+    pub(crate) fn look_at_seats(
+        &self,
+        request: &HttpRequest,
+        user_id: UserId,
+    ) -> Result<(), Problem> {
+        self.seat_polls_per_user.check(&user_id)?;
+        if self.seat_polls.is_off() {
+            return Ok(());
         }
+        self.seat_polls.check(self.origin(request))
     }
 
-    /// The client's address, as far as it is known.
-    pub(crate) fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
-        // What is before the last entry may have been written by anybody.
-        let told = self.address_header.as_ref().and_then(|name| {
-            let value = request.headers().get_all(name).last()?.to_str().ok()?;
-            read_address(value.rsplit(',').next()?.trim())
-        });
-        told.or_else(|| request.peer_addr().map(|peer| peer.ip()))
-    }
-}
-
-/// An address, with or without a port.
-fn read_address(text: &str) -> Option<IpAddr> {
-    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().ok().or_else(with_port)
-}
-
-/// Whoever has one IPv6 address has a network of them.
-pub(crate) fn one_household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        v4 => v4,
-    }
-}
-
-/// A limit for each of many keys.
-struct Limit<K: Hash + Eq + Clone> {
-    limiter: Option<DefaultKeyedRateLimiter<K>>,
-    clock: DefaultClock,
-    /// How many checks are left until keys that have not been seen for a while are forgotten.
-    checks_left: AtomicUsize,
-}
-
-/// After how many checks keys are forgotten at the soonest. After as many as there are keys, if that
-/// is more: to look at all of them then costs each check the same, however many they are.
-const FORGET_AFTER: usize = 4_096;
-
-impl<K: Hash + Eq + Clone> Limit<K> {
-    fn new(a_minute: u32) -> Self {
-        let quota = NonZeroU32::new(a_minute).map(Quota::per_minute);
-        Self {
-            limiter: quota.map(RateLimiter::keyed),
-            clock: DefaultClock::default(),
-            checks_left: AtomicUsize::new(FORGET_AFTER),
-        }
-    }
-
-    fn check(&self, key: &K) -> Result<(), Problem> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        if self.checks_left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-            self.checks_left.store(limiter.len().max(FORGET_AFTER), Ordering::Relaxed);
-        }
-        limiter.check_key(key).map_err(|until| {
-            let wait = until.wait_time_from(self.clock.now()).as_secs() + 1;
-            let detail = format!("too many of these; try again in {wait} s");
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).after(wait)
+    /// # Errors
+    /// 429 for too many event streams at once, of that user or from the request's address.
+    pub(crate) fn open_stream(
+        &self,
+        request: &HttpRequest,
+        user_id: UserId,
+    ) -> Result<StreamShare, Problem> {
+        Ok(StreamShare {
+            _user: self.streams_per_user.take(user_id)?,
+            _address: self.streams.take(self.origin(request))?,
         })
+    }
+
+    /// # Errors
+    /// 429 for too many connections at once from that address. Those of a proxy are many people's.
+    pub(crate) fn connect(&self, peer: IpAddr) -> Result<Vec<Share<IpAddr>>, Problem> {
+        let is_proxy = self.addresses.is_proxy(peer);
+        self.connections.take((!is_proxy).then(|| Origin::from(peer)))
+    }
+
+    /// The household that a request comes from.
+    pub(crate) fn household(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.origin(request).map(|origin| origin.household)
+    }
+
+    fn origin(&self, request: &HttpRequest) -> Option<Origin> {
+        self.addresses.of(request).map(Origin::from)
+    }
+}
+
+/// How often a minute each household may ask, and each site.
+struct ByAddress {
+    household: AMinute<IpAddr>,
+    site: AMinute<IpAddr>,
+}
+
+impl ByAddress {
+    fn new(setting: &'static str, a_minute: u32) -> Self {
+        Self {
+            household: AMinute::new(setting, a_minute),
+            site: AMinute::new(setting, a_minute.saturating_mul(HOUSEHOLDS_A_SITE)),
+        }
+    }
+
+    const fn is_off(&self) -> bool {
+        self.household.is_off()
+    }
+
+    fn check(&self, origin: Option<Origin>) -> Result<(), Problem> {
+        let Some(origin) = origin else { return Ok(()) };
+        self.household.check(&origin.household)?;
+        origin.site.map_or(Ok(()), |site| self.site.check(&site))
+    }
+}
+
+/// How much each household may have at once, and each site.
+struct AtOnceByAddress {
+    household: AtOnce<IpAddr>,
+    site: AtOnce<IpAddr>,
+}
+
+impl AtOnceByAddress {
+    fn new(setting: &'static str, most: u32) -> Self {
+        Self {
+            household: AtOnce::new(setting, most),
+            site: AtOnce::new(setting, most.saturating_mul(HOUSEHOLDS_A_SITE)),
+        }
+    }
+
+    /// # Errors
+    /// 429 where the household or the site has as much as it may.
+    fn take(&self, origin: Option<Origin>) -> Result<Vec<Share<IpAddr>>, Problem> {
+        let Some(origin) = origin else { return Ok(Vec::new()) };
+        let household = self.household.take(origin.household)?;
+        let site = origin.site.map_or(Ok(None), |site| self.site.take(site))?;
+        Ok(household.into_iter().chain(site).collect())
     }
 }
 
@@ -167,52 +227,55 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::addresses::Network;
 
-    fn limits(header: Option<&'static str>) -> Limits {
-        let options = LimitOptions { joins_per_address: 2, ..LimitOptions::default() };
-        Limits::new(options, header.map(HeaderName::from_static))
+    fn limits() -> Limits {
+        let options =
+            LimitOptions { joins_per_address: 2, streams_per_address: 2, ..Default::default() };
+        Limits::new(options, Addresses::new(None, Network::private()))
     }
 
-    fn request(peer: &str, forwarded: Option<&str>) -> HttpRequest {
-        let request = TestRequest::default().peer_addr(peer.parse().unwrap());
-        match forwarded {
-            Some(value) => request.insert_header(("x-forwarded-for", value)).to_http_request(),
-            None => request.to_http_request(),
-        }
+    fn request(peer: &str) -> HttpRequest {
+        TestRequest::default().peer_addr(peer.parse().unwrap()).to_http_request()
     }
 
     #[test]
     fn whoever_asks_too_often_is_told_when_to_come_back_and_others_are_not() {
-        let limits = limits(None);
-        let often = request("192.0.2.1:1", None);
+        let limits = limits();
+        let often = request("192.0.2.1:1");
         assert!(limits.join(&often).is_ok() && limits.join(&often).is_ok());
-        let refused = limits.join(&often).unwrap_err().error_response();
+        let refused = limits.join(&often).unwrap_err();
+        assert!(format!("{refused:?}").contains("STAGEDOOR_JOINS_PER_ADDRESS"), "{refused:?}");
+        let refused = refused.error_response();
         assert_eq!(refused.status(), 429);
         let wait: u64 =
             refused.headers().get("retry-after").unwrap().to_str().unwrap().parse().unwrap();
         assert!((1..=31).contains(&wait), "{wait}");
-        assert!(limits.join(&request("192.0.2.2:1", None)).is_ok());
+        assert!(limits.join(&request("192.0.2.2:1")).is_ok());
         assert!(limits.sign_up(&often).is_ok(), "that has no limit here");
     }
 
     #[test]
-    fn a_header_is_believed_only_where_that_is_configured_and_only_its_last_entry() {
-        let address = |limits: &Limits, forwarded| {
-            limits.address(&request("192.0.2.1:1", Some(forwarded))).unwrap().to_string()
-        };
-        assert_eq!(address(&limits(None), "198.51.100.7"), "192.0.2.1");
-        let trusting = limits(Some("x-forwarded-for"));
-        assert_eq!(address(&trusting, "203.0.113.9, 198.51.100.7"), "198.51.100.7");
-        assert_eq!(address(&trusting, "198.51.100.7:4711"), "198.51.100.7");
-        assert_eq!(address(&trusting, "[2001:db8::1]:4711"), "2001:db8::1");
-        assert_eq!(address(&trusting, "nonsense"), "192.0.2.1");
+    fn a_site_has_ten_times_as_much_as_a_household() {
+        let limits = limits();
+        let joined = (0..100).filter(|n| {
+            let household = request(&format!("[2001:db8:0:{n:x}::1]:1"));
+            limits.join(&household).is_ok() && limits.join(&household).is_ok()
+        });
+        assert_eq!(joined.count(), 10);
+        assert!(limits.join(&request("[2001:db8:1::1]:1")).is_ok());
     }
 
     #[test]
-    fn one_network_of_ipv6_addresses_is_one_household() {
-        let household = |text: &str| one_household(text.parse().unwrap()).to_string();
-        assert_eq!(household("2001:db8::1:2:3:4"), household("2001:db8::9"));
-        assert_ne!(household("2001:db8:0:1::1"), household("2001:db8::1"));
-        assert_eq!(household("::ffff:192.0.2.1"), "192.0.2.1");
+    fn what_is_given_back_can_be_had_again() {
+        let limits = limits();
+        let (here, user) = (request("192.0.2.1:1"), UserId::from(uuid::Uuid::nil()));
+        let first = limits.open_stream(&here, user).unwrap();
+        let _second = limits.open_stream(&here, user).unwrap();
+        let refused = limits.open_stream(&here, user).err().unwrap();
+        assert!(format!("{refused:?}").contains("STAGEDOOR_STREAMS_PER_ADDRESS"), "{refused:?}");
+        assert!(limits.open_stream(&request("192.0.2.2:1"), user).is_ok());
+        drop(first);
+        assert!(limits.open_stream(&here, user).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
+
+use crate::limits::Share;
 
 /// How many connections may wait to be accepted. A rush that finds this full is turned away by the
 /// system, and comes back a second later.
@@ -44,6 +46,17 @@ pub(crate) struct Connections {
 pub(crate) struct Connection {
     new: Arc<AtomicUsize>,
     is_new: Cell<bool>,
+    door: Door,
+    _share: Vec<Share<IpAddr>>,
+}
+
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Where buyers do.
+    Public,
+    /// At the address for those who run the server.
+    Admin,
 }
 
 impl Connections {
@@ -54,10 +67,10 @@ impl Connections {
         }
     }
 
-    /// Notes that one was taken.
-    pub(crate) fn taken(&self) -> Connection {
+    /// Notes that one was taken, which has that share of what its address may have.
+    pub(crate) fn taken(&self, door: Door, share: Vec<Share<IpAddr>>) -> Connection {
         self.new.fetch_add(1, Ordering::Relaxed);
-        Connection { new: Arc::clone(&self.new), is_new: Cell::new(true) }
+        Connection { new: Arc::clone(&self.new), is_new: Cell::new(true), door, _share: share }
     }
 
     /// Waits until all that were accepted have been taken.
@@ -77,6 +90,11 @@ impl Connections {
 }
 
 impl Connection {
+    /// Whether it came in where those who run the server do.
+    pub(crate) fn is_admins(&self) -> bool {
+        self.door == Door::Admin
+    }
+
     /// Notes that a request came. From then on the server finishes what it is at before it closes.
     pub(crate) fn speaks(&self) {
         if self.is_new.replace(false) {

@@ -12,6 +12,12 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
     ApiDoc::openapi().to_pretty_json()
 }
 
+/// The same, to be looked into.
+pub(crate) fn document() -> serde_json::Value {
+    // A document of ours is text and numbers, and that can always be written.
+    serde_json::to_value(ApiDoc::openapi()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,7 +30,7 @@ mod tests {
         let routes = include_str!("routes/mod.rs");
         for line in routes.lines().filter(|line| line.contains("at(\"/")) {
             let path = line.split('"').nth(1).unwrap();
-            assert!(paths.contains_key(path) || path == "/docs", "{path} is not told of");
+            assert!(paths.contains_key(path), "{path} is not told of");
         }
     }
 

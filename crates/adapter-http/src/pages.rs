@@ -34,10 +34,12 @@ pub struct PageFile {
 /// A file, ready to be sent.
 pub(crate) struct Written {
     path: String,
-    content_type: &'static str,
+    content_type: String,
     plain: Bytes,
-    gzip: Bytes,
+    gzip: Option<Bytes>,
     etag: String,
+    cache: &'static str,
+    policy: &'static str,
 }
 
 impl From<&PageFile> for Written {
@@ -47,10 +49,33 @@ impl From<&PageFile> for Written {
         let _ = encoder.write_all(&file.body);
         Self {
             path: file.path.clone(),
-            content_type: file.content_type,
+            content_type: file.content_type.to_owned(),
             plain: file.body.clone().into(),
-            gzip: encoder.finish().unwrap_or_default().into(),
+            gzip: encoder.finish().ok().map(Into::into),
             etag: format!("\"{}\"", file.version),
+            cache: "no-cache",
+            policy: POLICY,
+        }
+    }
+}
+
+impl Written {
+    /// A document whose path names this very body, if `is_for_ever`.
+    pub(crate) fn document(
+        path: String,
+        content_type: String,
+        body: Bytes,
+        is_for_ever: bool,
+    ) -> Self {
+        let etag = blake3::hash(&body).to_hex();
+        Self {
+            path,
+            content_type,
+            etag: format!("\"{}\"", etag.split_at(16).0),
+            plain: body,
+            gzip: None,
+            cache: if is_for_ever { "public, max-age=31536000, immutable" } else { "no-cache" },
+            policy: DOCUMENTS_POLICY,
         }
     }
 }
@@ -72,24 +97,28 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 
+/// The browsable documentation writes styles of its own.
+const DOCUMENTS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                                frame-ancestors 'none'";
+
 fn answer(request: &HttpRequest, page: &Written) -> Result<HttpResponse, Problem> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return Err(method_not_allowed(request.method()));
+        return Err(method_not_allowed(request.method(), "GET, HEAD"));
     }
     let headers = request.headers();
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((ETAG, page.etag.as_str()))
-        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CACHE_CONTROL, page.cache))
         .insert_header((VARY, "Accept-Encoding"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, page.policy))
         .insert_header((REFERRER_POLICY, "no-referrer"));
     if names(headers, &IF_NONE_MATCH, &page.etag) {
         return Ok(answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish());
     }
-    answer.content_type(page.content_type);
-    if names(headers, &ACCEPT_ENCODING, "gzip") {
-        return Ok(answer.insert_header((CONTENT_ENCODING, "gzip")).body(page.gzip.clone()));
+    answer.content_type(page.content_type.as_str());
+    if let Some(gzip) = page.gzip.as_ref().filter(|_| names(headers, &ACCEPT_ENCODING, "gzip")) {
+        return Ok(answer.insert_header((CONTENT_ENCODING, "gzip")).body(gzip.clone()));
     }
     Ok(answer.body(page.plain.clone()))
 }

@@ -1,9 +1,13 @@
 //! Refusals and faults as RFC 9457 problem details.
 
+pub(crate) mod codes;
 mod korean;
+mod page;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, ResponseError};
 use domain::ports::{Unavailable, UpdateError};
 use domain::refusal::{FieldError, Refusal};
@@ -13,7 +17,9 @@ use utoipa::ToSchema;
 
 use crate::language::Language;
 use crate::request_id;
+use crate::words;
 use korean::korean;
+pub(crate) use page::page;
 
 /// Why a call was refused or failed (RFC 9457). Some codes come with fields of their own, which
 /// are told where the code is.
@@ -29,7 +35,7 @@ pub(crate) struct ProblemBody {
     /// What happened, for a person, in the language that `Accept-Language` asks for: English or Korean.
     detail: String,
     /// What happened, for a program. Never changes.
-    #[schema(example = "seat_already_reserved")]
+    #[schema(example = "seat_already_reserved", schema_with = words::code)]
     code: &'static str,
     /// The answer's `X-Request-Id`, to be quoted in a complaint.
     request_id: String,
@@ -46,11 +52,19 @@ pub(crate) struct Problem {
     detail: String,
     more: Map<String, Value>,
     retry_after_seconds: Option<u64>,
+    allow: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), more: Map::new(), retry_after_seconds: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            more: Map::new(),
+            retry_after_seconds: None,
+            allow: None,
+        }
     }
 
     pub(crate) fn not_found() -> Self {
@@ -64,6 +78,11 @@ impl Problem {
     /// The same, to be tried again after so many seconds.
     pub(crate) fn after(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// The same, saying which methods go there.
+    pub(crate) fn allowing(self, methods: &str) -> Self {
+        Self { allow: Some(methods.to_owned()), ..self }
     }
 
     /// Something is broken or away.
@@ -223,7 +242,27 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let wanted = request_id::language();
+        let (body, language) = self.body(request_id::current(), request_id::language());
+        let mut answer = HttpResponse::build(self.status);
+        answer
+            .insert_header((CONTENT_TYPE, "application/problem+json"))
+            .insert_header((CONTENT_LANGUAGE, language.name()));
+        if let Some(seconds) = self.retry_after_seconds {
+            answer.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(methods) = &self.allow {
+            answer.insert_header((ALLOW, methods.as_str()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.body(body)
+    }
+}
+
+impl Problem {
+    /// The problem as JSON, and the language that it is told in.
+    fn body(&self, request_id: String, wanted: Language) -> (Vec<u8>, Language) {
         let korean = korean(self.code).filter(|_| wanted == Language::Korean);
         let (title, detail, language) = match korean {
             Some((title, detail)) => (title.to_owned(), detail.to_owned(), Language::Korean),
@@ -235,20 +274,25 @@ impl ResponseError for Problem {
             status: self.status.as_u16(),
             detail,
             code: self.code,
-            request_id: request_id::current(),
+            request_id,
             more: self.more.clone(),
         };
-        let mut answer = HttpResponse::build(self.status);
-        answer
-            .insert_header((CONTENT_TYPE, "application/problem+json"))
-            .insert_header((CONTENT_LANGUAGE, language.name()));
-        if let Some(seconds) = self.retry_after_seconds {
-            answer.insert_header((RETRY_AFTER, seconds.to_string()));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
-        }
-        answer.body(serde_json::to_vec(&body).unwrap_or_default())
+        (serde_json::to_vec(&body).unwrap_or_default(), language)
+    }
+
+    /// All of an answer, to who is not heard out, and the end of the connection.
+    pub(crate) fn as_message(&self, request_id: &str) -> Vec<u8> {
+        let (body, _) = self.body(request_id.to_owned(), Language::English);
+        let again = self.retry_after_seconds.map(|after| format!("retry-after: {after}\r\n"));
+        let head = format!(
+            "HTTP/1.1 {}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n\
+             content-length: {}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\
+             x-request-id: {request_id}\r\n{}\r\n",
+            self.status,
+            body.len(),
+            again.unwrap_or_default(),
+        );
+        [head.into_bytes(), body].concat()
     }
 }
 
@@ -261,6 +305,8 @@ fn title(code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -268,23 +314,62 @@ mod tests {
         assert_eq!(title("seat_already_reserved"), "Seat already reserved");
     }
 
+    /// Every code in this crate follows the status that it comes with.
+    fn codes_in_the_source() -> BTreeSet<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        let mut folders = vec![std::path::PathBuf::from(folder)];
+        let mut codes = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let source = std::fs::read_to_string(path).unwrap();
+                for call in ["problem(StatusCode::", "Problem::new(", "Self::new("] {
+                    let calls = source.split(call).skip(1);
+                    let quoted = calls.filter_map(|call| call.split(['"', ';']).nth(1));
+                    let is_code =
+                        |text: &&str| text.chars().all(|c| c == '_' || c.is_ascii_lowercase());
+                    codes.extend(quoted.filter(is_code).map(str::to_owned));
+                }
+            }
+        }
+        codes.remove("");
+        codes
+    }
+
+    #[test]
+    fn every_code_is_explained_and_has_its_words_in_korean() {
+        let codes = codes_in_the_source();
+        assert!(codes.len() > 35, "{codes:?}");
+        for code in &codes {
+            assert!(codes::explained(code).is_some(), "{code} is not explained");
+            assert!(korean(code).is_some(), "{code} has no words in Korean");
+        }
+        for (code, about) in codes::ALL {
+            assert!(codes.contains(*code), "{code} is nobody's");
+            let (page, _) = page(code, Language::English).unwrap();
+            assert!(page.contains(about) && !about.contains(['<', '&']), "{code}");
+        }
+        let sorted = codes::ALL.iter().map(|(code, _)| code).is_sorted();
+        assert!(sorted && page("no_such_code", Language::English).is_none());
+    }
+
     /// Every code that the OpenAPI document tells of begins a line of what is refused.
     #[test]
-    fn every_code_has_its_words_in_korean() {
+    fn every_code_that_is_told_of_is_there() {
         let document: Value = serde_json::from_str(&crate::openapi_json().unwrap()).unwrap();
         let paths = document["paths"].as_object().unwrap().values();
         let calls = paths.flat_map(|path| path.as_object().unwrap().values());
         let answers = calls.flat_map(|call| call["responses"].as_object().unwrap().values());
         let told = answers.flat_map(|answer| answer["description"].as_str().unwrap().split(';'));
         let codes = told.filter_map(|part| part.trim().strip_prefix('`')?.split('`').next());
-        let mut codes: Vec<_> = codes.filter(|code| code.contains('_')).collect();
-        codes.sort_unstable();
-        codes.dedup();
+        let codes: BTreeSet<_> = codes.filter(|code| code.contains('_')).collect();
         assert!(codes.len() > 30, "{codes:?}");
-        for code in
-            codes.into_iter().chain(["unavailable", "overloaded", "outcome_unknown", "forbidden"])
-        {
-            assert!(korean(code).is_some(), "{code}");
+        for code in codes {
+            assert!(codes::explained(code).is_some(), "{code}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The name of a request, by which an answer, a log line and a complaint find each other.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::ServiceRequest;
@@ -11,7 +12,7 @@ use crate::language::Language;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    static CURRENT: (HeaderValue, Language);
+    static CURRENT: (HeaderValue, Language, Option<IpAddr>);
 }
 
 /// Names requests that come without a name: by the server's own, and counted.
@@ -31,11 +32,14 @@ impl RequestNames {
     /// The caller's own name for the request, if it is a plain one, or a new one.
     pub(crate) fn name(&self, request: &ServiceRequest) -> HeaderValue {
         let given = request.headers().get(X_REQUEST_ID).filter(|given| is_plain(given));
-        given.cloned().unwrap_or_else(|| {
-            let count = self.count.fetch_add(1, Ordering::Relaxed);
-            let name = HeaderValue::try_from([&self.server, count.to_string().as_str()].concat());
-            name.unwrap_or(HeaderValue::from_static("unnamed"))
-        })
+        let new = || HeaderValue::try_from(self.next());
+        given.cloned().unwrap_or_else(|| new().unwrap_or(HeaderValue::from_static("unnamed")))
+    }
+
+    /// A new name.
+    pub(crate) fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        [&self.server, count.to_string().as_str()].concat()
     }
 }
 
@@ -46,20 +50,26 @@ fn is_plain(name: &HeaderValue) -> bool {
 
 /// The name of the request that is being answered.
 pub(crate) fn current() -> String {
-    let name = CURRENT.try_with(|(name, _)| name.to_str().unwrap_or_default().to_owned());
+    let name = CURRENT.try_with(|(name, ..)| name.to_str().unwrap_or_default().to_owned());
     name.unwrap_or_default()
 }
 
 /// The language that it is to be answered in.
 pub(crate) fn language() -> Language {
-    CURRENT.try_with(|(_, language)| *language).unwrap_or(Language::English)
+    CURRENT.try_with(|(_, language, _)| *language).unwrap_or(Language::English)
 }
 
-/// Answers a request under its name and in its language.
+/// The household that it comes from.
+pub(crate) fn household() -> Option<IpAddr> {
+    CURRENT.try_with(|(.., household)| *household).ok().flatten()
+}
+
+/// Answers a request under its name and in its language, to that household.
 pub(crate) async fn within<T>(
     name: HeaderValue,
     language: Language,
+    household: Option<IpAddr>,
     answer: impl Future<Output = T>,
 ) -> T {
-    CURRENT.scope((name, language), answer).await
+    CURRENT.scope((name, language, household), answer).await
 }

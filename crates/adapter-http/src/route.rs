@@ -47,8 +47,8 @@ pub(crate) fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// That a method is not for this path.
-pub(crate) fn method_not_allowed(method: &Method) -> Problem {
-    let detail = format!("{method} does not go here");
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+/// That a method is not for this path, and which are.
+pub(crate) fn method_not_allowed(method: &Method, allowed: &str) -> Problem {
+    let detail = format!("{method} does not go here, but {allowed}");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allowing(allowed)
 }

@@ -18,6 +18,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::words;
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatMap)]
 pub(crate) struct SeatMapBody {
@@ -42,7 +44,7 @@ pub(crate) struct SeatBody {
     /// In minor units of the concert's currency.
     price: i64,
     /// `available`, `held` or `sold`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::seat_status)]
     status: SeatStatus,
 }
 

@@ -1,26 +1,34 @@
 //! The server as a value: bound to an address, run, and stopped without losing anybody.
 
-use std::any::Any;
-use std::net::SocketAddr;
+use std::future::ready;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_http::HttpService;
+use actix_server::{Server, ServerHandle};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::AppConfig;
 use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App, web};
+use actix_web::{App, Error, web};
 use application::Application;
 use domain::ports::Ids;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::addresses::{Addresses, Network};
+use crate::body::BodyRoom;
+use crate::crowding;
+use crate::documents;
+use crate::insiders::{Insiders, Place};
 use crate::join_rates::{JoinRates, WorkOptions};
 use crate::layers;
 use crate::limits::{LimitOptions, Limits};
-use crate::listening::{Connections, Listening};
+use crate::listening::{Connections, Door, Listening};
 use crate::metrics::Metrics;
 use crate::pages::{self, PageFile};
 use crate::request_id::RequestNames;
@@ -28,6 +36,7 @@ use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
 use crate::shared::Shared;
 use crate::shortcut::Shortcut;
+use crate::socket::ClientSocket;
 use crate::streams::Streams;
 
 /// How the server is run.
@@ -35,6 +44,8 @@ use crate::streams::Streams;
 pub struct HttpOptions {
     /// Where to listen; port 0 for any free one.
     pub listen: SocketAddr,
+    /// Where else to listen, for those who run it.
+    pub admin_listen: Option<SocketAddr>,
     /// How many threads answer.
     pub workers: usize,
     /// How many connections there may be at once.
@@ -54,6 +65,10 @@ pub struct HttpOptions {
     /// The header in which a proxy that is trusted tells the client's address; none is believed by
     /// default.
     pub address_header: Option<String>,
+    /// Which proxies are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether there is documentation to browse.
+    pub docs: Docs,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// The pages that people use.
@@ -62,9 +77,17 @@ pub struct HttpOptions {
     pub ids: Arc<dyn Ids>,
 }
 
+/// Whether the API's document is shown, and can be browsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they say it")]
+pub enum Docs {
+    Shown,
+    Off,
+}
+
 /// A server that listens.
 pub struct HttpServer {
-    server: actix_web::dev::Server,
+    server: Server,
     handle: ServerHandle,
     stopping: watch::Sender<bool>,
     streams: Arc<Streams>,
@@ -72,6 +95,7 @@ pub struct HttpServer {
     listening: Listening,
     drain: Duration,
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
 }
 
 impl HttpServer {
@@ -83,12 +107,17 @@ impl HttpServer {
         let (stopping, is_stopping) = watch::channel(false);
         let address_header = options.address_header.as_deref().map(HeaderName::try_from);
         let address_header = address_header.transpose().map_err(std::io::Error::other)?;
+        let addresses = Addresses::new(address_header, options.trusted_proxies.clone());
         let streams = Streams::new(options.streams_max);
+        let admin = options.admin_listen.map(TcpListener::bind).transpose()?;
+        let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let shared = web::Data::new(Shared {
             metrics: Arc::clone(&options.metrics),
             request_names: RequestNames::of_server(options.ids.next()),
-            limits: Limits::new(options.limits, address_header),
+            limits: Limits::new(options.limits, addresses),
             join_rates: JoinRates::new(options.join_work),
+            insiders: Insiders::at(if admin.is_some() { Place::Apart } else { Place::Here }),
+            bodies: BodyRoom::default(),
             streams: Arc::clone(&streams),
             seat_maps: SeatMapBodies::default(),
             stopping: is_stopping,
@@ -99,8 +128,14 @@ impl HttpServer {
         let origins = options.cors_origins.clone();
         let pages: Vec<_> =
             options.pages.iter().map(|file| Arc::new(pages::Written::from(file))).collect();
+        let documents = match options.docs {
+            Docs::Shown => documents::all().map_err(std::io::Error::other)?,
+            Docs::Off => Vec::new(),
+        };
+        let pages = [pages, documents.into_iter().map(Arc::new).collect()].concat();
+        let connecting = shared.clone();
         let workers = Arc::clone(&connections);
-        let factory = move || {
+        let worker = move || {
             workers.taken_here();
             let shortcut = Rc::new(Shortcut::new(data.clone(), shared.clone()));
             App::new()
@@ -111,19 +146,43 @@ impl HttpServer {
                 .wrap(from_fn(layers::around))
                 .configure(|app| routes::configure(app, &pages))
         };
-        let server = actix_web::HttpServer::new(factory)
+        let mut server = Server::build()
             .workers(options.workers.max(1))
-            .max_connections(options.connections_max.div_ceil(options.workers.max(1)))
-            .client_request_timeout(Duration::from_secs(10))
-            .keep_alive(Duration::from_secs(75))
+            .max_concurrent_connections(options.connections_max.div_ceil(options.workers.max(1)))
             .shutdown_timeout(options.stop_within.as_secs().max(1))
-            .disable_signals()
-            .on_connect(move |connection, data| {
-                data.insert(connections.taken());
-                give_up_on_the_silent(connection);
-            })
-            .listen(accepting)?
-            .run();
+            .disable_signals();
+        for (door, socket) in [(Door::Public, Some(accepting)), (Door::Admin, admin)] {
+            let Some(socket) = socket else { continue };
+            let address = socket.local_addr()?;
+            let stopping = server.graceful_shutdown_signal();
+            let (worker, shared) = (worker.clone(), connecting.clone());
+            let connections = Arc::clone(&connections);
+            server = server.listen(format!("{door:?}"), socket, move || {
+                let (stopping, connecting) = (stopping.clone(), shared.clone());
+                let (connections, shared) = (Arc::clone(&connections), shared.clone());
+                let http = HttpService::build()
+                    .graceful_shutdown_signal(move || {
+                        let stopping = stopping.clone();
+                        async move { stopping.notified().await }
+                    })
+                    .keep_alive(Duration::from_secs(75))
+                    .client_request_timeout(Duration::from_secs(10))
+                    .client_disconnect_timeout(Duration::from_secs(1))
+                    .local_addr(address)
+                    .on_connect_ext(move |socket: &ClientSocket, data| {
+                        let share = crowding::admit(socket.stream(), &connecting);
+                        data.insert(connections.taken(door, share));
+                        give_up_on_the_silent(socket.stream());
+                    });
+                let app = worker().into_factory().map_err(|error: Error| error.error_response());
+                fn_service(move |stream: TcpStream| {
+                    let peer = stream.peer_addr().ok();
+                    ready(Ok((ClientSocket::new(stream, shared.clone()), peer)))
+                })
+                .and_then(http.h1(map_config(app, |()| AppConfig::default())))
+            })?;
+        }
+        let server = server.run();
         Ok(Self {
             handle: server.handle(),
             server,
@@ -131,6 +190,7 @@ impl HttpServer {
             streams,
             app,
             address: listening.address()?,
+            admin_address,
             listening,
             drain: options.drain,
         })
@@ -140,6 +200,12 @@ impl HttpServer {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where else it listens, for those who run it.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// Answers requests until `stop` comes true. Then it says that it is not ready any more, ends the
@@ -180,11 +246,9 @@ impl HttpServer {
 /// How long what was sent may go unacknowledged, or a reader that has stopped reading be waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-fn give_up_on_the_silent(connection: &dyn Any) {
-    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-        // Where the system has no such thing, its own patience counts.
-        let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENCE_MAX));
-    }
+fn give_up_on_the_silent(stream: &TcpStream) {
+    // Where the system has no such thing, its own patience counts.
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENCE_MAX));
 }
 
 fn cors(origins: &[String]) -> Cors {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::body::BodyRoom;
+use crate::insiders::Insiders;
 use crate::join_rates::JoinRates;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -17,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) request_names: RequestNames,
     pub(crate) limits: Limits,
     pub(crate) join_rates: JoinRates,
+    pub(crate) insiders: Insiders,
+    pub(crate) bodies: BodyRoom,
     pub(crate) streams: Arc<Streams>,
     pub(crate) seat_maps: SeatMapBodies,
     /// Turns true when the server is about to stop.

@@ -14,6 +14,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::limits::StreamShare;
 use crate::routes::TicketBody;
 
 /// How often every ticket is looked at.
@@ -43,6 +44,7 @@ struct Follower {
     spoke_at: Instant,
     reader: mpsc::Sender<Bytes>,
     _room: OwnedSemaphorePermit,
+    _share: Option<StreamShare>,
 }
 
 impl Streams {
@@ -51,18 +53,26 @@ impl Streams {
         Arc::new(Self { room: Arc::new(Semaphore::new(most)), followers: Mutex::default() })
     }
 
-    /// What is said to one who follows `first` from now on; nothing when there is no room.
+    /// What is said to one who follows `first` from now on, and has that share of what there is; nothing
+    /// when there is no room.
     pub(crate) fn follow(
         &self,
         claims: QueueClaims,
         first: TicketBody,
+        share: Option<StreamShare>,
     ) -> Option<mpsc::Receiver<Bytes>> {
         let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
         let (reader, said) = mpsc::channel(UNREAD_MAX);
         let now = Instant::now();
-        let follower =
-            Follower { claims, told: first, told_at: now, spoke_at: now, reader, _room: room };
-        self.take_back(follower);
+        self.take_back(Follower {
+            claims,
+            told: first,
+            told_at: now,
+            spoke_at: now,
+            reader,
+            _room: room,
+            _share: share,
+        });
         Some(said)
     }
 
@@ -227,7 +237,7 @@ mod tests {
     /// Somebody who follows a ticket at position 9, and what is said.
     fn follower() -> (Follower, mpsc::Receiver<Bytes>) {
         let streams = Streams::new(1);
-        let said = streams.follow(claims(), ticket(9)).unwrap();
+        let said = streams.follow(claims(), ticket(9), None).unwrap();
         let follower = streams.followers.lock().unwrap().pop().unwrap();
         (follower, said)
     }
@@ -277,12 +287,12 @@ mod tests {
     #[tokio::test]
     async fn who_went_away_makes_room_for_another() {
         let streams = Streams::new(1);
-        let first = streams.follow(claims(), ticket(9)).unwrap();
-        assert!(streams.follow(claims(), ticket(9)).is_none());
+        let first = streams.follow(claims(), ticket(9), None).unwrap();
+        assert!(streams.follow(claims(), ticket(9), None).is_none());
         drop(first);
         let mut gone = streams.followers.lock().unwrap().pop().unwrap();
         assert!(!gone.see(ticket(9)));
         drop(gone);
-        assert!(streams.follow(claims(), ticket(9)).is_some());
+        assert!(streams.follow(claims(), ticket(9), None).is_some());
     }
 }

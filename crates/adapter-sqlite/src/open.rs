@@ -1,7 +1,8 @@
 //! Opening a database file: telling apart what can be wrong with it, and bringing its schema up to
 //! date.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,7 @@ struct CountRow {
 /// [`OpenError`], saying what is wrong with the file; [`OpenError::InUse`] where there is something to do
 /// and a server has it open.
 pub fn migrate(path: &Path) -> Result<(), OpenError> {
-    make_folder(path)?;
+    make_place(path)?;
     check_file(path)?;
     if state_of_schema(path)? == SchemaState::UpToDate {
         return Ok(());
@@ -106,7 +107,7 @@ pub fn migrate(path: &Path) -> Result<(), OpenError> {
 
 /// Does what an opening needs before it: takes the file for a server alone, and sees to its schema.
 pub(crate) fn make_ready(path: &Path, opened_by: OpenedBy) -> Result<Option<File>, OpenError> {
-    make_folder(path)?;
+    make_place(path)?;
     let is_server = opened_by == OpenedBy::Server;
     let own_lock = is_server.then(|| lock(path)).transpose()?;
     check_file(path)?;
@@ -206,12 +207,32 @@ pub fn has_users(path: &Path) -> Result<bool, OpenError> {
     Ok(users > 0)
 }
 
-/// Makes the folder that the file is to be in.
-pub(crate) fn make_folder(path: &Path) -> Result<(), OpenError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    std::fs::create_dir_all(folder).map_err(|error| unreachable_file(path, &error))
+/// Makes the folder that the file is to be in, and the file, which is its owner's alone: it has everybody's
+/// names, emails and password hashes. SQLite gives the files beside it the same rights.
+pub(crate) fn make_place(path: &Path) -> Result<(), OpenError> {
+    let failed = |error| unreachable_file(path, &error);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = OpenOptions::new().create(true).append(true).mode(OWNERS_ALONE).open(path);
+    drop(file.map_err(failed)?);
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        keep_to_owner(Path::new(&name));
+    }
+    Ok(())
+}
+
+/// What an owner may do, and nobody else.
+const OWNERS_ALONE: u32 = 0o600;
+
+/// Takes a file's rights from others, where it is ours to take: an earlier version left them.
+fn keep_to_owner(path: &Path) {
+    let Ok(there) = std::fs::metadata(path) else { return };
+    if there.is_file() && there.permissions().mode() & 0o077 != 0 {
+        let _ = std::fs::set_permissions(path, Permissions::from_mode(OWNERS_ALONE));
+    }
 }
 
 fn all_migrations() -> Result<Vec<String>, String> {

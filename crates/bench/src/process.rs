@@ -38,8 +38,20 @@ impl Program {
         command.env_clear().current_dir(self.folder.path()).args(args);
         command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
         command.env("STAGEDOOR_SECRET", SECRET);
-        // All clients come from one address.
-        command.args(["--joins-per-address", "0", "--draws-per-address", "0"]);
+        // All clients come from one address, and each does in a second what people do in an hour.
+        for limit in [
+            "JOINS_PER_ADDRESS",
+            "DRAWS_PER_ADDRESS",
+            "CONNECTIONS_PER_ADDRESS",
+            "STREAMS_PER_ADDRESS",
+            "STREAMS_PER_USER",
+            "WRITES_PER_ADDRESS",
+            "WRITES_PER_USER",
+            "SEAT_POLLS_PER_ADDRESS",
+            "SEAT_POLLS_PER_USER",
+        ] {
+            command.env(format!("STAGEDOOR_{limit}"), "0");
+        }
         command
     }
 

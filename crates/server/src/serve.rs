@@ -66,6 +66,8 @@ async fn serve_from(
         Arc::clone(app),
         &HttpOptions {
             listen: settings.listen,
+            admin_listen: settings.admin_listen,
+            docs: settings.docs,
             workers: settings.workers,
             connections_max: open_files::room_for(settings.connections_max),
             streams_max: settings.streams_max,
@@ -75,13 +77,18 @@ async fn serve_from(
             limits: settings.limits,
             join_work: settings.join_work,
             address_header: settings.address_header.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
             metrics,
             ids: Arc::new(RandomIds),
             pages: web::pages().into_iter().map(page_file).collect(),
         },
     );
-    let http = http.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listen = settings.admin_listen.map(|admin| format!(" or {admin}")).unwrap_or_default();
+    let http = http.with_context(|| format!("cannot listen on {}{listen}", settings.listen))?;
     let sweepers = Sweepers::start(app, Duration::from_millis(settings.sweep_interval_ms));
+    if let Some(admin) = http.admin_address() {
+        println!("metrics on http://{admin}/metrics");
+    }
     println!("listening on http://{}", http.address());
     let served = http.run(heard(signals.clone(), 1), heard(signals, 2)).await;
     sweepers.stop().await;

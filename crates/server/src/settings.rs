@@ -1,5 +1,6 @@
 //! Settings: each by flag, by environment or in a TOML file, in this order; each with a default.
 
+mod edge;
 mod given;
 
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use adapter_auth::Secret;
 use adapter_gateway::GatewayOptions;
-use adapter_http::{LimitOptions, WorkOptions};
+use adapter_http::{Docs, LimitOptions, Network, WorkOptions};
 use anyhow::Result;
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
@@ -34,6 +35,13 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 /// Every setting there is.
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("listen", "127.0.0.1:8080", "Address and port to listen on"),
+    setting(
+        "admin_listen",
+        "",
+        "Address and port for metrics and the details of readiness; none: told at the other one, on \
+         the server's own machine",
+    ),
+    setting("docs", "on", "on, or off: whether /openapi.json is shown and can be browsed at /docs"),
     setting(
         "database_url",
         "sqlite:data/stagedoor.db",
@@ -108,6 +116,39 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "",
         "Where your proxy tells a client's address, as x-forwarded-for; none: the connection's counts",
     ),
+    setting(
+        "trusted_proxies",
+        "private",
+        "Networks of the proxies that are believed, with commas between them; private: this machine \
+         and networks that are nobody's outside",
+    ),
+    setting(
+        "connections_per_address",
+        "5000",
+        "How many connections one address has at once; 0: any",
+    ),
+    setting(
+        "streams_per_address",
+        "2000",
+        "How many event streams one address has at once; 0: any",
+    ),
+    setting("streams_per_user", "8", "How many event streams one user has at once; 0: any"),
+    setting(
+        "writes_per_address",
+        "20000",
+        "How many charges, holds and other changes a minute one address has; 0: any",
+    ),
+    setting(
+        "writes_per_user",
+        "120",
+        "How many charges, holds and other changes a minute one user has; 0: any",
+    ),
+    setting(
+        "seat_polls_per_address",
+        "60000",
+        "How many looks at seats a minute one address has; 0: any",
+    ),
+    setting("seat_polls_per_user", "240", "How many looks at seats a minute one user has; 0: any"),
     setting("sign_ups_per_address", "2000", "How many sign-ups a minute one address has; 0: any"),
     setting("sign_ins_per_address", "2000", "How many sign-ins a minute one address has; 0: any"),
     setting("sign_ins_per_user", "60", "How many sign-ins a minute one email has; 0: any"),
@@ -142,6 +183,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// What an installation decided.
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) docs: Docs,
     pub(crate) database: DatabaseUrl,
     pub(crate) secret: Option<Secret>,
     pub(crate) secret_previous: Vec<Secret>,
@@ -172,6 +215,7 @@ pub(crate) struct Settings {
     pub(crate) connections_max: usize,
     pub(crate) streams_max: usize,
     pub(crate) address_header: Option<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) limits: LimitOptions,
     pub(crate) join_work: WorkOptions,
     pub(crate) cors_origins: Vec<String>,
@@ -202,6 +246,9 @@ fn variable(name: &str) -> String {
     format!("STAGEDOOR_{}", name.to_uppercase())
 }
 
+/// Where a number has no other limit.
+const MOST: i64 = 1_000_000_000;
+
 impl Settings {
     /// Reads all settings, and stops at the first wrong one.
     pub(crate) fn read(flags: &ArgMatches) -> Result<Self> {
@@ -209,10 +256,11 @@ impl Settings {
         let file_name = path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let file = path.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let source = Source { flags, file, file_name };
-        const MOST: i64 = 1_000_000_000;
+        const ADDRESS: &str = "an address and a port, as 127.0.0.1:8080";
         const MOST_MONEY: i64 = 1_000_000_000_000_000;
         // One with a comma could not be named as a previous one when it is to be changed.
-        let secret_form = "a secret has at least 32 characters and no comma";
+        let secret_form = "a secret has at least 32 characters, eight or more of them different, and \
+                           no comma";
         let hours: i64 = source.number("access_token_hours", 1, 8_760)?;
         let database = source.database()?;
         let seats_max = database.seats_per_show_max();
@@ -220,8 +268,16 @@ impl Settings {
         let gateway_timeout =
             Duration::from_millis(source.number("gateway_timeout_ms", 1, 60_000)?);
         Ok(Self {
-            listen: source
-                .read("listen", "an address and a port, as 127.0.0.1:8080", |v| v.parse().ok())?,
+            listen: source.read("listen", ADDRESS, |value| value.parse().ok())?,
+            admin_listen: source.read("admin_listen", ADDRESS, |value| match value {
+                "" => Some(None),
+                value => value.parse().ok().map(Some),
+            })?,
+            docs: source.read("docs", "on or off", |value| match value {
+                "on" => Some(Docs::Shown),
+                "off" => Some(Docs::Off),
+                _ => None,
+            })?,
             database,
             secret: source.read("secret", secret_form, |value| match value {
                 "" => Some(None),
@@ -257,24 +313,14 @@ impl Settings {
             workers: source.number("workers", 1, 256)?,
             connections_max: source.number("connections_max", 1, 1_000_000)?,
             streams_max: source.number("streams_max", 0, 1_000_000)?,
-            address_header: source.read("address_header", "a header's name", |value| {
-                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
-                let name = Some(value.to_lowercase()).filter(|name| !name.is_empty());
-                value.chars().all(is_name).then_some(name)
-            })?,
-            limits: LimitOptions {
-                sign_ups_per_address: source.number("sign_ups_per_address", 0, MOST)?,
-                sign_ins_per_address: source.number("sign_ins_per_address", 0, MOST)?,
-                sign_ins_per_user: source.number("sign_ins_per_user", 0, MOST)?,
-                joins_per_address: source.number("joins_per_address", 0, MOST)?,
-                joins_per_user: source.number("joins_per_user", 0, MOST)?,
-                draws_per_address: source.number("draws_per_address", 0, MOST)?,
-            },
+            address_header: edge::address_header(&source)?,
+            trusted_proxies: edge::trusted_proxies(&source)?,
+            limits: edge::limits(&source)?,
             join_work: WorkOptions {
                 bits: source.number("join_work_bits", 0, 32)?,
                 free_per_address: source.number("join_work_free_per_address", 0, MOST)?,
             },
-            cors_origins: source.list("cors_origins"),
+            cors_origins: edge::cors_origins(&source)?,
             drain: Duration::from_secs(source.number("drain_seconds", 0, 3_600)?),
             log_as_json: source.read("log_format", "text or json", |value| match value {
                 "text" => Some(false),
@@ -289,7 +335,8 @@ impl Settings {
 }
 
 fn gateway(source: &Source<'_>, answer_within: Duration) -> Result<Option<GatewayOptions>> {
-    let secret_form = "a secret has at least 32 characters, and the payment provider needs one";
+    let secret_form = "a secret has at least 32 characters, eight or more of them different, and the \
+                       payment provider needs one";
     let url = source.given("gateway_url").value;
     if url.trim().is_empty() {
         return Ok(None);

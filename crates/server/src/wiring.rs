@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use adapter_auth::{
     Argon2Passwords, HashWork, JwtAccessTokens, Keyring, RandomIds, RandomSeeds, Secret,
-    SignedQueueTokens,
+    SignedQueueTokens, hashed_at_once,
 };
 use adapter_gateway::HttpGateway;
-use adapter_http::Metrics;
+use adapter_http::{Metrics, PasswordsInTurn};
 use adapter_postgres::PostgresStore;
 use adapter_sqlite::SqliteStore;
 use anyhow::{Context, Result};
@@ -99,6 +99,7 @@ where
     S: Store + Users + Catalogue + Lines + Orders + CashBook + DueWork + Ledger + 'static,
 {
     let keyring = Keyring::new(secret, &settings.secret_previous);
+    let passwords = Arc::new(Argon2Passwords::new()?);
     let ports = Ports {
         store: store.clone(),
         ids: Arc::new(RandomIds),
@@ -110,7 +111,7 @@ where
         cash_book: store.clone(),
         due_work: store.clone(),
         ledger: store,
-        passwords: Arc::new(Argon2Passwords::new()?),
+        passwords: Arc::new(PasswordsInTurn::new(passwords, hashed_at_once())),
         access_tokens: Arc::new(JwtAccessTokens::new(&keyring, settings.access_token_lifetime)),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
         join_work: Arc::new(HashWork::new(keyring)),

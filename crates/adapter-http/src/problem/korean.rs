@@ -8,6 +8,7 @@ pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
         "concert_required" => ("공연 필요", "토큰에 공연이 없으니 경로에 공연을 적어 주세요"),
         "email_taken" => ("이미 가입된 이메일", "이미 사용 중인 이메일입니다"),
         "forbidden" => ("권한 없음", "운영자만 할 수 있습니다"),
+        "headers_too_large" => ("헤더가 너무 큼", "요청의 헤더가 너무 깁니다"),
         "hold_expired" => ("선점 시간 초과", "좌석 선점 시간이 지났습니다"),
         "idempotency_key_reused" => {
             ("멱등키 재사용", "이 멱등키는 다른 요청에 이미 사용되었습니다")

@@ -13,6 +13,7 @@ use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
 use crate::shared::Shared;
+use crate::words;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +33,7 @@ pub(crate) struct UserBody {
     user_id: Uuid,
     email: String,
     name: String,
-    /// `buyer` or `admin`.
+    #[schema(schema_with = words::role)]
     role: &'static str,
 }
 

@@ -13,6 +13,7 @@ use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
+use crate::words;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Balance {
@@ -96,7 +97,7 @@ pub(crate) struct Entries {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entry {
     entry_id: Uuid,
-    /// `charge`, `payment` or `refund`.
+    #[schema(schema_with = words::entry_kind)]
     kind: &'static str,
     /// In minor units; negative for what a payment took.
     amount: i64,

@@ -8,6 +8,7 @@ mod notices;
 mod operator;
 mod payments;
 mod performances;
+mod problems;
 mod queue_events;
 mod queue_tokens;
 mod reservations;
@@ -18,12 +19,17 @@ mod unsettled;
 
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
-use actix_web::{HttpRequest, Resource};
+use actix_web::{Error, HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
 pub(crate) use queue_tokens::TicketBody;
 
+use crate::gate;
+use crate::operations;
 use crate::pages::{self, Written};
 use crate::problem::Problem;
 use crate::route::{Route, method_not_allowed};
@@ -83,20 +89,34 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     .service(at("/api/admin/payments").route(get().to(unsettled::list)))
     .service(at("/api/admin/payments/{payment_id}/undo").route(post().to(unsettled::undo)))
     .service(at("/api/gateway/notices").route(post().to(notices::hear)))
+    .service(at("/problems/{code}").route(get().to(problems::explain)))
     .service(at("/livez").route(get().to(running::livez)))
     .service(at("/readyz").route(get().to(running::readyz)))
-    .service(at("/metrics").route(get().to(running::metrics)))
-    .service(at("/docs").route(get().to(running::docs)))
-    .service(running::browsable_docs());
+    .service(at("/metrics").route(get().to(running::metrics)));
     pages::configure(app, pages);
     app.default_service(web::to(async || Err::<&str, _>(Problem::not_found())));
 }
 
-/// A path whose other methods are told so.
-fn at(pattern: &'static str) -> Resource {
-    let other =
-        web::to(async |request: HttpRequest| Err::<&str, _>(method_not_allowed(request.method())));
-    web::resource(pattern).app_data(Route::named(pattern)).default_service(other)
+/// A path whose requests pass the [gate](gate::pass), and whose other methods are told so.
+fn at(
+    pattern: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let operations = operations::of(pattern);
+    let other = web::to(async |request: HttpRequest| {
+        Err::<&str, _>(method_not_allowed(request.method(), &operations::allowed(operations)))
+    });
+    web::resource(pattern)
+        .app_data(Route::named(pattern))
+        .default_service(other)
+        .wrap(from_fn(|request, next| gate::pass(operations, request, next)))
 }
 
 /// An id from a path; what is no id names nothing.

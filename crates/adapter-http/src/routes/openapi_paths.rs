@@ -2,12 +2,12 @@
 
 use actix_web::http::StatusCode;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{RefOr, Response};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    accounts, cash, concerts, draw, notices, operator, payments, queue_events, queue_tokens,
-    reservations, running, sales, seats, unsettled,
+    accounts, cash, concerts, draw, notices, operator, payments, problems, queue_events,
+    queue_tokens, reservations, running, sales, seats, unsettled,
 };
 
 #[derive(OpenApi)]
@@ -59,6 +59,7 @@ use super::{
         unsettled::list,
         unsettled::undo,
         notices::hear,
+        problems::explain,
         running::livez,
         running::readyz,
         running::metrics,
@@ -86,6 +87,23 @@ impl Modify for Credentials {
     }
 }
 
+/// What any call may be answered before it is looked at.
+const AT_THE_GATE: [(&str, &str); 5] = [
+    ("400", "`invalid_request`: something is said that this call does not understand"),
+    ("408", "`request_timeout`: the body did not arrive in time"),
+    ("413", "`payload_too_large`"),
+    ("429", "`too_many_requests`"),
+    ("503", "`unavailable`; `overloaded`"),
+];
+
+fn problem(description: &str) -> Response {
+    let body = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", body)
+        .build()
+}
+
 /// What is said once here instead of at every call.
 struct Answers;
 
@@ -96,6 +114,10 @@ impl Modify for Answers {
             methods.into_iter().flatten()
         });
         for operation in operations {
+            for (status, description) in AT_THE_GATE {
+                let responses = &mut operation.responses.responses;
+                responses.entry(status.to_owned()).or_insert_with(|| problem(description).into());
+            }
             for (status, answer) in &mut operation.responses.responses {
                 let RefOr::T(answer) = answer else { continue };
                 if answer.description.is_empty() {

@@ -17,6 +17,7 @@ use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
+use crate::words;
 
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +32,7 @@ pub(crate) struct PaymentBody {
     reservation_id: Uuid,
     /// `succeeded`, `failed`, `pending` or `refunded`; `failed` and `pending` come only with a
     /// payment provider.
+    #[schema(schema_with = words::payment_status)]
     status: &'static str,
     /// In minor units.
     amount: i64,

@@ -1,7 +1,7 @@
 //! The event stream of a place in line (Server-Sent Events, WHATWG HTML, section 9.2).
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use application::queue::spread;
 use bytes::Bytes;
@@ -22,11 +22,13 @@ use crate::streams::event;
     (status = 204, description = "The place is done or has expired: do not come back"),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 404, description = "`not_found`: genuine, but its record is gone", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`: you, or your address, have as many as you may", body = ProblemBody),
     (status = 503, description = "`overloaded`: too many streams are open; poll instead", body = ProblemBody),
 ))]
 pub(crate) async fn events(
     app: Data<Application>,
     shared: Data<Shared>,
+    http: HttpRequest,
     bearer: Bearer,
 ) -> Result<impl Responder, Problem> {
     let claims = bearer.queue(&app)?;
@@ -36,9 +38,10 @@ pub(crate) async fn events(
     }
     let retry_ms = 2_000 + spread(claims.token_id, app.clock.now(), 3_000);
     let opening = [Bytes::from(format!("retry: {retry_ms}\n\n")), event(&first)].concat();
-    let said = shared.streams.follow(claims, first);
-    let said =
-        said.ok_or_else(|| Problem::overloaded("too many streams are open; poll instead"))?;
+    let share = shared.limits.open_stream(&http, claims.user_id)?;
+    let full = "as many streams are open as STAGEDOOR_STREAMS_MAX allows; poll instead";
+    let said = shared.streams.follow(claims, first, Some(share));
+    let said = said.ok_or_else(|| Problem::overloaded(full))?;
     let opening = stream::once(std::future::ready(Bytes::from(opening)));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

@@ -14,6 +14,7 @@ use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::problem::{Problem, ProblemBody};
 use crate::shared::Shared;
+use crate::words;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +57,7 @@ pub(crate) enum IfExistsBody {
 #[schema(as = Place)]
 pub(crate) struct PlaceBody {
     /// `issued` for a new place, `existing` for the one that you had.
+    #[schema(schema_with = words::place_status)]
     status: &'static str,
     /// Says who you are *and* which place is yours, in `Authorization: Bearer …`.
     token: String,
@@ -77,6 +79,7 @@ pub(crate) struct TicketBody {
     /// not opened yet.
     number: Option<u64>,
     /// `waiting`, `active`, `done` or `expired`.
+    #[schema(schema_with = words::ticket_state)]
     state: &'static str,
     /// 1 for the next to be let in; `null` unless waiting, before the draw, and where it is not known
     /// just now.

@@ -19,6 +19,7 @@ use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
+use crate::words;
 
 /// Seats by their ids at a show, or by their numbers on a date.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -64,7 +65,7 @@ impl Hold {
 pub(crate) struct ReservationBody {
     reservation_id: Uuid,
     /// `held`, `confirmed`, `expired`, `cancelled` or `refunded`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::reservation_status)]
     status: ReservationStatus,
     show_id: Uuid,
     #[serde(flatten)]

@@ -1,13 +1,10 @@
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use chrono::TimeDelta;
 use domain::clock_discipline::Difference;
-use utoipa::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
 
-use super::ApiDoc;
 use crate::problem::{Problem, ProblemBody};
 use crate::shared::Shared;
 
@@ -18,9 +15,9 @@ pub(crate) async fn livez() -> impl Responder {
 }
 
 /// A write works, the store's migrations are in, and this server hears of the others' commits and says in
-/// time that the service is up; 503 as soon as the server is about to stop. Says, too, if the store's time
-/// differs from the clock that it follows by two seconds or more, and what to do where that does not go
-/// away by itself.
+/// time that the service is up; 503 as soon as the server is about to stop. Where `/metrics` is told, too,
+/// it says if the store's time differs from the clock that it follows by two seconds or more, and what to
+/// do where that does not go away by itself.
 #[utoipa::path(get, path = "/readyz", tag = "running it", responses(
     (status = 200),
     (status = 503, description = "`unavailable`", body = ProblemBody),
@@ -28,13 +25,15 @@ pub(crate) async fn livez() -> impl Responder {
 pub(crate) async fn readyz(
     app: Data<Application>,
     shared: Data<Shared>,
+    request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     if shared.is_stopping() {
         return Err(Problem::unavailable("the server is about to stop"));
     }
     app.store.check().await?;
     app.keep_time.check()?;
-    let said = format!("ok\n{}", said_of_clock(app.clock.ahead()));
+    let of_clock = shared.insiders.may_see(&request, &shared.limits).then(|| app.clock.ahead());
+    let said = format!("ok\n{}", of_clock.map(said_of_clock).unwrap_or_default());
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(said))
 }
 
@@ -57,11 +56,20 @@ fn said_of_clock(ahead: TimeDelta) -> String {
     }
 }
 
-/// The server's measurements, in Prometheus' text format.
+/// The server's measurements, in Prometheus' text format. Told where `STAGEDOOR_ADMIN_LISTEN` says, and
+/// without that to who asks on the server's own machine.
 #[utoipa::path(get, path = "/metrics", tag = "running it", responses(
     (status = 200, content_type = "text/plain", body = String),
+    (status = 404, description = "`not_found`: not told to you", body = ProblemBody),
 ))]
-pub(crate) async fn metrics(app: Data<Application>, shared: Data<Shared>) -> impl Responder {
+pub(crate) async fn metrics(
+    app: Data<Application>,
+    shared: Data<Shared>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    if !shared.insiders.may_see(&request, &shared.limits) {
+        return Err(Problem::not_found());
+    }
     // A store that is away must not take the other measurements along.
     for report in app.list_rooms.all().await.unwrap_or_default() {
         let room = report.room.id.to_string();
@@ -69,19 +77,9 @@ pub(crate) async fn metrics(app: Data<Application>, shared: Data<Shared>) -> imp
         shared.metrics.people(&room, "active", report.head_count.active);
     }
     shared.metrics.clock_ahead(app.clock.ahead().as_seconds_f64());
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
-        .body(shared.metrics.text())
-}
-
-/// The browsable documentation is one slash further.
-pub(crate) async fn docs() -> impl Responder {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
-}
-
-/// `/openapi.json`, and `/docs/` to browse it.
-pub(crate) fn browsable_docs() -> SwaggerUi {
-    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi())
+        .body(shared.metrics.text()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use super::path_id;
 use crate::credentials::Bearer;
-use crate::piecewise::Piecewise;
 use crate::problem::{Problem, ProblemBody};
 use crate::seat_map_bodies::SeatMapBody;
 use crate::shared::Shared;
@@ -32,6 +31,7 @@ pub(crate) const OF_SHOW: &str = "/api/shows/{show_id}/seats";
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
     (status = 404, description = "`invalid_show`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
 pub(crate) async fn of_show(
     app: Data<Application>,
@@ -53,6 +53,7 @@ pub(crate) async fn of_show(
     (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
     (status = 404, description = "`invalid_concert`, `invalid_date`", body = ProblemBody),
     (status = 409, description = "`ambiguous_date` with `shows: [{show_id, starts_at}]`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
 pub(crate) async fn of_date(
     app: Data<Application>,
@@ -77,6 +78,7 @@ pub(crate) async fn of_date(
     (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
     (status = 404, description = "`invalid_date`", body = ProblemBody),
     (status = 409, description = "`ambiguous_date` with `shows: [{show_id, starts_at}]`", body = ProblemBody),
+    (status = 429, description = "`too_many_requests`", body = ProblemBody),
 ))]
 pub(crate) async fn of_own_date(
     app: Data<Application>,
@@ -101,6 +103,7 @@ pub(crate) async fn answer(
     choice: ShowChoice,
 ) -> Result<HttpResponse, Problem> {
     let claims = Bearer::of(request).queue(app)?;
+    shared.limits.look_at_seats(request, claims.user_id)?;
     let seats = app.show_seat_map.execute(&claims, choice).await?;
     let etag = etag(&seats);
     let known = is_known(request, &etag);
@@ -117,9 +120,9 @@ pub(crate) async fn answer(
     answer.content_type("application/json");
     if takes_gzip {
         answer.insert_header((CONTENT_ENCODING, "gzip"));
-        return Ok(answer.body(Piecewise::new(body.gzip())));
+        return Ok(answer.body(body.gzip()));
     }
-    Ok(answer.body(Piecewise::new(body.plain.clone())))
+    Ok(answer.body(body.plain.clone()))
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {

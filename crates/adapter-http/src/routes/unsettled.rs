@@ -18,6 +18,7 @@ use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
+use crate::words;
 
 /// A payment about which the payment provider owes an answer.
 #[derive(Serialize, ToSchema)]
@@ -27,6 +28,7 @@ pub(crate) struct UnsettledPayment {
     user_id: Uuid,
     /// `pending`: it is not known whether the provider has charged. `failed` or `refunded`:
     /// whatever it has charged is to be given back.
+    #[schema(schema_with = words::unsettled_status)]
     status: &'static str,
     /// In minor units.
     amount: i64,

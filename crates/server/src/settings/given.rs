@@ -72,11 +72,6 @@ impl Source<'_> {
         let ca_file = Some(Path::new(ca_file.trim())).filter(|path| !path.as_os_str().is_empty());
         DatabaseUrl::read(value.trim(), ca_file).map_err(|wrong| anyhow!("{place}: {wrong}"))
     }
-
-    pub(super) fn list(&self, name: &'static str) -> Vec<String> {
-        let value = self.given(name).value;
-        value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    }
 }
 
 pub(super) fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {

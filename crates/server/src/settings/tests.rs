@@ -31,6 +31,12 @@ fn a_wrong_value_is_named_in_one_line() {
         ("--listen", "8080"),
         ("--currency", "won"),
         ("--log-format", "xml"),
+        ("--admin-listen", "9090"),
+        ("--docs", "yes"),
+        ("--trusted-proxies", "10.0.0.0/33"),
+        ("--cors-origins", "*"),
+        ("--cors-origins", "https://tickets.example.com/"),
+        ("--cors-origins", "tickets.example.com"),
     ] {
         let said = format!("{:#}", read(&[flag, value]).err().unwrap());
         assert!(said.starts_with(&format!("{flag}: \"{value}\" is not ")), "{said}");
@@ -49,11 +55,17 @@ fn the_embedded_store_takes_no_show_that_would_stop_it_for_long() {
 #[test]
 fn a_wrong_secret_is_not_repeated() {
     let with_comma = "hush, a secret that is long enough to be one";
-    for (flag, value) in
-        [("--secret", "hush"), ("--secret", with_comma), ("--secret-previous", with_comma)]
-    {
+    for (flag, value) in [
+        ("--secret", "hush"),
+        ("--secret", with_comma),
+        ("--secret-previous", with_comma),
+        ("--secret", "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"),
+        ("--secret", "hushushushushushushushushushushushus"),
+    ] {
         let said = format!("{:#}", read(&[flag, value]).err().unwrap());
-        assert_eq!(said, format!("{flag}: a secret has at least 32 characters and no comma"));
+        let wanted =
+            "a secret has at least 32 characters, eight or more of them different, and no comma";
+        assert_eq!(said, format!("{flag}: {wanted}"));
     }
     for url in ["mysql://me:hush@here/shop", "postgres://me:hush@here:port/shop", "sqlite:"] {
         let said = format!("{:#}", read(&["--database-url", url]).err().unwrap());

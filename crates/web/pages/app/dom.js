@@ -95,3 +95,12 @@ export function form(send, ...children) {
   }, ...children);
   return made;
 }
+
+/** The parts of the address behind the `#`; of one that cannot be read, none: it is the front page's. */
+export function address() {
+  try {
+    return location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  } catch {
+    return [''];
+  }
+}

@@ -1,6 +1,6 @@
 // The buyers' pages: which address shows what, and the head of each.
 
-import { byId, fill, h } from './dom.js';
+import { address, byId, fill, h } from './dom.js';
 import * as session from './session.js';
 import { chooseLanguage, language, t } from './text.js';
 import { problem } from './problem.js';
@@ -50,22 +50,13 @@ function head() {
       } }, t('nav.language'))));
 }
 
-/** A part of the address as it was meant. @param {string} part */
-function plain(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
 async function show() {
   left.abort();
   left = new AbortController();
   const { signal } = left;
   head();
   const main = byId('main');
-  const [name = '', ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(plain);
+  const [name = '', ...parts] = address();
   const { load, needsUser } = views[name] ?? { load: async () => concerts, needsUser: false };
   if (needsUser && !session.access()) {
     location.replace(`#/sign/${encodeURIComponent(location.hash.slice(1))}`);

@@ -1,7 +1,7 @@
 // The operator's pages: concerts and shows, waiting rooms, open payments.
 
 import { Refused, all, ask, sleep } from '../app/api.js';
-import { byId, fill, form, h, labelled, say } from '../app/dom.js';
+import { address, byId, fill, form, h, labelled, say } from '../app/dom.js';
 import { problem } from '../app/problem.js';
 import * as session from '../app/session.js';
 import { chooseLanguage, dateTime, language, money, number, shortTime, t } from '../app/text.js';
@@ -54,7 +54,7 @@ async function show() {
   const { signal } = left;
   head();
   const main = byId('main');
-  const [name, id = ''] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const [name, id = ''] = address();
   if (!token()) {
     signIn(main, false, show);
     title(main);
