@@ -9,7 +9,7 @@ use crate::harness::{Installation, Theatre, text};
 async fn sign_ups_sign_ins_and_joins_are_limited_by_address_and_user() {
     let limited = Installation::new()
         .with("SIGN_UPS_PER_ADDRESS", 3)
-        .with("SIGN_INS_PER_USER", 2)
+        .with("SIGN_INS_PER_ADDRESS", 2)
         .with("JOINS_PER_USER", 2)
         .with("ADDRESS_HEADER", "X-Forwarded-For");
     let server = limited.start();
@@ -31,10 +31,10 @@ async fn sign_ups_sign_ins_and_joins_are_limited_by_address_and_user() {
     assert_eq!(from("192.0.2.2", "/api/users", account(3)).await.status(), 201);
 
     let guess = json!({ "email": "p0@example.com", "password": "a wrong password" });
-    for address in ["192.0.2.3", "192.0.2.4"] {
-        assert_eq!(from(address, "/api/sessions", guess.clone()).await.status(), 401);
+    for _ in 0..2 {
+        assert_eq!(from("192.0.2.3", "/api/sessions", guess.clone()).await.status(), 401);
     }
-    assert_eq!(from("192.0.2.5", "/api/sessions", guess).await.status(), 429);
+    assert_eq!(from("192.0.2.3", "/api/sessions", guess).await.status(), 429);
 
     let user = server.sign_in("p1@example.com", "password of mine").await;
     for status in [201, 200] {

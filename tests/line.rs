@@ -50,7 +50,7 @@ async fn nobody_is_let_in_when_all_is_sold_until_something_comes_back() {
     assert_eq!((&told["state"], &told["seats_left"]), (&"waiting".into(), &0.into()));
     assert_eq!(told["eta_seconds"], Value::Null);
     let refund = format!("/api/payments/{}/refund", text(&paid, "payment_id"));
-    first.post(&refund, json!({})).await.expect(200);
+    first.account().post(&refund, json!({})).await.expect(200);
     late.until("active").await;
     assert_eq!(ticket(&late).await["seats_left"], 1);
     theatre.installation.assert_sound();
@@ -77,7 +77,7 @@ async fn a_place_that_is_freed_by_paying_leaving_or_running_out_is_the_next_ones
     let held = buyer.hold(&theatre.concert.show, &[theatre.seat(0)]).await.expect(201);
     let paid = buyer.pay(&text(&held, "reservation_id")).await.expect(201);
     let refund = format!("/api/payments/{}/refund", text(&paid, "payment_id"));
-    buyer.post(&refund, json!({})).await.expect(200);
+    buyer.account().post(&refund, json!({})).await.expect(200);
     second.until("active").await;
     alone().await;
     let third = next("third").await;

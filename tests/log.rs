@@ -9,7 +9,7 @@ use crate::harness::Installation;
 
 #[tokio::test]
 async fn what_an_operator_should_know_is_logged_and_what_happens_every_day_is_not() {
-    let installation = Installation::new().with("SIGN_INS_PER_USER", 1);
+    let installation = Installation::new().with("WRONG_PASSWORDS_MAX", 1);
     let server = installation.start();
     let anyone = server.anyone();
     anyone.get("/api/concerts").await.expect(200);

@@ -11,6 +11,7 @@
 mod audit;
 mod contract;
 mod crashes;
+mod doors;
 mod edge;
 mod guarding;
 mod harness;

@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod contract;
 mod crashes;
+mod doors;
 mod edge;
 mod file;
 mod guarding;

@@ -142,7 +142,7 @@ async fn a_provider_that_hangs_leaves_a_pending_payment_that_pins_the_hold() {
         .refused(409, "seat_already_reserved");
     assert_eq!(reservation(&buyer, &held).await["status"], "held");
     buyer.delete(&format!("/api/reservations/{held}")).await.refused(409, "not_held");
-    let refund = buyer.post(&format!("/api/payments/{id}/refund"), json!(null)).await;
+    let refund = buyer.account().post(&format!("/api/payments/{id}/refund"), json!(null)).await;
     refund.refused(409, "not_refundable");
     other.get(&format!("/api/payments/{id}")).await.refused(404, "not_found");
     assert_eq!(balance(&buyer).await, 50_000);
@@ -279,7 +279,8 @@ async fn a_refund_is_given_back_by_the_provider_once() {
     let (buyer, held) = holder(&theatre, 0).await;
     let paid = buyer.pay(&held).await.expect(201);
     let id = text(&paid, "payment_id");
-    let refunded = buyer.post(&format!("/api/payments/{id}/refund"), json!(null)).await.expect(200);
+    let refunded =
+        buyer.account().post(&format!("/api/payments/{id}/refund"), json!(null)).await.expect(200);
     assert_eq!((&refunded["status"], balance(&buyer).await), (&json!("refunded"), 100_000));
     let unsettled = || async {
         let listed = theatre.operator.get("/api/admin/payments").await.expect(200);

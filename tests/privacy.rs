@@ -31,7 +31,7 @@ async fn anothers_things_answer_exactly_as_nobodys() {
     joon.delete(&format!("/api/reservations/{minas_hold}")).await.refused(404, "not_found");
     joon.pay(&minas_hold).await.refused(404, "not_found");
     let refund = format!("/api/payments/{others_payment}/refund");
-    joon.post(&refund, json!({})).await.refused(404, "not_found");
+    joon.account().post(&refund, json!({})).await.refused(404, "not_found");
 
     assert_eq!(joon.get("/api/reservations").await.expect(200)["reservations"], json!([]));
     assert_eq!(joon.get("/api/payments").await.expect(200)["payments"], json!([]));

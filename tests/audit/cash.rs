@@ -107,12 +107,12 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "UPDATE cash_entries SET created_at = created_at + {hour} WHERE kind = 'refund'",
     ),
     mutation(
-        &[8],
+        &[8, 30],
         "a payment that was given back at another time",
         "UPDATE payments SET ended_at = ended_at + {second} WHERE state = 'refunded'",
     ),
     mutation(
-        &[8],
+        &[8, 30],
         "a payment and its credit at another time than the reservation ended",
         "UPDATE payments SET ended_at = ended_at + {second} WHERE state = 'failed';
          UPDATE cash_entries SET created_at = created_at + {second} WHERE kind = 'refund'

@@ -93,7 +93,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "UPDATE waiting_tokens SET admitted_capacity = 10 WHERE admitted_capacity = 12",
     ),
     mutation(
-        &[13],
+        &[13, 30],
         "a capacity that was changed without a word",
         "UPDATE waiting_rooms SET capacity = 99",
     ),

@@ -70,6 +70,7 @@ async fn in_cash(installation: &Installation, concert: &Concert) {
     let larger = json!({ "capacity": 12 });
     operator.patch(&room_path(&operator, &concert.id).await, larger).await.expect(200);
 
+    shut_out(&server, &operator).await;
     lobby(&server, &operator, 0).await;
     let (drawn, places) = lobby(&server, &operator, 1).await;
     server.user("late").await.join(Some(&drawn.id)).await;
@@ -98,8 +99,23 @@ async fn through_provider(installation: &Installation, provider: &Provider, conc
     provider.plan(Plan::that(Decision::Wait));
     let (buyer, held) = hold(&server, concert, &[seat(7)]).await;
     buyer.pay(&held).await.expect(202);
+    let (buyer, held) = hold(&server, concert, &[seat(11)]).await;
+    let pending = buyer.pay(&held).await.expect(202);
+    let undo = format!("/api/admin/payments/{}/undo", text(&pending, "payment_id"));
+    server.operator().await.post(&undo, json!({})).await.expect(200);
     hold(&server, concert, &[seat(8), seat(9)]).await;
     end(server);
+}
+
+/// Somebody sets the password anew by a link, and is shut out.
+async fn shut_out(server: &Server, operator: &Caller) {
+    let user = server.user("shut-out").await;
+    let id = text(&user.get("/api/users/me").await.expect(200), "user_id");
+    let admin = format!("/api/admin/users/{id}");
+    let link = operator.post(&format!("{admin}/password-reset"), json!({})).await.expect(201);
+    let body = json!({ "secret": text(&link, "secret"), "password": "another password of theirs" });
+    server.anyone().post("/api/password-resets", body).await.expect(204);
+    operator.post(&format!("{admin}/disable"), json!({})).await.expect(200);
 }
 
 fn end(server: Server) {
@@ -140,7 +156,7 @@ async fn hold(server: &Server, concert: &Concert, seats: &[&str]) -> (Caller, St
 async fn refund(buyer: &Caller, reservation: &str) {
     let paid = buyer.pay(reservation).await.expect(201);
     let refund = format!("/api/payments/{}/refund", text(&paid, "payment_id"));
-    buyer.post(&refund, json!(null)).await.expect(200);
+    buyer.account().post(&refund, json!(null)).await.expect(200);
 }
 
 /// Places in the order of their numbers.

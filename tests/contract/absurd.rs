@@ -94,8 +94,9 @@ async fn no_body_of_any_call_is_too_absurd_to_be_answered() {
     let by_ids = json!({ "show_id": show, "seat_ids": [theatre.seat(0)] });
     let date = &theatre.concert.date;
     let by_numbers = json!({ "concert_id": id, "date": date, "seat_numbers": ["A-1-1"] });
-    let account = json!({ "email": "a@example.com", "password": "12345678", "name": "a" });
-    let session = json!({ "email": "a@example.com", "password": "12345678" });
+    let account =
+        json!({ "email": "a@example.com", "password": "a password of theirs", "name": "a" });
+    let session = json!({ "email": "a@example.com", "password": "a password of theirs" });
     let (anyone, operator) = (theatre.server.anyone(), &theatre.operator);
     for (caller, method, path, body) in [
         (operator, Method::POST, "/api/admin/concerts", concert),

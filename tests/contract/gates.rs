@@ -47,7 +47,7 @@ async fn what_is_not_there_is_told_to_who_is_let_in() {
         buyer.get(&format!("/api/payments/{id}")).await.refused(404, "not_found");
         buyer.delete(&format!("/api/reservations/{id}")).await.refused(404, "not_found");
         let refund = format!("/api/payments/{id}/refund");
-        buyer.post(&refund, json!({})).await.refused(404, "not_found");
+        buyer.account().post(&refund, json!({})).await.refused(404, "not_found");
     }
     let on = |date: &str| format!("/api/concerts/{}/dates/{date}/seats", theatre.concert.id);
     for date in ["2001-01-01", "tomorrow", "2035-02-30"] {

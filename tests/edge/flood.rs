@@ -24,7 +24,7 @@ const UNFELT: Duration = Duration::from_millis(2);
 fn with_limits() -> Installation {
     [
         ("SIGN_INS_PER_ADDRESS", 2_000),
-        ("SIGN_INS_PER_USER", 60),
+        ("WRONG_PASSWORDS_MAX", 0),
         ("CONNECTIONS_PER_ADDRESS", 5_000),
         ("STREAMS_PER_USER", 8),
         ("WRITES_PER_USER", 120),

@@ -127,7 +127,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_any_number() {
 
 #[tokio::test]
 async fn every_other_limit_names_its_setting_too() {
-    let once = ["SIGN_UPS_PER_ADDRESS", "SIGN_INS_PER_ADDRESS", "SIGN_INS_PER_USER"];
+    let once = ["SIGN_UPS_PER_ADDRESS", "SIGN_UPS_PER_HOUR", "SIGN_INS_PER_ADDRESS"];
     let once = [&once[..], &["JOINS_PER_ADDRESS", "JOINS_PER_USER", "DRAWS_PER_ADDRESS"]].concat();
     let person = json!({ "email": "p@example.com", "password": "a password of mine", "name": "p" });
     let session = json!({ "email": "p@example.com", "password": "a password of mine" });
@@ -143,7 +143,9 @@ async fn every_other_limit_names_its_setting_too() {
         }
         let room = "/api/rooms/00000000-0000-0000-0000-000000000000/draw";
         let ask = async || match setting {
-            "SIGN_UPS_PER_ADDRESS" => post(&caller, "/api/users", here, &person).await,
+            _ if setting.starts_with("SIGN_UPS") => {
+                post(&caller, "/api/users", here, &person).await
+            }
             "DRAWS_PER_ADDRESS" => get(&caller, room, here).await,
             _ if signs => post(&caller, "/api/sessions", here, &session).await,
             _ => post(&caller, "/api/queue_tokens", here, &json!({})).await,

@@ -22,17 +22,30 @@ pub(crate) struct Caller {
     client: Client,
     address: String,
     token: Option<String>,
+    /// The access token with which a place in line was taken.
+    access: Option<String>,
     key: Option<String>,
 }
 
 impl Caller {
     /// Somebody without a token.
     pub(crate) fn at_server(address: &str) -> Self {
-        Self { client: http_client(), address: address.to_owned(), token: None, key: None }
+        Self {
+            client: http_client(),
+            address: address.to_owned(),
+            token: None,
+            access: None,
+            key: None,
+        }
     }
 
     pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// Whoever took this place in line, with the access token.
+    pub(crate) fn account(&self) -> Self {
+        Self { token: self.access.clone(), ..self.clone() }
     }
 
     /// With an idempotency key.
@@ -98,7 +111,8 @@ impl Caller {
     /// Takes a place in line for a concert, and returns who holds the queue token, and the place.
     pub(crate) async fn join(&self, concert: Option<&str>) -> (Self, Value) {
         let place = self.post("/api/queue_tokens", json!({ "concert_id": concert })).await.body;
-        (self.with_token(text(&place, "token")), place)
+        let access = self.token.clone();
+        (Self { access, ..self.with_token(text(&place, "token")) }, place)
     }
 
     /// Waits until the place in line has come to `state`.

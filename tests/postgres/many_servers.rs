@@ -100,6 +100,33 @@ async fn who_left_by_one_server_is_out_at_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signs_out_or_is_shut_out_by_one_server_is_so_at_all() {
+    let (theatre, others) = three(10, 1).await;
+    let (leaver, everywhere) = (theatre.server.user("a").await, theatre.server.user("b").await);
+    let shut_out = theatre.server.user("c").await;
+    let (queue, _) = shut_out.join(Some(&theatre.concert.id)).await;
+    let id = text(&shut_out.get("/api/users/me").await.expect(200), "user_id");
+    for elsewhere in
+        at(&others, &leaver).chain(at(&others, &everywhere)).chain(at(&others, &shut_out))
+    {
+        elsewhere.get("/api/users/me").await.expect(200);
+    }
+    leaver.delete("/api/sessions/current").await.expect(204);
+    everywhere.delete("/api/sessions").await.expect(204);
+    let path = format!("/api/admin/users/{id}/disable");
+    theatre.operator.post(&path, serde_json::json!({})).await.expect(200);
+    for elsewhere in
+        at(&others, &leaver).chain(at(&others, &everywhere)).chain(at(&others, &shut_out))
+    {
+        soon(async || elsewhere.get("/api/users/me").await.status == 401).await;
+    }
+    for elsewhere in at(&others, &queue) {
+        soon(async || elsewhere.get("/api/queue_tokens/current").await.status == 401).await;
+    }
+    theatre.installation.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_gets_the_seat_whatever_server_they_ask() {
     let (theatre, others) = three(100, 1).await;
     let mut holds = JoinSet::new();
@@ -229,7 +256,7 @@ async fn a_new_secret_takes_the_tokens_of_the_one_before_while_it_is_named() {
     let new = "another secret that all the servers share";
     let rotated = with_secrets(new, crate::harness::SECRET);
     old.at(&rotated).get(&seats).await.expect(200);
-    old.at(&rotated).get("/api/users/me").await.expect(200);
+    old.at(&rotated).get("/api/users/balance").await.expect(200);
     let forgotten = with_secrets(new, "");
     old.at(&forgotten).get(&seats).await.refused(401, "invalid_token");
 }

@@ -6,8 +6,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use application::Application;
+use application::account::Purpose;
 use domain::ids::UserId;
-use domain::ports::QueueClaims;
+use domain::ports::{AccessClaims, QueueClaims};
 use domain::refusal::Refusal;
 
 use crate::problem::Problem;
@@ -40,6 +41,11 @@ impl Bearer {
 
     /// The user of an access token.
     pub(crate) fn access(&self, app: &Application) -> Result<UserId, Problem> {
+        Ok(self.session(app)?.user_id)
+    }
+
+    /// The session of an access token.
+    pub(crate) fn session(&self, app: &Application) -> Result<AccessClaims, Problem> {
         Ok(app.authenticate.by_access_token(self.token()?)?)
     }
 
@@ -48,9 +54,14 @@ impl Bearer {
         Ok(app.authenticate.by_queue_token(self.token()?)?)
     }
 
-    /// The user of either.
+    /// The user of either, who wants to look.
+    pub(crate) async fn reader(&self, app: &Application) -> Result<UserId, Problem> {
+        Ok(app.authenticate.by_either(self.token()?, Purpose::Read).await?)
+    }
+
+    /// The user of either, who wants to change something.
     pub(crate) async fn user(&self, app: &Application) -> Result<UserId, Problem> {
-        Ok(app.authenticate.by_either(self.token()?).await?)
+        Ok(app.authenticate.by_either(self.token()?, Purpose::Change).await?)
     }
 
     fn token(&self) -> Result<&str, Refusal> {

@@ -41,7 +41,8 @@ pub(crate) async fn around(
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.speaks();
     }
-    let name = shared.request_names.name(&request);
+    let name = HeaderValue::try_from(shared.request_names.next());
+    let name = name.unwrap_or(HeaderValue::from_static("unnamed"));
     let language = Language::wanted_by(request.headers());
     let household = shared.limits.household(request.request());
     let answering = async {
@@ -63,11 +64,12 @@ pub(crate) async fn around(
     let (method, path) = (answer.request().method(), answer.request().path());
     let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
     let request_id = name.to_str().unwrap_or_default();
+    let client_request_id = request_id::given_by_client(answer.request().headers());
     let ms = seconds * 1_000.0;
     if is_worth_telling(answer.status()) || seconds >= SLOW_SECONDS {
-        tracing::info!(request_id, %method, path, status, ms, "answered");
+        tracing::info!(request_id, client_request_id, %method, path, status, ms, "answered");
     } else {
-        tracing::debug!(request_id, %method, path, status, ms, "answered");
+        tracing::debug!(request_id, client_request_id, %method, path, status, ms, "answered");
     }
     // Asking actix for the pattern would match the path once more.
     match answer.request().app_data::<Route>() {

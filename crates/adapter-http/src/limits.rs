@@ -19,8 +19,9 @@ pub(crate) use at_once::Share;
 #[expect(missing_docs, reason = "each is named for what it limits")]
 pub struct LimitOptions {
     pub sign_ups_per_address: u32,
+    /// This one an hour.
+    pub sign_ups_per_hour: u32,
     pub sign_ins_per_address: u32,
-    pub sign_ins_per_user: u32,
     pub joins_per_address: u32,
     pub joins_per_user: u32,
     pub draws_per_address: u32,
@@ -37,8 +38,8 @@ pub struct LimitOptions {
 pub(crate) struct Limits {
     addresses: Addresses,
     sign_ups: ByAddress,
+    sign_ups_per_hour: AMinute<IpAddr>,
     sign_ins: ByAddress,
-    sign_ins_per_user: AMinute<blake3::Hash>,
     joins: ByAddress,
     joins_per_user: AMinute<UserId>,
     draws: ByAddress,
@@ -62,8 +63,8 @@ impl Limits {
         Self {
             addresses,
             sign_ups: ByAddress::new("SIGN_UPS_PER_ADDRESS", options.sign_ups_per_address),
+            sign_ups_per_hour: AMinute::an_hour("SIGN_UPS_PER_HOUR", options.sign_ups_per_hour),
             sign_ins: ByAddress::new("SIGN_INS_PER_ADDRESS", options.sign_ins_per_address),
-            sign_ins_per_user: AMinute::new("SIGN_INS_PER_USER", options.sign_ins_per_user),
             joins: ByAddress::new("JOINS_PER_ADDRESS", options.joins_per_address),
             joins_per_user: AMinute::new("JOINS_PER_USER", options.joins_per_user),
             draws: ByAddress::new("DRAWS_PER_ADDRESS", options.draws_per_address),
@@ -88,19 +89,15 @@ impl Limits {
     /// # Errors
     /// 429 for too many sign-ups from the request's address.
     pub(crate) fn sign_up(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.sign_ups.check(self.origin(request))
+        let origin = self.origin(request);
+        self.sign_ups.check(origin)?;
+        origin.map_or(Ok(()), |origin| self.sign_ups_per_hour.check(&origin.household))
     }
 
     /// # Errors
     /// 429 for too many sign-ins from the request's address.
     pub(crate) fn sign_in(&self, request: &HttpRequest) -> Result<(), Problem> {
         self.sign_ins.check(self.origin(request))
-    }
-
-    /// # Errors
-    /// 429 for too many sign-ins with that email, wherever they come from.
-    pub(crate) fn sign_in_as(&self, email: &str) -> Result<(), Problem> {
-        self.sign_ins_per_user.check(&blake3::hash(email.as_bytes()))
     }
 
     /// # Errors

@@ -41,11 +41,19 @@ fn read<Id: From<Uuid>>(query: &str) -> Result<PageRequest<Id>, Problem> {
     let query = web::Query::<PageQuery>::from_query(query)
         .map_err(|_| Problem::invalid("query", "takes limit, 1 to 100, and cursor"))?
         .into_inner();
-    let limit = query.limit.unwrap_or(PageRequest::<Id>::LIMIT_DEFAULT);
+    page_request(query.limit, query.cursor)
+}
+
+/// The page that a query asks for.
+pub(crate) fn page_request<Id: From<Uuid>>(
+    limit: Option<u32>,
+    cursor: Option<String>,
+) -> Result<PageRequest<Id>, Problem> {
+    let limit = limit.unwrap_or(PageRequest::<Id>::LIMIT_DEFAULT);
     if !(1..=PageRequest::<Id>::LIMIT_MAX).contains(&limit) {
         return Err(Problem::invalid("limit", "must be 1 to 100"));
     }
-    let after = query.cursor.map(|cursor| {
+    let after = cursor.map(|cursor| {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|b| Uuid::from_slice(&b).ok());
         bytes.map(Id::from).ok_or_else(|| Problem::invalid("cursor", "must be a next_cursor"))
     });

@@ -111,6 +111,16 @@ impl From<Refusal> for Problem {
             Refusal::Invalid(errors) => problem(StatusCode::BAD_REQUEST, "invalid_request")
                 .with("errors", errors.iter().map(field_error).collect()),
             Refusal::InvalidCredentials => problem(StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            Refusal::TooManyGuesses { wait_seconds } => {
+                let detail = format!(
+                    "more wrong passwords than STAGEDOOR_WRONG_PASSWORDS_MAX lets through; try again in \
+                     {wait_seconds} s"
+                );
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                Self::new(status, "too_many_requests", detail).after(wait_seconds)
+            }
+            Refusal::AccountDisabled => problem(StatusCode::FORBIDDEN, "account_disabled"),
+            Refusal::InvalidReset => problem(StatusCode::BAD_REQUEST, "invalid_reset"),
             Refusal::EmailTaken => problem(StatusCode::CONFLICT, "email_taken"),
             Refusal::InvalidUser => problem(StatusCode::UNAUTHORIZED, "invalid_user"),
             Refusal::Forbidden => problem(StatusCode::FORBIDDEN, "forbidden"),

@@ -1,10 +1,10 @@
-//! The name of a request, by which an answer, a log line and a complaint find each other.
+//! The name of a request, by which an answer, a log line and a complaint find each other. It is the
+//! server's: what the client calls the request is only noted beside it.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use crate::language::Language;
@@ -15,7 +15,7 @@ tokio::task_local! {
     static CURRENT: (HeaderValue, Language, Option<IpAddr>);
 }
 
-/// Names requests that come without a name: by the server's own, and counted.
+/// Names requests: by the server's own name, and counted.
 pub(crate) struct RequestNames {
     server: String,
     count: AtomicU64,
@@ -29,18 +29,17 @@ impl RequestNames {
         Self { server: format!("{end:016x}-"), count: AtomicU64::new(0) }
     }
 
-    /// The caller's own name for the request, if it is a plain one, or a new one.
-    pub(crate) fn name(&self, request: &ServiceRequest) -> HeaderValue {
-        let given = request.headers().get(X_REQUEST_ID).filter(|given| is_plain(given));
-        let new = || HeaderValue::try_from(self.next());
-        given.cloned().unwrap_or_else(|| new().unwrap_or(HeaderValue::from_static("unnamed")))
-    }
-
     /// A new name.
     pub(crate) fn next(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         [&self.server, count.to_string().as_str()].concat()
     }
+}
+
+/// What the client calls the request, if it is a plain name.
+pub(crate) fn given_by_client(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get(X_REQUEST_ID).filter(|given| is_plain(given))?;
+    Some(given.to_str().ok()?.to_owned())
 }
 
 fn is_plain(name: &HeaderValue) -> bool {

@@ -105,6 +105,9 @@ impl Streams {
         let (mut following, mut unknown) = (Vec::with_capacity(all.len()), Vec::new());
         for (n, mut follower) in all.into_iter().enumerate() {
             let seeing = || {
+                if app.authenticate.is_withdrawn(&follower.claims) {
+                    return Some(false);
+                }
                 let ticket = app.show_ticket.at_a_glance(&follower.claims)?;
                 Some(follower.see(ticket.into()))
             };

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::ports::{Passwords, Unavailable};
-use domain::user::{Password, PasswordHash};
+use domain::ports::{Passwords, Unavailable, UpdateError};
+use domain::user::{Email, Password, PasswordHash};
 use tokio::sync::oneshot;
 
 use crate::request_id;
@@ -33,9 +33,13 @@ impl PasswordsInTurn {
 
 #[async_trait]
 impl Passwords for PasswordsInTurn {
-    async fn hash(&self, password: Password) -> Result<PasswordHash, Unavailable> {
+    async fn hash(
+        &self,
+        password: Password,
+        email: Option<Email>,
+    ) -> Result<PasswordHash, UpdateError> {
         let _turn = self.turns.take(request_id::household()).await?;
-        self.passwords.hash(password).await
+        self.passwords.hash(password, email).await
     }
 
     async fn verify(

@@ -1,5 +1,6 @@
 //! The words that answers say how things are in, as the OpenAPI document lists them.
 
+use domain::audit_log::AuditKind;
 use domain::reservation::ReservationStatus;
 use domain::seat::SeatStatus;
 use domain::user::Role;
@@ -12,6 +13,11 @@ use crate::problem::codes;
 /// What an account may do.
 pub(crate) fn role() -> RefOr<Schema> {
     one_of([Role::Buyer, Role::Admin].map(Role::name))
+}
+
+/// What an entry of the audit log tells of.
+pub(crate) fn audit_kind() -> RefOr<Schema> {
+    one_of(AuditKind::ALL.iter().map(|kind| kind.name()))
 }
 
 /// How far a reservation is.

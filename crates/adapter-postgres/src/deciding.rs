@@ -10,12 +10,16 @@ use domain::Timestamp;
 use domain::cash::CashAccount;
 use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
-use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::ids::{
+    ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
+    TokenId, UserId,
+};
 use domain::payment::Payment;
 use domain::ports::{Decide, Unavailable, UpdateError};
 use domain::records::{Group, Records, Scope, Source};
 use domain::reservation::Reservation;
 use domain::seat::Seat;
+use domain::session::{PasswordReset, Session};
 use domain::show::Show;
 use domain::uptime::Uptime;
 use domain::user::{Email, User};
@@ -99,7 +103,21 @@ impl Source for AmongLoaded<'_> {
     }
 
     fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Infallible> {
-        Ok(self.loaded.users.values().find(|user| user.email == *email).cloned())
+        let mut users = self.loaded.users.values();
+        let spelled = users.find(|user| user.email.is_spelled_as(email));
+        let found = || self.loaded.users.values().find(|user| user.email.is_found_by(email));
+        Ok(spelled.or_else(found).cloned())
+    }
+
+    fn session(&mut self, id: SessionId) -> Result<Option<Arc<Session>>, Infallible> {
+        find!(self, sessions, id)
+    }
+
+    fn password_reset(
+        &mut self,
+        id: PasswordResetId,
+    ) -> Result<Option<Arc<PasswordReset>>, Infallible> {
+        find!(self, password_resets, id)
     }
 
     fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Infallible> {

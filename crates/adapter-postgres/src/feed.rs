@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
+use domain::audit_log::AuditEntry;
 use domain::records::Records;
 use domain::seat::Seat;
+use domain::session::Session as SignInSession;
+use domain::user::User;
 use domain::waiting_token::WaitingToken;
 use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -25,7 +28,7 @@ use crate::SqlError;
 use crate::connect::Session;
 use crate::desk::Desk;
 use crate::discipline::{self, Discipline, Look, LookRow, LookSql, columns_of_look};
-use crate::rows::{Row, SeatRow, TokenRow, columns};
+use crate::rows::{AuditEntryRow, Row, SeatRow, SessionRow, TokenRow, UserRow, columns};
 use crate::statement::{Statement, array, one};
 use crate::writers::keep_up;
 
@@ -78,14 +81,15 @@ const QUESTION: &str = concat!(
     columns_of_look!(),
     ", ",
     history!(),
-    ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids \
+    ", w.id, w.retired, w.last, c.number, c.seat_ids, c.token_ids, c.session_ids, c.user_ids, c.audit_ids \
      FROM service AS s LEFT JOIN (\
          SELECT w.id, w.retired, coalesce(k.number, 0) AS heard, \
              coalesce((SELECT max(m.number) FROM commits AS m WHERE m.writer_id = w.id), 0) AS last \
          FROM writers AS w LEFT JOIN unnest(?, ?) AS k (id, number) ON k.id = w.id \
      ) AS w ON true \
      LEFT JOIN LATERAL (\
-         SELECT n.number, n.seat_ids, n.token_ids FROM commits AS n \
+         SELECT n.number, n.seat_ids, n.token_ids, n.session_ids, n.user_ids, n.audit_ids \
+         FROM commits AS n \
          WHERE n.writer_id = w.id AND n.number > w.heard AND w.id <> ALL(?) AND ? \
          ORDER BY n.number LIMIT ? \
      ) AS c ON true \
@@ -95,8 +99,9 @@ const QUESTION: &str = concat!(
 type WriterRow = (LookRow, String, Option<Uuid>, Option<bool>, Option<i64>, Option<CommitRow>);
 type WriterSql =
     (LookSql, Text, Nullable<SqlUuid>, Nullable<Bool>, Nullable<BigInt>, Nullable<CommitSql>);
-type CommitRow = (i64, Vec<Uuid>, Vec<Uuid>);
-type CommitSql = (BigInt, Array<SqlUuid>, Array<SqlUuid>);
+type CommitRow = (i64, Vec<Uuid>, Vec<Uuid>, Vec<Uuid>, Vec<Uuid>, Vec<Uuid>);
+type Ids = Array<SqlUuid>;
+type CommitSql = (BigInt, Ids, Ids, Ids, Ids, Ids);
 
 /// What is new.
 struct News {
@@ -115,15 +120,26 @@ struct NewsOfWriter {
 /// Commits whose rows are read together.
 #[derive(Default)]
 struct Piece {
-    seats: Vec<Uuid>,
-    tokens: Vec<Uuid>,
+    changed: Changed,
     /// How much of each writer is heard with it.
     heard: HashMap<Uuid, i64>,
 }
 
-impl Piece {
-    const fn rows(&self) -> usize {
-        self.seats.len().saturating_add(self.tokens.len())
+/// What commits changed, by ids.
+#[derive(Default)]
+struct Changed {
+    seats: Vec<Uuid>,
+    tokens: Vec<Uuid>,
+    sessions: Vec<Uuid>,
+    users: Vec<Uuid>,
+    audit_entries: Vec<Uuid>,
+}
+
+impl Changed {
+    fn rows(&self) -> usize {
+        let of_sales = self.seats.len().saturating_add(self.tokens.len());
+        let of_sign_ins = [&self.sessions, &self.users, &self.audit_entries];
+        of_sales.saturating_add(of_sign_ins.iter().map(|ids| ids.len()).sum())
     }
 }
 
@@ -224,8 +240,8 @@ impl Feed {
         in_time(self.desk.keep_discipline(conn, &news.look)).await?;
         let since = self.desk.beginning();
         for piece in news.pieces() {
-            if piece.rows() > 0 {
-                let changes = load_changes(conn, news.look.now(), piece.seats, piece.tokens);
+            if piece.changed.rows() > 0 {
+                let changes = load_changes(conn, news.look.now(), piece.changed);
                 self.desk.tell(&in_time(changes).await?, since);
             }
             // Not before it was told of. What is told is not read again, whatever becomes of the rest.
@@ -324,11 +340,15 @@ impl News {
     fn pieces(&self) -> Vec<Piece> {
         let (mut pieces, mut piece) = (Vec::new(), Piece::default());
         for (id, writer) in &self.writers {
-            for (number, seats, tokens) in &writer.commits {
-                piece.seats.extend(seats);
-                piece.tokens.extend(tokens);
+            for (number, seats, tokens, sessions, users, audit_entries) in &writer.commits {
+                let changed = &mut piece.changed;
+                changed.seats.extend(seats);
+                changed.tokens.extend(tokens);
+                changed.sessions.extend(sessions);
+                changed.users.extend(users);
+                changed.audit_entries.extend(audit_entries);
                 piece.heard.insert(*id, *number);
-                if piece.rows() >= ROWS_AT_ONCE {
+                if piece.changed.rows() >= ROWS_AT_ONCE {
                     pieces.push(std::mem::take(&mut piece));
                 }
             }
@@ -343,24 +363,31 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, SqlError>>) -> Result
     timeout(ANSWER_WITHIN, answer).await.unwrap_or(Err(SqlError::TooSlow(ANSWER_WITHIN)))
 }
 
+/// Adds the rows of these ids to a table of changes. Of none, nothing is asked.
+macro_rules! add {
+    ($conn:ident, $changes:expr, $row:ty as $entity:ty, $ids:expr) => {
+        if !$ids.is_empty() {
+            let (columns, table) = (columns::<$row>("t"), <$row as Row>::TABLE);
+            let text = format!("SELECT {columns} FROM {table} AS t WHERE t.id = ANY(?)");
+            let statement = Statement::<<$row as Row>::Sql>::new(text, vec![array($ids)]);
+            for row in statement.load::<$row>(&mut $conn).await? {
+                $changes.insert(<$entity>::try_from(row)?);
+            }
+        }
+    };
+}
+
 async fn load_changes(
     mut conn: &AsyncPgConnection,
     time: Timestamp,
-    seats: Vec<Uuid>,
-    tokens: Vec<Uuid>,
+    piece: Changed,
 ) -> Result<Records, SqlError> {
     let mut changes = Records::at(time);
-    let text = format!("SELECT {} FROM seats AS t WHERE t.id = ANY(?)", columns::<SeatRow>("t"));
-    let statement = Statement::<<SeatRow as Row>::Sql>::new(text, vec![array(seats)]);
-    for row in statement.load::<SeatRow>(&mut conn).await? {
-        changes.seats.insert(Seat::try_from(row)?);
-    }
-    let columns = columns::<TokenRow>("t");
-    let text = format!("SELECT {columns} FROM waiting_tokens AS t WHERE t.id = ANY(?)");
-    let statement = Statement::<<TokenRow as Row>::Sql>::new(text, vec![array(tokens)]);
-    for row in statement.load::<TokenRow>(&mut conn).await? {
-        changes.tokens.insert(WaitingToken::try_from(row)?);
-    }
+    add!(conn, changes.seats, SeatRow as Seat, piece.seats);
+    add!(conn, changes.tokens, TokenRow as WaitingToken, piece.tokens);
+    add!(conn, changes.sessions, SessionRow as SignInSession, piece.sessions);
+    add!(conn, changes.users, UserRow as User, piece.users);
+    add!(conn, changes.audit_entries, AuditEntryRow as AuditEntry, piece.audit_entries);
     Ok(changes)
 }
 

@@ -1,9 +1,9 @@
 //! Loads what a group of decisions needs, locked, within its transaction.
 //!
 //! Tables are locked in one order by everybody, and the rows of each in order of their ids, so that
-//! writers wait for each other and never in a circle: the service, rooms, users, tokens,
+//! writers wait for each other and never in a circle: the service, rooms, users, sessions, resets, tokens,
 //! reservations, seats, payments, accounts, kept answers. What never changes once it is there (a
-//! user, a concert, a show, which seats a reservation has) needs no lock.
+//! concert, a show, which seats a reservation has), and a user who is only looked at, needs no lock.
 //!
 //! What is found by other keys is looked up by `LATERAL`, a key at a time: PostgreSQL would else be
 //! free to begin with the table, which may be large, and to look for its rows among the keys.
@@ -20,31 +20,33 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use diesel::QueryResult;
-use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::cash::CashAccount;
 use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
-use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::ids::{
+    ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
+    TokenId, UserId,
+};
 use domain::payment::Payment;
 use domain::records::{Entity, Keys, Scope};
 use domain::reservation::Reservation;
 use domain::seat::Seat;
+use domain::session::{PasswordReset, Session};
 use domain::show::Show;
 use domain::uptime::Uptime;
-use domain::user::User;
+use domain::user::{Email, User};
 use domain::waiting_room::{Line, WaitingRoom};
 use domain::waiting_token::WaitingToken;
 use futures_util::try_join;
-use uuid::Uuid;
 
 use crate::SqlError;
 use crate::columns::Unreadable;
 use crate::marking::{CommitMark, Moment};
 use crate::rows::{
-    AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
-    ShowRow, UserRow, columns, with_their_seats,
+    AccountRow, ConcertRow, KeptAnswerRow, PasswordResetRow, PaymentRow, ReservationRow, RoomRow,
+    Row, SeatRow, SessionRow, ShowRow, UserRow, columns, with_their_seats,
 };
 use crate::statement::{IdsFound, Statement, array, ids};
 
@@ -58,6 +60,8 @@ pub(crate) struct Loaded {
     pub(crate) rooms: HashMap<RoomId, Arc<WaitingRoom>>,
     pub(crate) lines: HashMap<RoomId, Line>,
     pub(crate) users: HashMap<UserId, Arc<User>>,
+    pub(crate) sessions: HashMap<SessionId, Arc<Session>>,
+    pub(crate) password_resets: HashMap<PasswordResetId, Arc<PasswordReset>>,
     pub(crate) tokens: HashMap<TokenId, Arc<WaitingToken>>,
     /// Which of the tokens are written down as inside a room though their time is over.
     pub(crate) run_out: HashMap<RoomId, Vec<TokenId>>,
@@ -132,9 +136,11 @@ pub(crate) async fn begin_and_load(
         (),
         uptime,
         rooms,
-        (),
+        locked_users,
         mut users,
         users_of_emails,
+        sessions,
+        password_resets,
         tokens,
         reservations,
         seats,
@@ -146,9 +152,11 @@ pub(crate) async fn begin_and_load(
         begin,
         uptime(conn, scope.uptime),
         rooms(conn, scope),
-        guard_reserved_by(conn, scope),
+        locked_users(conn, scope),
         users(conn, scope),
         users_of_emails(conn, scope),
+        sessions(conn, scope),
+        password_resets(conn, scope),
         waiting::tokens(conn, scope),
         reservations(conn, scope),
         seats(conn, scope),
@@ -158,10 +166,13 @@ pub(crate) async fn begin_and_load(
         read_last(conn, commit, scope),
     )?;
     users.extend(users_of_emails);
+    users.extend(locked_users);
     let rows = Rows {
         uptime,
         rooms,
         users,
+        sessions,
+        password_resets,
         tokens,
         reservations,
         seats,
@@ -178,6 +189,8 @@ struct Rows {
     uptime: Option<Uptime>,
     rooms: Vec<RoomRow>,
     users: Vec<UserRow>,
+    sessions: Vec<SessionRow>,
+    password_resets: Vec<PasswordResetRow>,
     tokens: Tokens,
     reservations: Vec<ReservationRow>,
     seats: Vec<SeatRow>,
@@ -210,6 +223,8 @@ impl TryFrom<Rows> for Loaded {
             rooms: by_id(rows.rooms)?,
             lines: lines.into_iter().map(line).collect::<Result<_, _>>()?,
             users: by_id(rows.users)?,
+            sessions: by_id(rows.sessions)?,
+            password_resets: by_id(rows.password_resets)?,
             places: places(&tokens),
             run_out: run_out(&tokens, moment.now),
             tokens,
@@ -274,9 +289,23 @@ async fn users(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<UserR
 
 async fn users_of_emails(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<UserRow>> {
     load!(conn, UserRow, unless scope.emails.is_empty(),
-        "SELECT {columns} FROM users AS t WHERE t.email = ANY(?)",
-        [array(scope.emails.iter().map(|email| email.as_str().to_owned()).collect())])
+    "SELECT {columns} FROM users AS t WHERE t.email = ANY(?) OR t.mailbox = ANY(?)",
+    [
+        array(scope.emails.iter().map(Email::in_lower_case).collect()),
+        array(scope.emails.iter().map(|email| email.mailbox().to_owned()).collect())
+    ])
     .await
+}
+
+async fn sessions(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<SessionRow>> {
+    lock!(conn, SessionRow, IdsFound::by_id(scope.sessions.iter().copied())).await
+}
+
+async fn password_resets(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> QueryResult<Vec<PasswordResetRow>> {
+    lock!(conn, PasswordResetRow, IdsFound::by_id(scope.password_resets.iter().copied())).await
 }
 
 async fn accounts(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<AccountRow>> {
@@ -330,16 +359,12 @@ async fn payments(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<Pa
     lock!(conn, PaymentRow, found).await
 }
 
-/// Locks the users whose reservations are looked at, so that two holds of different seats by one user
-/// cannot both pass the per-user limit.
-async fn guard_reserved_by(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<()> {
-    if scope.reserved_by.is_empty() {
-        return Ok(());
-    }
-    let text = "SELECT id FROM users WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE";
-    let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));
-    let statement = Statement::<(SqlUuid,)>::new(text, vec![users]);
-    statement.load::<(Uuid,)>(&mut &*conn).await.map(drop)
+/// Locks the users who may be changed, and those whose reservations are looked at, so that two holds of
+/// different seats by one user cannot both pass the per-user limit.
+async fn locked_users(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<UserRow>> {
+    let reserving = scope.reserved_by.iter().map(|(user_id, _)| *user_id);
+    let locked: Keys<UserId> = scope.changing_users.iter().copied().chain(reserving).collect();
+    lock!(conn, UserRow, IdsFound::by_id(locked.iter().copied())).await
 }
 
 async fn kept_answers(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<KeptAnswerRow>> {

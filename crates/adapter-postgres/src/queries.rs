@@ -1,11 +1,13 @@
 //! The query ports, one file each.
 
+mod audit_log;
 mod cash_book;
 mod catalogue;
 mod due_work;
 mod ledger;
 mod lines;
 mod orders;
+mod sessions;
 mod users;
 
 pub(crate) use ledger::all_outages;

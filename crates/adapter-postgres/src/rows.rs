@@ -1,5 +1,6 @@
 //! How entities look as rows.
 
+mod audit_log;
 mod booking;
 mod money;
 mod people;
@@ -7,6 +8,7 @@ mod row;
 mod selling;
 mod waiting;
 
+pub(crate) use audit_log::*;
 pub(crate) use booking::*;
 pub(crate) use money::*;
 pub(crate) use people::*;

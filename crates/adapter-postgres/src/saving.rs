@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
+use domain::audit_log::AuditKind;
+use domain::ids::{AuditEntryId, SessionId, UserId};
 use domain::records::{Entity, Fate, Forgotten, Records, Table};
 use domain::reservation::Reservation;
 use domain::uptime::Uptime;
@@ -14,8 +16,9 @@ use crate::at_once::{AtOnce, FoundBy};
 use crate::counts::count;
 use crate::marking::CommitMark;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, PolicyRow, ReservationRow,
-    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, UserRow,
+    AccountRow, AuditEntryRow, ConcertRow, EntryRow, KeptAnswerRow, PasswordResetRow, PaymentRow,
+    PolicyRow, ReservationRow, ReservationSeatRow, RoomRow, SeatRow, SessionRow, ShowRow, TokenRow,
+    UserRow,
 };
 use crate::statement::{array, ids, one};
 
@@ -51,6 +54,9 @@ fn makes_room(changes: &Records) -> bool {
 fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) -> AtOnce {
     let mut changed = AtOnce::default();
     changed.update(&rows::<_, RoomRow>(&changes.rooms, Fate::Changed));
+    changed.update(&rows::<_, UserRow>(&changes.users, Fate::Changed));
+    changed.update(&rows::<_, SessionRow>(&changes.sessions, Fate::Changed));
+    changed.update(&rows::<_, PasswordResetRow>(&changes.password_resets, Fate::Changed));
     changed.update(&rows::<_, SeatRow>(&changes.seats, Fate::Changed));
     changed.update(&rows::<_, TokenRow>(&changes.tokens, Fate::Changed));
     changed.update(&rows::<_, ReservationRow>(&changes.reservations, Fate::Changed));
@@ -69,6 +75,8 @@ fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) 
 fn new(changes: &Records) -> AtOnce {
     let mut new = AtOnce::default();
     new.insert(&rows::<_, UserRow>(&changes.users, Fate::New));
+    new.insert(&rows::<_, SessionRow>(&changes.sessions, Fate::New));
+    new.insert(&rows::<_, PasswordResetRow>(&changes.password_resets, Fate::New));
     new.insert(&rows::<_, RoomRow>(&changes.rooms, Fate::New));
     new.insert(&rows::<_, PolicyRow>(&changes.policies, Fate::New));
     new.insert(&rows::<_, ConcertRow>(&changes.concerts, Fate::New));
@@ -82,6 +90,7 @@ fn new(changes: &Records) -> AtOnce {
     new.insert(&rows::<_, AccountRow>(&changes.accounts, Fate::New));
     new.insert(&rows::<_, EntryRow>(&changes.entries, Fate::New));
     new.insert(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::New));
+    new.insert(&rows::<_, AuditEntryRow>(&changes.audit_entries, Fate::New));
     new
 }
 
@@ -108,7 +117,14 @@ fn let_go_of_seats(changed: &mut AtOnce, changes: &Records) {
 
 /// Deletes what was taken out. What another server has deleted meanwhile is not missed.
 fn forget(changed: &mut AtOnce, forgotten: Forgotten) {
-    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    let Forgotten { tokens, reservations, kept_answers, sessions, password_resets } = forgotten;
+    if !sessions.is_empty() {
+        changed.make("DELETE FROM sessions WHERE id = ANY(?)", vec![ids(sessions)]);
+    }
+    if !password_resets.is_empty() {
+        let theirs = vec![ids(password_resets)];
+        changed.make("DELETE FROM password_resets WHERE id = ANY(?)", theirs);
+    }
     if !tokens.is_empty() {
         changed.make("DELETE FROM waiting_tokens WHERE id = ANY(?)", vec![ids(tokens)]);
     }
@@ -156,7 +172,7 @@ fn save_uptime(changed: &mut AtOnce, changes: &Records, before: Option<&Uptime>)
 }
 
 /// Says what others want to hear of beside the seats, which the mark names: which tokens changed
-/// that do not wait, and which were drawn.
+/// that do not wait, and which were drawn; and who is signed out, and who guesses.
 fn tell_others(changed: &mut AtOnce, changes: &Records, mark: CommitMark) {
     let lobbies: HashMap<_, _> =
         changes.rooms.changes().map(|(room, _)| (room.id, room.lobby.drawn_count)).collect();
@@ -167,9 +183,44 @@ fn tell_others(changed: &mut AtOnce, changes: &Records, mark: CommitMark) {
     let is_news = |token: &&WaitingToken| token.state != TokenState::Waiting || is_drawn(token);
     let tokens = changes.tokens.changes().map(|(token, _)| token).filter(is_news);
     let tokens: Vec<_> = tokens.map(|token| token.id).collect();
-    if !tokens.is_empty() {
+    let doors = DoorNews::of(changes);
+    if !doors.is_empty() {
+        let text = "UPDATE commits SET token_ids = ?, session_ids = ?, user_ids = ?, audit_ids = ? \
+             WHERE writer_id = ? AND number = ?";
+        let DoorNews { sessions, users, refused_sign_ins } = doors;
+        let news = [ids(tokens), ids(sessions), ids(users), ids(refused_sign_ins)];
+        let mark = [one(mark.writer_id), one(mark.number)];
+        changed.update_one(text, news.into_iter().chain(mark).collect(), "commits");
+    } else if !tokens.is_empty() {
         let text = "UPDATE commits SET token_ids = ? WHERE writer_id = ? AND number = ?";
         let parameters = vec![ids(tokens), one(mark.writer_id), one(mark.number)];
         changed.update_one(text, parameters, "commits");
+    }
+}
+
+/// What others want to hear of those who sign in.
+struct DoorNews {
+    /// Those that ended.
+    sessions: Vec<SessionId>,
+    /// Those who ended all of theirs, or are shut out.
+    users: Vec<UserId>,
+    refused_sign_ins: Vec<AuditEntryId>,
+}
+
+impl DoorNews {
+    fn of(changes: &Records) -> Self {
+        let ended = of_fate(&changes.sessions, Fate::Changed).map(|session| session.id);
+        let users = of_fate(&changes.users, Fate::Changed).map(|user| user.id);
+        let entries = of_fate(&changes.audit_entries, Fate::New);
+        let refused = entries.filter(|entry| entry.deed.kind == AuditKind::SignInRefused);
+        Self {
+            sessions: ended.collect(),
+            users: users.collect(),
+            refused_sign_ins: refused.map(|entry| entry.id).collect(),
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.users.is_empty() && self.refused_sign_ins.is_empty()
     }
 }

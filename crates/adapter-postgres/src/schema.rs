@@ -8,6 +8,10 @@ diesel::table! {
         role -> Text,
         password_hash -> Nullable<Text>,
         created_at -> Timestamptz,
+        mailbox -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        signed_out_at -> Nullable<Timestamptz>,
+        signed_out_but -> Nullable<Uuid>,
     }
 }
 
@@ -221,6 +225,45 @@ diesel::table! {
         up_since -> Nullable<Timestamptz>,
         punctual_since -> Nullable<Timestamptz>,
         evidence_since -> Nullable<Timestamptz>,
+        audit_log_since -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        network -> Nullable<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    password_resets (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        secret_sha256 -> Binary,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        subject_id -> Nullable<Uuid>,
+        user_id -> Nullable<Uuid>,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        client_request_id -> Nullable<Text>,
     }
 }
 
@@ -238,6 +281,9 @@ diesel::table! {
         committed_at -> Timestamptz,
         seat_ids -> Array<Uuid>,
         token_ids -> Array<Uuid>,
+        session_ids -> Array<Uuid>,
+        user_ids -> Array<Uuid>,
+        audit_ids -> Array<Uuid>,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One struct a table, and the way from it to the domain's type and back.
 
+mod audit_log;
 mod booking;
 mod money;
 mod people;
@@ -8,6 +9,7 @@ mod service;
 mod update;
 mod waiting;
 
+pub(crate) use audit_log::*;
 pub(crate) use booking::*;
 pub(crate) use money::*;
 pub(crate) use people::*;

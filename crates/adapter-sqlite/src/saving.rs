@@ -8,12 +8,14 @@ use crate::SqlError;
 use crate::columns::key;
 use crate::counts::count;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, KeptAnswerRow, PaymentRow, PolicyRow, ReservationRow,
-    ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, Update, UserRow, save_service,
+    AccountRow, AuditEntryRow, ConcertRow, EntryRow, KeptAnswerRow, PasswordResetRow, PaymentRow,
+    PolicyRow, ReservationRow, ReservationSeatRow, RoomRow, SeatRow, SessionRow, ShowRow, TokenRow,
+    Update, UserRow, save_service,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, concerts, kept_answers, payments, reservation_seats, reservations,
-    room_policies, seats, shows, users, waiting_rooms, waiting_tokens,
+    audit_log, cash_accounts, cash_entries, concerts, kept_answers, password_resets, payments,
+    reservation_seats, reservations, room_policies, seats, sessions, shows, users, waiting_rooms,
+    waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -50,7 +52,9 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     #[cfg(test)]
     store_contract::panics::if_asked_to(changes);
     forget(conn, changes.forgotten())?;
-    add!(conn, changes.users, users of UserRow);
+    save!(conn, changes.users, users of UserRow);
+    save!(conn, changes.sessions, sessions of SessionRow);
+    save!(conn, changes.password_resets, password_resets of PasswordResetRow);
     save!(conn, changes.rooms, waiting_rooms of RoomRow);
     add!(conn, changes.policies, room_policies of PolicyRow);
     add!(conn, changes.concerts, concerts of ConcertRow);
@@ -63,6 +67,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     save!(conn, changes.accounts, cash_accounts of AccountRow);
     add!(conn, changes.entries, cash_entries of EntryRow);
     save_kept_answers(conn, changes)?;
+    add!(conn, changes.audit_entries, audit_log of AuditEntryRow);
     count(conn, changes)?;
     save_service(conn, changes.now, changes.uptime.as_ref())
 }
@@ -87,7 +92,13 @@ const FORGOTTEN_AT_ONCE: usize = 1_000;
 
 /// Deletes what was taken out. Children go before parents.
 fn forget(conn: &mut SqliteConnection, forgotten: Forgotten) -> Result<(), SqlError> {
-    let Forgotten { tokens, reservations, kept_answers } = forgotten;
+    let Forgotten {
+        tokens,
+        reservations,
+        kept_answers,
+        sessions: old_sessions,
+        password_resets: resets,
+    } = forgotten;
     for ids in tokens.chunks(FORGOTTEN_AT_ONCE) {
         let ids = ids.iter().copied().map(key);
         diesel::delete(waiting_tokens::table.filter(waiting_tokens::id.eq_any(ids)))
@@ -98,6 +109,15 @@ fn forget(conn: &mut SqliteConnection, forgotten: Forgotten) -> Result<(), SqlEr
         let theirs = reservation_seats::reservation_id.eq_any(ids());
         diesel::delete(reservation_seats::table.filter(theirs)).execute(conn)?;
         diesel::delete(reservations::table.filter(reservations::id.eq_any(ids()))).execute(conn)?;
+    }
+    for ids in old_sessions.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = ids.iter().copied().map(key);
+        diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)?;
+    }
+    for ids in resets.chunks(FORGOTTEN_AT_ONCE) {
+        let ids = ids.iter().copied().map(key);
+        diesel::delete(password_resets::table.filter(password_resets::id.eq_any(ids)))
+            .execute(conn)?;
     }
     for old in kept_answers {
         let row = kept_answers::table.find((key(old.user_id), old.call, old.key));

@@ -8,6 +8,10 @@ diesel::table! {
         role -> Text,
         password_hash -> Nullable<Text>,
         created_at -> BigInt,
+        mailbox -> Nullable<Text>,
+        disabled_at -> Nullable<BigInt>,
+        signed_out_at -> Nullable<BigInt>,
+        signed_out_but -> Nullable<Binary>,
     }
 }
 
@@ -226,6 +230,45 @@ diesel::table! {
         outage_step -> Nullable<Text>,
         outage_done_to -> Nullable<Binary>,
         evidence_since -> Nullable<BigInt>,
+        audit_log_since -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Binary,
+        user_id -> Binary,
+        network -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    password_resets (id) {
+        id -> Binary,
+        user_id -> Binary,
+        secret_sha256 -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> Binary,
+        at -> BigInt,
+        kind -> Text,
+        actor_id -> Nullable<Binary>,
+        subject_id -> Nullable<Binary>,
+        user_id -> Nullable<Binary>,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        client_request_id -> Nullable<Text>,
     }
 }
 

@@ -8,11 +8,15 @@ use domain::Timestamp;
 use domain::cash::CashAccount;
 use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
-use domain::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use domain::ids::{
+    ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
+    TokenId, UserId,
+};
 use domain::payment::Payment;
 use domain::records::Source;
 use domain::reservation::Reservation;
 use domain::seat::Seat;
+use domain::session::{PasswordReset, Session};
 use domain::show::Show;
 use domain::uptime::Uptime;
 use domain::user::{Email, User};
@@ -25,12 +29,12 @@ use crate::counts;
 use crate::loading::{self, decode};
 use crate::rows::uptime;
 use crate::rows::{
-    AccountRow, ConcertRow, KeptAnswerRow, PaymentRow, ReservationRow, RoomRow, SeatRow, ShowRow,
-    TokenRow, UserRow,
+    AccountRow, ConcertRow, KeptAnswerRow, PasswordResetRow, PaymentRow, ReservationRow, RoomRow,
+    SeatRow, SessionRow, ShowRow, TokenRow, UserRow,
 };
 use crate::schema::{
-    cash_accounts, concerts, kept_answers, payments, reservations, seats, shows, users,
-    waiting_rooms, waiting_tokens,
+    cash_accounts, concerts, kept_answers, password_resets, payments, reservations, seats,
+    sessions, shows, users, waiting_rooms, waiting_tokens,
 };
 
 /// The database as it is within a transaction.
@@ -70,8 +74,24 @@ impl Source for Database<'_> {
     }
 
     fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, SqlError> {
-        let of_email = users::table.filter(users::email.eq(email.as_str()));
-        shared(of_email.select(UserRow::as_select()).first(self.conn).optional()?)
+        let as_spelled = users::table.filter(users::email.eq(email.in_lower_case()));
+        let spelled = as_spelled.select(UserRow::as_select()).first(self.conn).optional()?;
+        if spelled.is_some() {
+            return shared(spelled);
+        }
+        let of_mailbox = users::table.filter(users::mailbox.eq(email.mailbox()));
+        shared(of_mailbox.select(UserRow::as_select()).first(self.conn).optional()?)
+    }
+
+    fn session(&mut self, id: SessionId) -> Result<Option<Arc<Session>>, SqlError> {
+        find!(self, sessions, SessionRow, key(id))
+    }
+
+    fn password_reset(
+        &mut self,
+        id: PasswordResetId,
+    ) -> Result<Option<Arc<PasswordReset>>, SqlError> {
+        find!(self, password_resets, PasswordResetRow, key(id))
     }
 
     fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, SqlError> {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use domain::cash::CashPolicy;
+use domain::guessing::GuessingPolicy;
 use domain::ids::ServerId;
 use domain::money::Currency;
 use domain::payment::RefundPolicy;
 use domain::ports::{
-    AccessTokens, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork, GatewayWatch,
-    Ids, JoinWork, Ledger, LineWatch, Lines, Orders, Passwords, PaymentGateway, QueueTokens, Store,
-    Users,
+    AccessTokens, AuditLog, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork,
+    GatewayWatch, Ids, JoinWork, Ledger, LineWatch, Lines, Orders, Passwords, PaymentGateway,
+    QueueTokens, ResetSecrets, Sessions, Store, Users,
 };
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
@@ -17,7 +19,10 @@ use domain::reservation::BookingPolicy;
 use domain::retention::RetentionPolicy;
 use domain::waiting_room::RoomPolicy;
 
-use crate::account::{Authenticate, CreateLoadUsers, ShowMe, SignIn, SignUp};
+use crate::account::{
+    Authenticate, ChangePassword, CreateLoadUsers, ResetPassword, Revocations, ShowMe, SignIn,
+    SignInGuard, SignOut, SignUp,
+};
 use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
 use crate::cash::{ChargeCash, ListEntries, ShowBalance};
 use crate::catalogue::{
@@ -25,8 +30,8 @@ use crate::catalogue::{
     ShowSeatMap,
 };
 use crate::operator::{
-    Audit, ChangeRoom, CreateConcert, CreateShow, ListRooms, ListSales, ListUnsettled,
-    OpenSiteRoom, ShowRoom, UndoPayment,
+    Audit, ChangeRoom, CreateConcert, CreateShow, DisableUser, ListAuditLog, ListRooms, ListSales,
+    ListUnsettled, OpenSiteRoom, ShowRoom, UndoPayment,
 };
 use crate::payment::{HearNotice, ListPayments, Pay, Refund, Settler, ShowPayment};
 use crate::queue::{
@@ -47,6 +52,9 @@ pub struct Ports {
     pub ids: Arc<dyn Ids>,
     pub draw_seeds: Arc<dyn DrawSeeds>,
     pub users: Arc<dyn Users>,
+    pub sessions: Arc<dyn Sessions>,
+    pub audit_log: Arc<dyn AuditLog>,
+    pub reset_secrets: Arc<dyn ResetSecrets>,
     pub catalogue: Arc<dyn Catalogue>,
     pub lines: Arc<dyn Lines>,
     pub orders: Arc<dyn Orders>,
@@ -66,6 +74,10 @@ pub struct Ports {
 /// What an installation decides for itself.
 #[derive(Debug, Clone)]
 pub struct Policies {
+    /// How long a session lasts.
+    pub session_lasts: TimeDelta,
+    /// How many wrong passwords are looked at.
+    pub guessing: GuessingPolicy,
     /// How seats are held.
     pub booking: BookingPolicy,
     /// How much cash may come in.
@@ -99,6 +111,11 @@ pub struct Application {
     pub authenticate: Authenticate,
     pub sign_up: SignUp,
     pub sign_in: SignIn,
+    pub sign_out: SignOut,
+    pub change_password: ChangePassword,
+    pub reset_password: ResetPassword,
+    pub revocations: Arc<Revocations>,
+    pub sign_in_guard: Arc<SignInGuard>,
     pub show_me: ShowMe,
     pub create_load_users: CreateLoadUsers,
 
@@ -138,6 +155,8 @@ pub struct Application {
     pub list_unsettled: ListUnsettled,
     pub undo_payment: UndoPayment,
     pub audit: Audit,
+    pub disable_user: DisableUser,
+    pub list_audit_log: ListAuditLog,
 
     pub admit_next: AdmitNext,
     pub draw_lobbies: DrawLobbies,
@@ -173,6 +192,9 @@ impl Application {
             ids,
             draw_seeds,
             users,
+            sessions,
+            audit_log,
+            reset_secrets,
             catalogue,
             lines,
             orders,
@@ -201,22 +223,55 @@ impl Application {
         let seat_counts = Arc::new(SeatCounts::new(catalogue.clone(), clock.clone()));
         let on_offer = OnOffer::new(programme.clone(), seat_counts.clone(), clock.clone());
         let on_offer = Arc::new(on_offer);
+        let revocations = Arc::new(Revocations::new(sessions.clone(), clock.clone()));
+        let sign_in_guard = Arc::new(SignInGuard::new(
+            store.clone(),
+            ids.clone(),
+            sessions.clone(),
+            audit_log.clone(),
+            clock.clone(),
+            policies.guessing,
+        ));
         let new_rooms = || policies.new_rooms.clone();
         Self {
             authenticate: Authenticate::new(
                 access_tokens.clone(),
                 queue_tokens,
+                revocations.clone(),
                 board.clone(),
                 clock.clone(),
             ),
             sign_up: SignUp::new(store.clone(), ids.clone(), passwords.clone()),
-            sign_in: SignIn::new(users.clone(), passwords, access_tokens.clone(), clock.clone()),
+            sign_in: SignIn::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                passwords.clone(),
+                access_tokens.clone(),
+                sign_in_guard.clone(),
+                policies.session_lasts,
+            ),
+            sign_out: SignOut::new(store.clone(), ids.clone()),
+            change_password: ChangePassword::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                passwords.clone(),
+            ),
+            reset_password: ResetPassword::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                passwords,
+                reset_secrets,
+            ),
             show_me: ShowMe::new(users.clone()),
             create_load_users: CreateLoadUsers::new(
                 store.clone(),
                 ids.clone(),
                 access_tokens,
                 clock.clone(),
+                policies.session_lasts,
             ),
             take_place,
             show_ticket: ShowTicket::new(desk, hearing.clone(), clock.clone()),
@@ -288,16 +343,24 @@ impl Application {
             ),
             create_show: CreateShow::new(
                 store.clone(),
-                ids,
+                ids.clone(),
                 draw_seeds.clone(),
                 users.clone(),
                 new_rooms(),
             ),
             list_rooms: ListRooms::new(lines.clone(), users.clone(), clock.clone()),
             show_room: ShowRoom::new(lines.clone(), users.clone(), clock.clone()),
-            change_room: ChangeRoom::new(store.clone(), lines.clone(), users, clock.clone()),
+            change_room: ChangeRoom::new(
+                store.clone(),
+                ids.clone(),
+                lines.clone(),
+                users.clone(),
+                clock.clone(),
+            ),
             open_site_room: OpenSiteRoom::new(store.clone(), draw_seeds, new_rooms()),
             audit: Audit::new(ledger),
+            disable_user: DisableUser::new(store.clone(), ids.clone()),
+            list_audit_log: ListAuditLog::new(audit_log, users),
             admit_next: AdmitNext::new(
                 store.clone(),
                 due_work.clone(),
@@ -330,6 +393,7 @@ impl Application {
             forget_ended: ForgetEnded::new(
                 store.clone(),
                 due_work.clone(),
+                sessions,
                 clock.clone(),
                 policies.retention,
             ),
@@ -340,6 +404,8 @@ impl Application {
             on_offer,
             seat_maps,
             board,
+            revocations,
+            sign_in_guard,
             policies,
             store,
             clock,
@@ -355,6 +421,8 @@ impl Application {
             on_offer: self.on_offer.clone(),
             seat_maps: self.seat_maps.clone(),
             board: self.board.clone(),
+            revocations: self.revocations.clone(),
+            sign_in_guard: self.sign_in_guard.clone(),
         })
     }
 }
@@ -366,6 +434,8 @@ struct InMemory {
     on_offer: Arc<OnOffer>,
     seat_maps: Arc<SeatMaps>,
     board: Arc<Board>,
+    revocations: Arc<Revocations>,
+    sign_in_guard: Arc<SignInGuard>,
 }
 
 impl CommitObserver for InMemory {
@@ -375,6 +445,8 @@ impl CommitObserver for InMemory {
         self.on_offer.committed(changes);
         self.seat_maps.committed(changes);
         self.board.committed(changes);
+        self.revocations.committed(changes);
+        self.sign_in_guard.committed(changes);
     }
 
     fn began_anew(&self, history: u64) {
@@ -383,5 +455,7 @@ impl CommitObserver for InMemory {
         self.on_offer.began_anew(history);
         self.seat_maps.began_anew(history);
         self.board.began_anew(history);
+        self.revocations.began_anew(history);
+        self.sign_in_guard.began_anew(history);
     }
 }

@@ -3,6 +3,7 @@
 
 mod capacity;
 mod counts;
+mod deeds;
 mod digest;
 mod line;
 mod money;
@@ -13,19 +14,22 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use crate::Timestamp;
+use crate::audit_log::AuditEntry;
 use crate::cash::{CashAccount, CashEntry};
 use crate::concert::Concert;
 use crate::counts::{RoomCount, ShowCount};
-use crate::ids::{ReservationId, RoomId, SeatId, ShowId};
+use crate::ids::{ReservationId, RoomId, SeatId, ShowId, UserId};
 use crate::payment::Payment;
 use crate::reservation::{Reservation, ReservationSeat, ReservedSeat};
 use crate::seat::{Place, Seat};
+use crate::session::PasswordReset;
 use crate::show::Show;
 use crate::uptime::Outage;
 use crate::waiting_room::{PolicyInForce, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 use capacity::capacity;
 use counts::{room_counts, show_counts};
+use deeds::deeds;
 use line::{draws, lots, numbers, order};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
@@ -51,6 +55,13 @@ pub struct Books {
     /// The counts that are kept of rooms that ever had anyone, and of shows.
     pub room_counts: Vec<(RoomId, RoomCount)>,
     pub show_counts: Vec<(ShowId, ShowCount)>,
+    /// Users whom an operator shuts out, and since when.
+    pub disabled_users: Vec<(UserId, Timestamp)>,
+    pub password_resets: Vec<PasswordReset>,
+    /// The audit log but for refused sign-ins.
+    pub audit_entries: Vec<AuditEntry>,
+    /// Since when each change that has to be in the audit log is.
+    pub audit_log_since: Option<Timestamp>,
     /// What cannot be read: in which row of which table, and why.
     pub unreadable: Vec<String>,
     /// Those that have put off the ends of holds.
@@ -146,6 +157,7 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(23, "every row is one that can be read", books.unreadable.clone()),
         finding(27, "the counts of a show are those of its seats", show_counts(books)),
         finding(28, "the counts of a room are those of its tokens", room_counts(books)),
+        finding(30, "what operators did and money given back is in the audit log", deeds(books)),
         finding(
             33,
             "who came to a lobby has one lot, and those who came were published",

@@ -51,6 +51,12 @@ id! {
     TokenId,
     /// Names a server while it runs.
     ServerId,
+    /// Names a session.
+    SessionId,
+    /// Names a reset of a password.
+    PasswordResetId,
+    /// Names an entry of the audit log.
+    AuditEntryId,
 }
 
 impl RoomId {

@@ -6,6 +6,7 @@
 //! [`records::Records`].
 
 pub mod audit;
+pub mod audit_log;
 pub mod calendar;
 pub mod cash;
 pub mod clock_discipline;
@@ -13,6 +14,7 @@ pub mod clock_set_back;
 pub mod concert;
 pub mod counts;
 pub mod draw;
+pub mod guessing;
 pub mod idempotency;
 pub mod ids;
 pub mod line;
@@ -28,6 +30,7 @@ pub mod reservation;
 pub mod retention;
 pub mod seat;
 pub mod seat_plan;
+pub mod session;
 pub mod settling;
 pub mod show;
 pub mod uptime;

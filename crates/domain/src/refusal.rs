@@ -15,6 +15,18 @@ pub enum Refusal {
     /// No user of that name signs in with that password.
     #[error("no account with this email and password")]
     InvalidCredentials,
+    /// Too many wrong passwords were shown lately.
+    #[error("too many wrong passwords; try again in {wait_seconds} s")]
+    TooManyGuesses {
+        /// After how long the next one is looked at.
+        wait_seconds: u64,
+    },
+    /// An operator shut the account.
+    #[error("this account is shut")]
+    AccountDisabled,
+    /// The secret of a password's reset is wrong, used or too old.
+    #[error("this link to a new password was used, or is too old")]
+    InvalidReset,
     /// Somebody already signed up with that email.
     #[error("this email is already in use")]
     EmailTaken,

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 
 use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{ReservationId, RoomId, TokenId};
+use crate::ids::{PasswordResetId, ReservationId, RoomId, SessionId, TokenId};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
@@ -109,6 +109,29 @@ pub fn forget_answers(records: &mut Records, keys: &[IdempotencyKey], until: Tim
     }
 }
 
+/// Forgets what had run out by `until`, of sessions and of resets of passwords. Returns how much that was.
+pub fn forget_sign_ins(
+    records: &mut Records,
+    sessions: &[SessionId],
+    resets: &[PasswordResetId],
+    until: Timestamp,
+) -> usize {
+    let mut forgotten = 0;
+    for id in sessions {
+        if records.sessions.get(id).is_some_and(|session| session.expires_at <= until) {
+            records.sessions.remove(id);
+            forgotten += 1;
+        }
+    }
+    for id in resets {
+        if records.password_resets.get(id).is_some_and(|reset| reset.expires_at <= until) {
+            records.password_resets.remove(id);
+            forgotten += 1;
+        }
+    }
+    forgotten
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -164,7 +187,7 @@ mod tests {
         let mut all: Vec<_> = records.tokens.iter().map(|token| token.id).collect();
         all.reverse();
         let count = forget_tokens(records, RoomId::SITE, &all, UNTIL).unwrap();
-        let Forgotten { tokens, reservations, kept_answers } = records.forgotten();
+        let Forgotten { tokens, reservations, kept_answers, .. } = records.forgotten();
         assert_eq!((tokens.len(), reservations, kept_answers), (count, vec![], vec![]));
         (tokens, records.rooms.get(&RoomId::SITE).unwrap().forgotten_to)
     }

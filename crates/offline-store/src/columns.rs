@@ -66,6 +66,15 @@ const fn only(
 /// were paid for, come before payments.
 const ALL: &[TimeColumn] = &[
     both("users", "created_at", Decided),
+    both("users", "disabled_at", Decided),
+    both("users", "signed_out_at", Decided),
+    both("sessions", "created_at", Decided),
+    both("sessions", "expires_at", Follows(ALWAYS)),
+    both("sessions", "ended_at", Decided),
+    both("password_resets", "created_at", Decided),
+    both("password_resets", "expires_at", Follows(ALWAYS)),
+    both("password_resets", "used_at", Decided),
+    both("audit_log", "at", Decided),
     both("waiting_rooms", "opens_at", Opening),
     both("waiting_rooms", "drawn_at", Decided),
     both("waiting_rooms", "rate_used_until", Follows(ALWAYS)),
@@ -105,6 +114,7 @@ const ALL: &[TimeColumn] = &[
     both("service", "outage_ended_at", Decided),
     both("service", "outage_beat_at", Decided),
     both("service", "evidence_since", Decided),
+    both("service", "audit_log_since", Decided),
     only(Dialect::Postgres, "service", "clock_changed_at", OfWallClock),
     both("outages", "began_at", Decided),
     both("outages", "ended_at", Decided),

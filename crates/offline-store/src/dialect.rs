@@ -41,6 +41,26 @@ impl Dialect {
         }
     }
 
+    /// Lets the times in the audit log be moved, which refuses every other change, until
+    /// [`Self::seal_audit_log`].
+    pub(crate) const fn open_audit_log(self) -> &'static str {
+        match self {
+            Self::Sqlite => "DROP TRIGGER audit_log_is_not_changed",
+            Self::Postgres => "SET LOCAL stagedoor.sets_clock_back = 'on'",
+        }
+    }
+
+    /// From now on it refuses that, too.
+    pub(crate) const fn seal_audit_log(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log \
+                 BEGIN SELECT RAISE(ABORT, 'rows of the audit log are not changed'); END"
+            }
+            Self::Postgres => "SET LOCAL stagedoor.sets_clock_back = 'off'",
+        }
+    }
+
     /// Bytes as a literal.
     pub(crate) fn bytes(self, bytes: &[u8]) -> String {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -82,12 +82,14 @@ pub async fn carry_out(
     for room_id in &plan.closed {
         store.change(&statements::close(dialect, *room_id, &seeds.next())).await?;
     }
+    store.change(dialect.open_audit_log()).await?;
     for cut in &plan.set_back.cuts {
         for of_table in statements::moves(dialect, cut) {
             store.change(&of_table.update).await?;
         }
     }
     store.change(statements::LAST_POLICIES_ARE_THE_ROOMS).await?;
+    store.change(dialect.seal_audit_log()).await?;
     store.set_ahead(plan.set_back.left).await?;
     store.keep().await
 }

@@ -127,8 +127,9 @@ mod tests {
         let (sqlite, postgres) = (Dialect::Sqlite, Dialect::Postgres);
         let users = |dialect| moves(dialect, &cut()).swap_remove(0).count;
         let count = "SELECT count(*) AS count FROM users WHERE created_at >= ";
-        assert_eq!(users(sqlite), format!("{count}8000000"));
-        assert_eq!(users(postgres), format!("{count}timestamptz '1970-01-01T00:00:08.000000Z'"));
+        assert!(users(sqlite).starts_with(&format!("{count}8000000 OR ")));
+        let from = "timestamptz '1970-01-01T00:00:08.000000Z' OR ";
+        assert!(users(postgres).starts_with(&format!("{count}{from}")));
         assert!(moves(sqlite, &cut()).swap_remove(0).update.contains("created_at - 6000000"));
     }
 }

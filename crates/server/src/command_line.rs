@@ -28,6 +28,9 @@ fn command() -> Command {
                 .default_value("buyer")
                 .help("What the user may do"),
         );
+    let reset = Command::new("reset")
+        .about("Print a link by which a user sets the password anew, once and within a day")
+        .arg(Arg::new("email").value_name("EMAIL").required(true).help("Whose password"));
     let create_many = Command::new("create-many")
         .about("Make many users without a password, for load tests")
         .arg(text("count", "How many").value_parser(value_parser!(u32).range(1..=10_000_000)))
@@ -97,9 +100,10 @@ fn command() -> Command {
         .subcommand(Command::new("audit").about("Prove from the store what must always hold"))
         .subcommand(
             Command::new("user")
-                .about("Make users")
+                .about("Make users, and help who lost a password")
                 .subcommand_required(true)
                 .subcommand(create)
+                .subcommand(reset)
                 .subcommand(create_many),
         )
 }
@@ -169,6 +173,9 @@ async fn user(matches: &ArgMatches) -> Result<()> {
             let role = Role::named(&text(matches, "role")?).context("--role is unknown")?;
             let settings = Settings::read(matches)?;
             users::create(&settings, &text(matches, "email")?, &text(matches, "name")?, role).await
+        }
+        Some(("reset", matches)) => {
+            users::reset(&Settings::read(matches)?, &text(matches, "email")?).await
         }
         Some(("create-many", matches)) => {
             let count = *matches.get_one::<u32>("count").context("--count is missing")?;

@@ -6,6 +6,7 @@ use application::Application;
 use application::account::NewUser;
 use application::operator::NewShow;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use domain::audit_log::Origin;
 use domain::concert::{Concert, ConcertDetails};
 use domain::ids::{ConcertId, UserId};
 use domain::money::Amount;
@@ -47,7 +48,10 @@ pub(crate) async fn fill(app: &Application, secret: &Secret) -> Result<()> {
     }
     println!("demo accounts:");
     for (email, _, role) in std::iter::once(OPERATOR).chain(BUYERS) {
-        let fits = app.sign_in.execute(Email::new(email)?, password(secret, email)?).await;
+        let fits = app
+            .sign_in
+            .execute(Email::new(email)?, password(secret, email)?, &Origin::default())
+            .await;
         let told = match fits {
             Ok(_) => password(secret, email)?.expose().to_owned(),
             Err(UpdateError::Refused(_)) => "not there, or with another password".to_owned(),
@@ -76,7 +80,10 @@ async fn account(app: &Application, secret: &Secret, who: (&str, &str, Role)) ->
     match app.sign_up.execute(new_user).await {
         Ok(user) => Ok(user.id),
         Err(UpdateError::Refused(Refusal::EmailTaken)) => {
-            let signed_in = app.sign_in.execute(Email::new(email)?, password(secret, email)?).await;
+            let signed_in = app
+                .sign_in
+                .execute(Email::new(email)?, password(secret, email)?, &Origin::default())
+                .await;
             let about = || format!("the demo needs {email}, which somebody else has");
             Ok(signed_in.with_context(about)?.user_id)
         }
@@ -124,7 +131,12 @@ async fn concert(
         sale_closes_at: None,
         max_seats_per_user: 4,
     };
-    Ok(app.create_concert.execute(operator, details, room, None).await?.value.id)
+    Ok(app
+        .create_concert
+        .execute(operator, details, room, None, &Origin::default())
+        .await?
+        .value
+        .id)
 }
 
 /// Shows so many days from now, but for those that were entered before.
@@ -165,6 +177,6 @@ async fn show(
         plan: SeatPlan::of_sections(sections, app.policies.seats_per_show_max)?,
         room: None,
     };
-    app.create_show.execute(operator, new_show, None).await?;
+    app.create_show.execute(operator, new_show, None, &Origin::default()).await?;
     Ok(())
 }

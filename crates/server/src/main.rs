@@ -1,6 +1,7 @@
 //! `stagedoor`: concert ticketing for sales where far more people come than there are seats.
 
 mod audit;
+mod audit_lines;
 mod backup;
 mod command_line;
 mod database;

@@ -58,6 +58,9 @@ async fn serve_from(
         // Until it is done, by this server or another, ends do not count; it need not wait for that.
         tracing::warn!(%error, "what an outage took is not given back yet");
     }
+    // Nobody whose session was ended is let through, and no guess is forgotten, before a request comes.
+    app.revocations.refresh().await?;
+    app.sign_in_guard.look_back().await?;
     app.open_site_room.execute().await?;
     if let Some(secret) = demo_secret {
         demo::fill(app, secret).await?;
@@ -92,6 +95,9 @@ async fn serve_from(
     println!("listening on http://{}", http.address());
     let served = http.run(heard(signals.clone(), 1), heard(signals, 2)).await;
     sweepers.stop().await;
+    if let Err(error) = app.sign_in_guard.write().await {
+        tracing::warn!(%error, "some refused sign-ins are not written down");
+    }
     sweepers::leave(app).await;
     Ok(served?)
 }

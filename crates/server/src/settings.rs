@@ -13,6 +13,7 @@ use adapter_http::{Docs, LimitOptions, Network, WorkOptions};
 use anyhow::Result;
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
+use domain::guessing::GuessingPolicy;
 use domain::money::{Amount, Currency};
 use domain::retention::RetentionPolicy;
 use given::{Source, read_file};
@@ -100,8 +101,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "retention_days",
         "90",
-        "For how many days waiting tokens and unpaid reservations are kept once they have ended; 0: \
-         for ever",
+        "For how many days waiting tokens, unpaid reservations and sessions are kept once they have \
+         ended; 0: for ever",
     ),
     setting("sweep_interval_ms", "1000", "How often what is over is written down"),
     setting("group_max", "256", "How many changes one transaction carries"),
@@ -150,8 +151,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("seat_polls_per_user", "240", "How many looks at seats a minute one user has; 0: any"),
     setting("sign_ups_per_address", "2000", "How many sign-ups a minute one address has; 0: any"),
+    setting("sign_ups_per_hour", "600", "How many sign-ups an hour one address has; 0: any"),
     setting("sign_ins_per_address", "2000", "How many sign-ins a minute one address has; 0: any"),
-    setting("sign_ins_per_user", "60", "How many sign-ins a minute one email has; 0: any"),
+    setting(
+        "wrong_passwords_max",
+        "5",
+        "How many wrong passwords one email has from one network before each next waits a minute; 0: any",
+    ),
     setting("joins_per_address", "10000", "How many joins a minute one address has; 0: any"),
     setting("draws_per_address", "60", "How many looks at draws a minute one address has; 0: any"),
     setting("joins_per_user", "120", "How many joins a minute one user has; 0: any"),
@@ -217,6 +223,7 @@ pub(crate) struct Settings {
     pub(crate) address_header: Option<String>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) limits: LimitOptions,
+    pub(crate) guessing: GuessingPolicy,
     pub(crate) join_work: WorkOptions,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) drain: Duration,
@@ -316,6 +323,7 @@ impl Settings {
             address_header: edge::address_header(&source)?,
             trusted_proxies: edge::trusted_proxies(&source)?,
             limits: edge::limits(&source)?,
+            guessing: edge::guessing(&source)?,
             join_work: WorkOptions {
                 bits: source.number("join_work_bits", 0, 32)?,
                 free_per_address: source.number("join_work_free_per_address", 0, MOST)?,

@@ -18,6 +18,7 @@ const ADMIT_EVERY: Duration = Duration::from_millis(250);
 const FEEL_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 const DROP_EVERY: Duration = Duration::from_secs(2);
+const REVOKE_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How long a sweep may take after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
@@ -100,6 +101,12 @@ impl Sweepers {
             .every(sweep_every, app, "ending tokens", async |app| app.end_run_out.execute().await);
         sweepers.every(sweep_every.max(DROP_EVERY), app, "dropping the silent", async |app| {
             app.drop_idle.execute().await
+        });
+        sweepers.every(REVOKE_EVERY, app, "reading which sessions are ended", async |app| {
+            app.revocations.refresh().await
+        });
+        sweepers.every(BEAT_EVERY, app, "writing down refused sign-ins", async |app| {
+            app.sign_in_guard.write().await
         });
         sweepers.every(SETTLE_EVERY, app, "settling payments", async |app| {
             app.settle_payments.execute().await

@@ -19,9 +19,11 @@ use crate::wiring::for_command;
 pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: Role) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().read_line(&mut password).context("cannot read the password")?;
+    let email = Email::new(email).map_err(told)?;
+    let password = password.trim_end_matches(['\r', '\n']);
     let new_user = NewUser {
-        email: Email::new(email).map_err(told)?,
-        password: Password::new(password.trim_end_matches(['\r', '\n'])).map_err(told)?,
+        password: Password::chosen(password, Some(&email)).map_err(told)?,
+        email,
         name: UserName::new(name).map_err(told)?,
         role,
     };
@@ -31,6 +33,24 @@ pub(crate) async fn create(settings: &Settings, email: &str, name: &str, role: R
     app.store.close().await;
     let user = user?;
     println!("{} {} {}", user.id, user.email.as_str(), user.role.name());
+    Ok(())
+}
+
+/// Prints the link by which a user sets the password anew.
+pub(crate) async fn reset(settings: &Settings, email: &str) -> Result<()> {
+    // It signs nothing, so any secret will do.
+    let app = for_command(settings, &Secret::random()).await?;
+    let made = app.reset_password.make_for(Email::to_look_up(email)).await;
+    app.store.close().await;
+    let (key, expires_at) = made.map_err(|error| match error {
+        UpdateError::Refused(_) => anyhow::anyhow!("there is no user with the email {email}"),
+        other => other.into(),
+    })?;
+    println!("/#/reset/{}", adapter_http::reset_secret(&key));
+    println!(
+        "after your site's address, for this user alone, once, until {}",
+        expires_at.to_rfc3339()
+    );
     Ok(())
 }
 

@@ -16,13 +16,14 @@ use chrono::TimeDelta;
 use domain::cash::CashPolicy;
 use domain::payment::RefundPolicy;
 use domain::ports::{
-    CashBook, Catalogue, Clock, DueWork, Ledger, Lines, OpenedBy, Orders, PaymentGateway, Store,
-    Users,
+    AuditLog, CashBook, Catalogue, Clock, DueWork, Ledger, Lines, OpenedBy, Orders, PaymentGateway,
+    Sessions, Store, Users,
 };
 use domain::provider_charge::SettlingPolicy;
 use domain::reservation::BookingPolicy;
 use domain::waiting_room::RoomPolicy;
 
+use crate::audit_lines::AuditLines;
 use crate::database::DatabaseUrl;
 use crate::settings::Settings;
 
@@ -66,7 +67,7 @@ async fn application(
             })?;
             let store = Arc::new(store);
             let app = wire(store.clone(), Arc::new(store.clock()), settings, secret, metrics)?;
-            store.observe(app.commit_observer());
+            store.observe(Arc::new(AuditLines(app.commit_observer())));
             Ok(app)
         }
         DatabaseUrl::Postgres(database) => {
@@ -81,7 +82,7 @@ async fn application(
             };
             let store = Arc::new(PostgresStore::open(&options).await?);
             let app = wire(store.clone(), Arc::new(store.clock()), settings, secret, metrics)?;
-            store.observe(app.commit_observer());
+            store.observe(Arc::new(AuditLines(app.commit_observer())));
             Ok(app)
         }
     }
@@ -96,7 +97,17 @@ fn wire<S>(
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Application>>
 where
-    S: Store + Users + Catalogue + Lines + Orders + CashBook + DueWork + Ledger + 'static,
+    S: Store
+        + Users
+        + Sessions
+        + AuditLog
+        + Catalogue
+        + Lines
+        + Orders
+        + CashBook
+        + DueWork
+        + Ledger
+        + 'static,
 {
     let keyring = Keyring::new(secret, &settings.secret_previous);
     let passwords = Arc::new(Argon2Passwords::new()?);
@@ -105,6 +116,9 @@ where
         ids: Arc::new(RandomIds),
         draw_seeds: Arc::new(RandomSeeds),
         users: store.clone(),
+        sessions: store.clone(),
+        audit_log: store.clone(),
+        reset_secrets: Arc::new(RandomSeeds),
         catalogue: store.clone(),
         lines: store.clone(),
         orders: store.clone(),
@@ -112,7 +126,7 @@ where
         due_work: store.clone(),
         ledger: store,
         passwords: Arc::new(PasswordsInTurn::new(passwords, hashed_at_once())),
-        access_tokens: Arc::new(JwtAccessTokens::new(&keyring, settings.access_token_lifetime)),
+        access_tokens: Arc::new(JwtAccessTokens::new(&keyring)),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
         join_work: Arc::new(HashWork::new(keyring)),
         line_watch: metrics.clone(),
@@ -133,6 +147,8 @@ fn payment_gateway(
 
 fn policies(settings: &Settings) -> Result<Policies> {
     Ok(Policies {
+        session_lasts: settings.access_token_lifetime,
+        guessing: settings.guessing,
         booking: BookingPolicy {
             hold_seconds: settings.hold_seconds,
             seats_per_reservation: settings.seats_per_reservation,

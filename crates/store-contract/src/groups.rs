@@ -162,6 +162,8 @@ pub async fn an_email_is_taken_once(stage: &Stage) {
                     role: Role::Buyer,
                     password_hash: None,
                     created_at: records.now,
+                    disabled_at: None,
+                    signed_out: None,
                 });
                 Ok(())
             };

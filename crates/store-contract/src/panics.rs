@@ -71,6 +71,8 @@ fn user(n: u128, name: &str) -> User {
         role: Role::Buyer,
         password_hash: None,
         created_at: Timestamp::UNIX_EPOCH,
+        disabled_at: None,
+        signed_out: None,
     }
 }
 

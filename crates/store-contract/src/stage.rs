@@ -176,6 +176,8 @@ impl Stage {
                 role: Role::Buyer,
                 password_hash: None,
                 created_at: records.now,
+                disabled_at: None,
+                signed_out: None,
             });
             Ok(())
         };

@@ -1,4 +1,4 @@
-//! How often a minute each of many may do something.
+//! How often a minute, or an hour, each of many may do something.
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -13,6 +13,7 @@ use crate::problem::Problem;
 /// A limit for each of many keys.
 pub(super) struct AMinute<K: Hash + Eq + Clone> {
     setting: &'static str,
+    per: &'static str,
     limiter: Option<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
     /// How many checks are left until keys that have not been seen for a while are forgotten.
@@ -26,9 +27,18 @@ const FORGET_AFTER: usize = 4_096;
 impl<K: Hash + Eq + Clone> AMinute<K> {
     /// So many, as that setting says; 0 for any number.
     pub(super) fn new(setting: &'static str, a_minute: u32) -> Self {
-        let quota = NonZeroU32::new(a_minute).map(Quota::per_minute);
+        Self::of(setting, "a minute", NonZeroU32::new(a_minute).map(Quota::per_minute))
+    }
+
+    /// So many an hour.
+    pub(super) fn an_hour(setting: &'static str, most: u32) -> Self {
+        Self::of(setting, "an hour", NonZeroU32::new(most).map(Quota::per_hour))
+    }
+
+    fn of(setting: &'static str, per: &'static str, quota: Option<Quota>) -> Self {
         Self {
             setting,
+            per,
             limiter: quota.map(RateLimiter::keyed),
             clock: DefaultClock::default(),
             checks_left: AtomicUsize::new(FORGET_AFTER),
@@ -50,9 +60,9 @@ impl<K: Hash + Eq + Clone> AMinute<K> {
         }
         limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(self.clock.now()).as_secs() + 1;
-            let setting = self.setting;
+            let (setting, per) = (self.setting, self.per);
             let detail = format!(
-                "more of these than STAGEDOOR_{setting} allows a minute; try again in {wait} s"
+                "more of these than STAGEDOOR_{setting} allows {per}; try again in {wait} s"
             );
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).after(wait)
         })

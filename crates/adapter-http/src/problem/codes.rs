@@ -2,6 +2,7 @@
 
 /// Every code, and what to know of it.
 pub(crate) const ALL: &[(&str, &str)] = &[
+    ("account_disabled", "An operator shut the account. Only an operator opens it again."),
     ("already_paid", "The reservation has been paid for. Its payment is named in payment_id."),
     (
         "ambiguous_date",
@@ -36,6 +37,10 @@ pub(crate) const ALL: &[(&str, &str)] = &[
         "invalid_request",
         "Something in the request is not understood, and nothing was done. Each thing is named in errors, \
          by its field, with what it must be.",
+    ),
+    (
+        "invalid_reset",
+        "The link to a new password was used, is too old, or there is none. Ask an operator for a new one.",
     ),
     ("invalid_seat", "The show has no such seats. They are listed in seat_ids or seat_numbers."),
     ("invalid_show", "There is no such show."),

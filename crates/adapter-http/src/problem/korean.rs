@@ -3,6 +3,7 @@
 /// The title and the detail of a code.
 pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
+        "account_disabled" => ("사용할 수 없는 계정", "운영자가 사용을 막은 계정입니다"),
         "already_paid" => ("이미 결제됨", "이미 결제된 예약입니다"),
         "ambiguous_date" => ("회차를 정할 수 없음", "그 날짜에는 공연이 여러 번 있습니다"),
         "concert_required" => ("공연 필요", "토큰에 공연이 없으니 경로에 공연을 적어 주세요"),
@@ -19,6 +20,9 @@ pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
         "invalid_credentials" => ("로그인 실패", "이메일 또는 비밀번호가 맞지 않습니다"),
         "invalid_date" | "invalid_datetime" => ("없는 날짜", "그 날짜에는 공연이 없습니다"),
         "invalid_request" => ("잘못된 요청", "요청의 형식이 올바르지 않습니다"),
+        "invalid_reset" => {
+            ("유효하지 않은 재설정 링크", "이미 사용되었거나 기한이 지난 링크입니다")
+        }
         "invalid_seat" => ("없는 좌석", "그 회차에 그런 좌석이 없습니다"),
         "invalid_show" => ("없는 회차", "그런 회차가 없습니다"),
         "invalid_signature" => ("잘못된 서명", "결제사의 서명이 아니거나 너무 오래되었습니다"),

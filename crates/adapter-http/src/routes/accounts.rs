@@ -2,7 +2,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use application::Application;
 use application::account::NewUser;
-use chrono::{DateTime, Utc};
 use domain::refusal::Refusal;
 use domain::user::{Email, Password, Role, User, UserName};
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,7 @@ use crate::words;
 pub(crate) struct SignUp {
     #[schema(example = "mina@example.com")]
     email: String,
-    /// 8 to 128 characters.
+    /// 10 to 128 characters, not one that many people use, and not the email.
     password: String,
     /// 1 to 100 characters.
     #[schema(example = "김미나")]
@@ -63,8 +62,9 @@ pub(crate) async fn sign_up(
 ) -> Result<impl Responder, Problem> {
     shared.limits.sign_up(&http)?;
     let ask: SignUp = body.json()?;
-    let new_user =
-        all_valid(Email::new(&ask.email), Password::new(&ask.password), UserName::new(&ask.name))?;
+    let email = Email::new(&ask.email);
+    let password = Password::chosen(&ask.password, email.as_ref().ok());
+    let new_user = all_valid(email, password, UserName::new(&ask.name))?;
     let user = app.sign_up.execute(new_user).await?;
     Ok(HttpResponse::Created().json(UserBody::from(user)))
 }
@@ -90,56 +90,9 @@ fn all_valid(
     }
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SignIn {
-    #[schema(example = "mina@example.com")]
-    email: String,
-    password: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Session {
-    /// Says who you are, in `Authorization: Bearer …`.
-    access_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    expires_at: DateTime<Utc>,
-    user_id: Uuid,
-}
-
-/// Sign in.
-#[utoipa::path(post, path = "/api/sessions", tag = "accounts", request_body = SignIn, responses(
-    (status = 201, body = Session),
-    (status = 400, description = "`invalid_request`", body = ProblemBody),
-    (status = 401, description = "`invalid_credentials`", body = ProblemBody),
-    (status = 429, description = "`too_many_requests`", body = ProblemBody),
-))]
-pub(crate) async fn sign_in(
-    app: Data<Application>,
-    shared: Data<Shared>,
-    http: HttpRequest,
-    body: Body,
-) -> Result<impl Responder, Problem> {
-    shared.limits.sign_in(&http)?;
-    let ask: SignIn = body.json()?;
-    // What can be nobody's email or password is as wrong as what is nobody's.
-    let wrong = |_| Refusal::InvalidCredentials;
-    let email = Email::new(&ask.email).map_err(wrong)?;
-    let password = Password::new(&ask.password).map_err(wrong)?;
-    shared.limits.sign_in_as(email.as_str())?;
-    let signed_in = app.sign_in.execute(email, password).await?;
-    Ok(HttpResponse::Created().json(Session {
-        access_token: signed_in.access_token,
-        token_type: "Bearer",
-        expires_at: signed_in.expires_at,
-        user_id: signed_in.user_id.into(),
-    }))
-}
-
 /// Who you are.
 #[utoipa::path(get, path = "/api/users/me", tag = "accounts",
-    security(("access_token" = []), ("queue_token" = [])), responses(
+    security(("access_token" = [])), responses(
     (status = 200, body = UserBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
 ))]
@@ -147,6 +100,6 @@ pub(crate) async fn show_me(
     app: Data<Application>,
     bearer: Bearer,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.access(&app)?;
     Ok(HttpResponse::Ok().json(UserBody::from(app.show_me.execute(user_id).await?)))
 }

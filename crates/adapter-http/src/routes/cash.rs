@@ -34,7 +34,7 @@ pub(crate) async fn show_balance(
     app: Data<Application>,
     bearer: Bearer,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let balance = app.show_balance.execute(user_id).await?.into();
     let currency = app.policies.currency.to_string();
     Ok(HttpResponse::Ok().json(Balance { user_id: user_id.into(), balance, currency }))
@@ -132,7 +132,7 @@ pub(crate) async fn list_entries(
     bearer: Bearer,
     page: Paging<EntryId>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let page = app.list_entries.execute(user_id, page.0).await?;
     let entries = page.items.iter().map(Entry::from).collect();
     Ok(HttpResponse::Ok().json(Entries { entries, next_cursor: next_cursor(&page) }))

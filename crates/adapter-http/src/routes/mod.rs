@@ -1,6 +1,7 @@
 //! The route table. Each file holds some calls with their bodies.
 
 mod accounts;
+mod audit_log;
 mod cash;
 mod concerts;
 mod draw;
@@ -15,18 +16,21 @@ mod reservations;
 mod running;
 mod sales;
 pub(crate) mod seats;
+mod sessions;
 mod unsettled;
+mod users;
 
 use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
+use actix_web::web::{self, ServiceConfig, delete, get, patch, post, put};
 use actix_web::{Error, HttpRequest, Resource};
 
 pub(crate) use openapi_paths::ApiDoc;
 pub(crate) use queue_tokens::TicketBody;
+pub use sessions::reset_secret;
 
 use crate::gate;
 use crate::operations;
@@ -56,7 +60,14 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     .service(at("/api/payments").route(get().to(payments::list)).route(post().to(payments::pay)))
     .service(at(seats::OF_SHOW).route(get().to(seats::of_show)))
     .service(at("/api/users").route(post().to(accounts::sign_up)))
-    .service(at("/api/sessions").route(post().to(accounts::sign_in)))
+    .service(
+        at("/api/sessions")
+            .route(delete().to(sessions::sign_out_everywhere))
+            .route(post().to(sessions::sign_in)),
+    )
+    .service(at("/api/sessions/current").route(delete().to(sessions::sign_out)))
+    .service(at("/api/users/me/password").route(put().to(sessions::change_password)))
+    .service(at("/api/password-resets").route(post().to(sessions::reset_password)))
     .service(at("/api/users/me").route(get().to(accounts::show_me)))
     .service(
         at("/api/users/balance").route(get().to(cash::show_balance)).route(post().to(cash::charge)),
@@ -88,6 +99,13 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     .service(at(room).route(get().to(operator::show_room)).route(patch().to(operator::change_room)))
     .service(at("/api/admin/payments").route(get().to(unsettled::list)))
     .service(at("/api/admin/payments/{payment_id}/undo").route(post().to(unsettled::undo)))
+    .service(at("/api/admin/audit-log").route(get().to(audit_log::list)))
+    .service(at("/api/admin/users/{user_id}/disable").route(post().to(users::disable)))
+    .service(at("/api/admin/users/{user_id}/enable").route(post().to(users::enable)))
+    .service(
+        at("/api/admin/users/{user_id}/password-reset")
+            .route(post().to(users::make_password_reset)),
+    )
     .service(at("/api/gateway/notices").route(post().to(notices::hear)))
     .service(at("/problems/{code}").route(get().to(problems::explain)))
     .service(at("/livez").route(get().to(running::livez)))

@@ -6,8 +6,8 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    accounts, cash, concerts, draw, notices, operator, payments, problems, queue_events,
-    queue_tokens, reservations, running, sales, seats, unsettled,
+    accounts, audit_log, cash, concerts, draw, notices, operator, payments, problems, queue_events,
+    queue_tokens, reservations, running, sales, seats, sessions, unsettled, users,
 };
 
 #[derive(OpenApi)]
@@ -24,7 +24,11 @@ use super::{
     ),
     paths(
         accounts::sign_up,
-        accounts::sign_in,
+        sessions::sign_in,
+        sessions::sign_out,
+        sessions::sign_out_everywhere,
+        sessions::change_password,
+        sessions::reset_password,
         accounts::show_me,
         queue_tokens::take_place,
         queue_tokens::show_ticket,
@@ -58,6 +62,10 @@ use super::{
         operator::change_room,
         unsettled::list,
         unsettled::undo,
+        audit_log::list,
+        users::disable,
+        users::enable,
+        users::make_password_reset,
         notices::hear,
         problems::explain,
         running::livez,
@@ -82,7 +90,8 @@ impl Modify for Credentials {
         bearer("access_token", "Who you are. From `POST /api/sessions`.");
         bearer(
             "queue_token",
-            "Who you are and your place in one waiting room. From `POST /api/queue_tokens`.",
+            "Your place in one waiting room. From `POST /api/queue_tokens`. Where an access token does as well, \
+             it is good while it waits or is active; and to look, for an hour after it is done.",
         );
     }
 }
@@ -110,7 +119,8 @@ struct Answers;
 impl Modify for Answers {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let operations = openapi.paths.paths.values_mut().flat_map(|path| {
-            let methods = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+            let methods =
+                [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
             methods.into_iter().flatten()
         });
         for operation in operations {

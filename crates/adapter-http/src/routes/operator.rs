@@ -20,6 +20,7 @@ use super::path_id;
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
+use crate::origin;
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 
@@ -102,6 +103,7 @@ pub(crate) async fn create_concert(
     app: Data<Application>,
     bearer: Bearer,
     key: Key,
+    from: origin::From,
     body: Body,
 ) -> Result<impl Responder, Problem> {
     let operator = bearer.access(&app)?;
@@ -121,7 +123,7 @@ pub(crate) async fn create_concert(
         max_seats_per_user: ask.max_seats_per_user,
     };
     let room = ask.room.map(PolicyChange::from);
-    let made = app.create_concert.execute(operator, details, room, request).await?;
+    let made = app.create_concert.execute(operator, details, room, request, &from.0).await?;
     Ok(answer(HttpResponse::Created(), made.replayed, &ConcertBody::from(&made.value)))
 }
 
@@ -247,6 +249,7 @@ pub(crate) async fn create_show(
     app: Data<Application>,
     bearer: Bearer,
     key: Key,
+    from: origin::From,
     path: Path<String>,
     body: Body,
 ) -> Result<impl Responder, Problem> {
@@ -259,7 +262,7 @@ pub(crate) async fn create_show(
     let plan = NewShowBody::plan(ask.sections, ask.seats, app.policies.seats_per_show_max)?;
     let room = ask.room.map(PolicyChange::from);
     let new_show = NewShow { concert_id, starts_at: ask.starts_at, plan, room };
-    let made = app.create_show.execute(operator, new_show, request).await?;
+    let made = app.create_show.execute(operator, new_show, request, &from.0).await?;
     Ok(answer(HttpResponse::Created(), made.replayed, &ShowBody::from(made.value)))
 }
 
@@ -375,6 +378,7 @@ pub(crate) async fn show_room(
 pub(crate) async fn change_room(
     app: Data<Application>,
     bearer: Bearer,
+    from: origin::From,
     path: Path<String>,
     body: Body,
 ) -> Result<impl Responder, Problem> {
@@ -382,6 +386,6 @@ pub(crate) async fn change_room(
     ensure_operator(&app, operator).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let change: RoomPolicyBody = body.json()?;
-    let report = app.change_room.execute(operator, id, change.into()).await?;
+    let report = app.change_room.execute(operator, id, change.into(), &from.0).await?;
     Ok(HttpResponse::Ok().json(RoomBody::from(report)))
 }

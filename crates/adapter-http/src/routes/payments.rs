@@ -15,6 +15,7 @@ use super::reservations::ReservedSeatBody;
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
+use crate::origin::From;
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 use crate::words;
@@ -136,7 +137,7 @@ pub(crate) async fn list(
     bearer: Bearer,
     page: Paging<PaymentId>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let page = app.list_payments.execute(user_id, page.0).await?;
     let mut payments = Vec::with_capacity(page.items.len());
     for receipt in &page.items {
@@ -158,7 +159,7 @@ pub(crate) async fn show(
     bearer: Bearer,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let receipt = app.show_payment.execute(user_id, id).await?;
     Ok(HttpResponse::Ok().json(PaymentBody::of(&receipt, &app).await?))
@@ -168,7 +169,7 @@ pub(crate) async fn show(
 #[utoipa::path(post, path = "/api/payments/{payment_id}/refund", tag = "payments",
     params(("payment_id" = Uuid, Path),
         ("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
-    security(("access_token" = []), ("queue_token" = [])), responses(
+    security(("access_token" = [])), responses(
     (status = 200, body = PaymentBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
@@ -179,12 +180,13 @@ pub(crate) async fn refund(
     app: Data<Application>,
     bearer: Bearer,
     key: Key,
+    from: From,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.access(&app)?;
     let id: PaymentId = path_id(&path, Refusal::NotFound)?;
     let request = key.of(user_id, "POST /api/payments/{id}/refund", &id.to_string(), &());
-    let refunded = app.refund.execute(user_id, id, request).await?;
+    let refunded = app.refund.execute(user_id, id, request, &from.0).await?;
     let body = PaymentBody::of(&refunded.value, &app).await?;
     Ok(answer(HttpResponse::Ok(), refunded.replayed, &body))
 }

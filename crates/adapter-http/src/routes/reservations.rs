@@ -177,7 +177,7 @@ pub(crate) async fn list(
     bearer: Bearer,
     page: Paging<ReservationId>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let page = app.list_reservations.execute(user_id, page.0).await?;
     let now = app.clock.cutoff();
     let mut reservations = Vec::with_capacity(page.items.len());
@@ -200,7 +200,7 @@ pub(crate) async fn show(
     bearer: Bearer,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let reservation = app.show_reservation.execute(user_id, id).await?;
     let body = ReservationBody::of(&reservation, &app, app.clock.cutoff()).await?;

@@ -16,6 +16,7 @@ use super::path_id;
 use super::payments::status;
 use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
+use crate::origin::From;
 use crate::paging::{PageQuery, Paging, next_cursor};
 use crate::problem::{Problem, ProblemBody};
 use crate::words;
@@ -111,13 +112,14 @@ pub(crate) async fn undo(
     app: Data<Application>,
     bearer: Bearer,
     key: Key,
+    from: From,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
     let operator = bearer.access(&app)?;
     ensure_operator(&app, operator).await?;
     let id: PaymentId = path_id(&path, Refusal::NotFound)?;
     let request = key.of(operator, "POST /api/admin/payments/{id}/undo", &id.to_string(), &());
-    let undone = app.undo_payment.execute(operator, id, request).await?;
+    let undone = app.undo_payment.execute(operator, id, request, &from.0).await?;
     // As it was when it was undone, however long ago that was.
     let body = UnsettledPayment::of(&undone.value, undone.value.payment.asked_at(), &app);
     Ok(answer(HttpResponse::Ok(), undone.replayed, &body))

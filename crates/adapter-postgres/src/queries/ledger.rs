@@ -1,8 +1,9 @@
 use async_trait::async_trait;
-use diesel::prelude::{QueryDsl, SelectableHelper};
+use diesel::prelude::{ExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use domain::Timestamp;
 use domain::audit::{Books, readable, seats_of_reservations};
+use domain::audit_log::{AuditEntry, AuditKind};
 use domain::ports::{Clock, Ledger, Unavailable};
 use domain::reservation::ReservationSeat;
 use domain::seat::Seat;
@@ -14,12 +15,13 @@ use crate::clock::DatabaseClock;
 use crate::connect::Session;
 use crate::counts;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, PaymentRow, PolicyRow, ReservationRow, ReservationSeatRow,
-    RoomRow, SeatRow, ShowRow, TokenRow,
+    AccountRow, AuditEntryRow, ConcertRow, EntryRow, PasswordResetRow, PaymentRow, PolicyRow,
+    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, concerts, outages, payments, reservation_seats, reservations,
-    room_policies, seats, service, shows, waiting_rooms, waiting_tokens,
+    audit_log, cash_accounts, cash_entries, concerts, outages, password_resets, payments,
+    reservation_seats, reservations, room_policies, seats, service, shows, users, waiting_rooms,
+    waiting_tokens,
 };
 use crate::store::PostgresStore;
 
@@ -67,6 +69,18 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         row.with_seats(seats)
     };
     let reservations = all!(conn, unreadable, ReservationRow as reservations by id, with_seats);
+    let log: Vec<(Uuid, AuditEntryRow)> = audit_log::table
+        .filter(audit_log::kind.ne(AuditKind::SignInRefused.name()))
+        .select((audit_log::id, AuditEntryRow::as_select()))
+        .load(conn)
+        .await?;
+    let audit_entries = readable("audit_log", log, &mut unreadable, AuditEntry::try_from);
+    let disabled: Vec<(Uuid, Option<Timestamp>)> = users::table
+        .filter(users::disabled_at.is_not_null())
+        .select((users::id, users::disabled_at))
+        .load(conn)
+        .await?;
+    let disabled = disabled.into_iter().filter_map(|(id, at)| Some((id.into(), at?)));
     let books = Books {
         concerts: all!(conn, unreadable, ConcertRow as concerts by id),
         shows: all!(conn, unreadable, ShowRow as shows by id),
@@ -79,6 +93,10 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
         policies: all!(conn, unreadable, PolicyRow as room_policies by room_id),
         tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        disabled_users: disabled.collect(),
+        password_resets: all!(conn, unreadable, PasswordResetRow as password_resets by id),
+        audit_entries,
+        audit_log_since: service::table.select(service::audit_log_since).first(conn).await?,
         room_counts: counts::of_rooms(conn).await?,
         show_counts: counts::of_shows(conn).await?,
         unreadable,

@@ -23,8 +23,14 @@ impl Users for PostgresStore {
 
     async fn user_of_email(&self, email: Email) -> Result<Option<User>, Unavailable> {
         self.read(move |mut conn| async move {
-            let row = users::table.filter(users::email.eq(email.as_str()));
-            decode(row.select(UserRow::as_select()).first(&mut conn).await.optional()?)
+            let as_spelled = users::table.filter(users::email.eq(email.in_lower_case()));
+            let as_spelled = as_spelled.select(UserRow::as_select());
+            let spelled = as_spelled.first(&mut conn).await.optional()?;
+            if spelled.is_some() {
+                return decode(spelled);
+            }
+            let of_mailbox = users::table.filter(users::mailbox.eq(email.mailbox()));
+            decode(of_mailbox.select(UserRow::as_select()).first(&mut conn).await.optional()?)
         })
         .await
     }

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use domain::audit::{Books, readable, seats_of_reservations};
+use domain::audit_log::{AuditEntry, AuditKind};
 use domain::ports::{Clock, Ledger, Unavailable};
 use domain::reservation::ReservationSeat;
 use domain::seat::Seat;
@@ -12,12 +13,13 @@ use crate::clock::StoreClock;
 use crate::columns::{Key, time};
 use crate::counts;
 use crate::rows::{
-    AccountRow, ConcertRow, EntryRow, PaymentRow, PolicyRow, ReservationRow, ReservationSeatRow,
-    RoomRow, SeatRow, ShowRow, TokenRow,
+    AccountRow, AuditEntryRow, ConcertRow, EntryRow, PasswordResetRow, PaymentRow, PolicyRow,
+    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow,
 };
 use crate::schema::{
-    cash_accounts, cash_entries, concerts, outages, payments, reservation_seats, reservations,
-    room_policies, seats, service, shows, waiting_rooms, waiting_tokens,
+    audit_log, cash_accounts, cash_entries, concerts, outages, password_resets, payments,
+    reservation_seats, reservations, room_policies, seats, service, shows, users, waiting_rooms,
+    waiting_tokens,
 };
 use crate::store::SqliteStore;
 
@@ -53,6 +55,21 @@ fn books(conn: &mut SqliteConnection, clock: &StoreClock) -> Result<Books, SqlEr
         row.with_seats(seats)
     };
     let reservations = all!(conn, unreadable, ReservationRow as reservations by id, with_seats);
+    let audit_log_since: Option<i64> =
+        service::table.select(service::audit_log_since).first(conn)?;
+    let log: Vec<(Key, AuditEntryRow)> = audit_log::table
+        .filter(audit_log::kind.ne(AuditKind::SignInRefused.name()))
+        .select((audit_log::id, AuditEntryRow::as_select()))
+        .load(conn)?;
+    let log = log.into_iter().map(|(id, row)| (id.id(), row));
+    let audit_entries = readable("audit_log", log, &mut unreadable, AuditEntry::try_from);
+    let disabled: Vec<(Key, Option<i64>)> = users::table
+        .filter(users::disabled_at.is_not_null())
+        .select((users::id, users::disabled_at))
+        .load(conn)?;
+    let disabled = disabled.into_iter().filter_map(|(id, at)| Some((id, at?)));
+    let disabled_users: Result<Vec<_>, SqlError> =
+        disabled.map(|(id, at)| Ok((id.id(), time(at)?))).collect();
     let evidence_since: Option<i64> = service::table.select(service::evidence_since).first(conn)?;
     Ok(Books {
         concerts: all!(conn, unreadable, ConcertRow as concerts by id),
@@ -66,6 +83,10 @@ fn books(conn: &mut SqliteConnection, clock: &StoreClock) -> Result<Books, SqlEr
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),
         policies: all!(conn, unreadable, PolicyRow as room_policies by room_id),
         tokens: all!(conn, unreadable, TokenRow as waiting_tokens by id),
+        disabled_users: disabled_users?,
+        password_resets: all!(conn, unreadable, PasswordResetRow as password_resets by id),
+        audit_entries,
+        audit_log_since: audit_log_since.map(time).transpose()?,
         room_counts: counts::of_rooms(conn)?,
         show_counts: counts::of_shows(conn)?,
         unreadable,

@@ -1,18 +1,21 @@
 use std::sync::Arc;
 
-use domain::ids::UserId;
+use chrono::{SubsecRound, TimeDelta};
+use domain::ids::SessionId;
 use domain::ports::{AccessTokens, Clock, Ids, Store, UpdateError};
 use domain::records::Scope;
 use domain::refusal::Refusal;
+use domain::session::Session;
 use domain::user::{Email, Role, User, UserName};
 
 /// An engineer makes many users at once for a load test. They have no password: only the tokens
-/// given out here let anyone in as them.
+/// of the sessions that begin here let anyone in as them.
 pub struct CreateLoadUsers {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     access_tokens: Arc<dyn AccessTokens>,
     clock: Arc<dyn Clock>,
+    session_lasts: TimeDelta,
 }
 
 /// How many users one decision makes.
@@ -26,8 +29,9 @@ impl CreateLoadUsers {
         ids: Arc<dyn Ids>,
         access_tokens: Arc<dyn AccessTokens>,
         clock: Arc<dyn Clock>,
+        session_lasts: TimeDelta,
     ) -> Self {
-        Self { store, ids, access_tokens, clock }
+        Self { store, ids, access_tokens, clock, session_lasts }
     }
 
     /// Makes `count` users named `<prefix>-1` and so on, and returns an access token for each.
@@ -42,8 +46,7 @@ impl CreateLoadUsers {
             let last = count.min(next.saturating_add(BATCH - 1));
             let users = (next..=last).map(|n| self.user(n, prefix)).collect::<Result<_, _>>()?;
             let made = self.insert(users).await?;
-            let now = self.clock.now();
-            tokens.extend(made.into_iter().map(|id| self.access_tokens.issue(id, now).0));
+            tokens.extend(made.iter().map(|session| self.access_tokens.issue(session)));
             next = last.saturating_add(1);
         }
         Ok(tokens)
@@ -57,22 +60,35 @@ impl CreateLoadUsers {
             role: Role::Buyer,
             password_hash: None,
             created_at: self.clock.now(),
+            disabled_at: None,
+            signed_out: None,
         })
     }
 
-    async fn insert(&self, users: Vec<User>) -> Result<Vec<UserId>, UpdateError> {
+    async fn insert(&self, users: Vec<User>) -> Result<Vec<Session>, UpdateError> {
         let by_email = |scope: Scope, user: &User| scope.email(user.email.clone());
         let scope = users.iter().fold(Scope::new(), by_email);
-        let made = users.iter().map(|user| user.id).collect();
+        let ids: Vec<SessionId> = users.iter().map(|_| self.ids.next().into()).collect();
+        let lasts = self.session_lasts;
         let insert = move |records: &mut domain::records::Records| {
             if records.users.iter().next().is_some() {
                 return Err(Refusal::EmailTaken);
             }
+            let now = records.now;
+            let session = |(user, id): (&User, &SessionId)| Session {
+                id: *id,
+                user_id: user.id,
+                network: None,
+                created_at: now,
+                expires_at: (now + lasts).trunc_subsecs(0),
+                ended_at: None,
+            };
+            let sessions: Vec<_> = users.iter().zip(&ids).map(session).collect();
             users.iter().cloned().for_each(|user| records.users.insert(user));
-            Ok(())
+            sessions.iter().cloned().for_each(|session| records.sessions.insert(session));
+            Ok(sessions)
         };
-        self.store.decide(scope, insert).await?;
-        Ok(made)
+        self.store.decide(scope, insert).await
     }
 }
 
@@ -86,8 +102,9 @@ mod tests {
 
     fn create(records: Records) -> CreateLoadUsers {
         let mut access_tokens = MockAccessTokens::new();
-        access_tokens.expect_issue().returning(|id, now| (id.to_string(), now));
-        CreateLoadUsers::new(store_with(records), ids(), Arc::new(access_tokens), clock())
+        access_tokens.expect_issue().returning(|session| session.id.to_string());
+        let lasts = TimeDelta::hours(12);
+        CreateLoadUsers::new(store_with(records), ids(), Arc::new(access_tokens), clock(), lasts)
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ impl SignUp {
     pub async fn execute(&self, ask: NewUser) -> Result<User, UpdateError> {
         let id = UserId::from(self.ids.next());
         let NewUser { email, password, name, role } = ask;
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.hash(password, Some(email.clone())).await?;
         let scope = Scope::new().email(email.clone());
         let sign_up = move |records: &mut Records| {
             if records.user_of_email(&email).is_some() {
@@ -50,6 +50,8 @@ impl SignUp {
                 role,
                 password_hash: Some(hash.clone()),
                 created_at: records.now,
+                disabled_at: None,
+                signed_out: None,
             };
             records.users.insert(user.clone());
             Ok(user)
@@ -68,7 +70,7 @@ mod tests {
 
     fn sign_up(records: Records) -> SignUp {
         let mut passwords = MockPasswords::new();
-        passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hash".into())));
+        passwords.expect_hash().returning(|_, _| Ok(PasswordHash::new("hash".into())));
         SignUp::new(store_with(records), ids(), Arc::new(passwords))
     }
 
@@ -97,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn too_many_passwords_at_once_is_a_fault_and_not_a_refusal() {
         let mut passwords = MockPasswords::new();
-        passwords.expect_hash().returning(|_| Err(Unavailable::because("busy")));
+        passwords.expect_hash().returning(|_, _| Err(Unavailable::because("busy").into()));
         let sign_up = SignUp::new(store_with(empty()), ids(), Arc::new(passwords));
         assert!(matches!(sign_up.execute(ask()).await, Err(UpdateError::Unavailable(_))));
     }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::concert::{Concert, ConcertDetails};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ConcertId, RoomId, UserId};
@@ -7,6 +8,7 @@ use domain::money::Currency;
 use domain::ports::{DrawSeeds, Ids, Store, UpdateError, Users};
 use domain::records::{Records, Scope};
 use domain::waiting_room::{Door, PolicyChange, RoomPolicy, add_room};
+use serde_json::json;
 
 use super::{ensure_operator, new_room};
 
@@ -45,6 +47,7 @@ impl CreateConcert {
         details: ConcertDetails,
         room: Option<PolicyChange>,
         request: Option<IdempotentRequest>,
+        origin: &Origin,
     ) -> Result<Answered<Concert>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         details.check(self.currency)?;
@@ -54,6 +57,7 @@ impl CreateConcert {
         let room = room_id.zip(policy).map(|(room_id, policy)| {
             new_room(room_id, Door::Concert(id), policy, self.seeds.next())
         });
+        let actor = Actor::user(self.ids.next(), operator, origin);
         let create = move |records: &mut Records| {
             let now = records.now;
             let concert = Concert { id, details: details.clone(), room_id, created_at: now };
@@ -61,6 +65,8 @@ impl CreateConcert {
             if let Some(room) = &room {
                 add_room(records, room(now));
             }
+            let after = json!({ "details": concert.details, "room_id": room_id });
+            records.note(&actor, Deed::new(AuditKind::ConcertCreated, id).after(after));
             Ok(concert)
         };
         let scope = Scope::new().kept_answer(request.as_ref().map(|request| request.key.clone()));
@@ -89,8 +95,9 @@ mod tests {
             assert_eq!((room.policy.capacity, room.policy.idle_ttl_seconds), (3, 120));
         });
         let change = PolicyChange { capacity: Some(3), ..Default::default() };
-        let made =
-            create(store).execute(operator_id(), concert().details, Some(change), None).await;
+        let made = create(store)
+            .execute(operator_id(), concert().details, Some(change), None, &Origin::default())
+            .await;
         assert!(made.unwrap().value.room_id.is_some());
     }
 
@@ -104,14 +111,18 @@ mod tests {
                 assert_eq!(room.policy.opens_at, Some(expected));
             });
             let change = PolicyChange { opens_at: asked, ..Default::default() };
-            create(store).execute(operator_id(), details.clone(), Some(change)).await.unwrap();
+            create(store)
+                .execute(operator_id(), details.clone(), Some(change), None, &Origin::default())
+                .await
+                .unwrap();
         }
     }
 
     #[tokio::test]
     async fn a_concert_without_one_is_behind_the_sites() {
-        let made =
-            create(store_with(empty())).execute(operator_id(), concert().details, None, None).await;
+        let made = create(store_with(empty()))
+            .execute(operator_id(), concert().details, None, None, &Origin::default())
+            .await;
         assert_eq!(made.unwrap().value.room(), RoomId::SITE);
     }
 
@@ -121,7 +132,9 @@ mod tests {
         let create = create(store);
         let mut answers = Vec::new();
         for _ in 0..2 {
-            let made = create.execute(operator_id(), concert().details, None, request(1)).await;
+            let made = create
+                .execute(operator_id(), concert().details, None, request(1), &Origin::default())
+                .await;
             answers.push(made.unwrap());
         }
         assert_eq!(answers[0].value, answers[1].value);
@@ -132,9 +145,11 @@ mod tests {
     #[tokio::test]
     async fn only_an_operator_enters_concerts() {
         let create = create(store_with(empty()));
-        let buyers = create.execute(buyer_id(), concert().details, None, None).await;
+        let buyers =
+            create.execute(buyer_id(), concert().details, None, None, &Origin::default()).await;
         assert_refused(buyers, &Refusal::Forbidden);
-        let nobodys = create.execute(unknown(), concert().details, None, None).await;
+        let nobodys =
+            create.execute(unknown(), concert().details, None, None, &Origin::default()).await;
         assert_refused(nobodys, &Refusal::InvalidToken);
     }
 
@@ -143,10 +158,11 @@ mod tests {
         let create = create(store_with(empty()));
         let details = concert().details;
         let euros = ConcertDetails { currency: "EUR".parse().unwrap(), ..details.clone() };
-        let refused = create.execute(operator_id(), euros, None, None).await;
+        let refused = create.execute(operator_id(), euros, None, None, &Origin::default()).await;
         assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
         let endless = PolicyChange { active_ttl_seconds: Some(0), ..Default::default() };
-        let refused = create.execute(operator_id(), details, Some(endless), None).await;
+        let refused =
+            create.execute(operator_id(), details, Some(endless), None, &Origin::default()).await;
         assert!(matches!(refused, Err(UpdateError::Refused(Refusal::Invalid(_)))));
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::calendar::as_kept;
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{ConcertId, RoomId, SeatId, ShowId, UserId};
@@ -61,6 +62,7 @@ impl CreateShow {
         operator: UserId,
         ask: NewShow,
         request: Option<IdempotentRequest>,
+        origin: &Origin,
     ) -> Result<Answered<Show>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         let mut errors = FieldErrors::default();
@@ -87,6 +89,7 @@ impl CreateShow {
         if seats.len() > MANY_SEATS {
             scope = scope.many_rows();
         }
+        let actor = Actor::user(self.ids.next(), operator, origin);
         let create = move |records: &mut Records| {
             let now = records.now;
             let concert = records.concerts.get(&ask.concert_id).ok_or(Refusal::InvalidConcert)?;
@@ -105,6 +108,8 @@ impl CreateShow {
             if let Some(room) = &room {
                 add_room(records, room(now));
             }
+            let deed = Deed::new(AuditKind::ShowCreated, id);
+            records.note(&actor, deed.after(serde_json::json!(show)));
             seats.iter().cloned().for_each(|seat| records.seats.insert(seat));
             Ok(show)
         };
@@ -139,7 +144,8 @@ mod tests {
         let mut records = empty();
         records.concerts.load(concert());
         let store = store_checked(records, |records| assert_eq!(records.seats.iter().count(), 3));
-        let show = create(store).execute(operator_id(), ask(concert().id), None).await;
+        let show =
+            create(store).execute(operator_id(), ask(concert().id), None, &Origin::default()).await;
         let show = show.unwrap().value;
         assert_eq!((show.seat_count, show.date.to_string().as_str()), (3, "2026-12-25"));
         assert!(show.room_id.is_some());
@@ -155,15 +161,18 @@ mod tests {
         let store = store_checked(records, move |records| {
             assert_eq!(records.rooms.iter().next().unwrap().policy.opens_at, Some(sale));
         });
-        create(store).execute(operator_id(), ask(concert.id)).await.unwrap();
+        create(store)
+            .execute(operator_id(), ask(concert.id), None, &Origin::default())
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
     async fn only_an_operator_enters_shows_and_only_of_concerts_that_there_are() {
         let create = create(store_with(world()));
-        let refused = create.execute(buyer_id(), ask(concert().id), None).await;
+        let refused = create.execute(buyer_id(), ask(concert().id), None, &Origin::default()).await;
         assert_refused(refused, &Refusal::Forbidden);
-        let refused = create.execute(operator_id(), ask(unknown()), None).await;
+        let refused = create.execute(operator_id(), ask(unknown()), None, &Origin::default()).await;
         assert_refused(refused, &Refusal::InvalidConcert);
     }
 
@@ -175,7 +184,7 @@ mod tests {
         let create = create(store);
         let entered = async |starts_at: &str, request| {
             let ask = NewShow { starts_at: starts_at.parse().unwrap(), ..ask(concert().id) };
-            create.execute(operator_id(), ask, request).await
+            create.execute(operator_id(), ask, request, &Origin::default()).await
         };
         let at = "2026-12-24T20:00:00Z";
         let first = entered(at, request(1)).await.unwrap();

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::Receipt;
@@ -8,6 +9,7 @@ use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::refusal::Refusal;
 use domain::settling::undo;
+use serde_json::json;
 
 use super::ensure_operator;
 use crate::payment::about;
@@ -42,13 +44,21 @@ impl UndoPayment {
         operator: UserId,
         id: PaymentId,
         request: Option<IdempotentRequest>,
+        origin: &Origin,
     ) -> Result<Answered<Receipt>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         let found = self.orders.payment(id).await?.ok_or(Refusal::NotFound)?;
         let (entry_id, policy) = (self.ids.next().into(), self.policy);
+        let actor = Actor::user(self.ids.next(), operator, origin);
         let key = request.as_ref().map(|request| request.key.clone());
         let decide = move |records: &mut Records| {
-            once(records, request.as_ref(), |records| undo(records, id, entry_id, policy))
+            once(records, request.as_ref(), |records| {
+                let receipt = undo(records, id, entry_id, policy)?;
+                let deed = Deed::new(AuditKind::PaymentUndone, id).about(receipt.payment.user_id);
+                let (before, after) = (json!({ "state": "pending" }), json!({ "state": "failed" }));
+                records.note(&actor, deed.before(before).after(after));
+                Ok(receipt)
+            })
         };
         self.store.decide(about(&found.payment).kept_answer(key), decide).await
     }
@@ -76,7 +86,7 @@ mod tests {
         });
         let users = users(vec![buyer(), operator()]);
         let undo = UndoPayment::new(store, ids(), Arc::new(orders), users, SETTLING);
-        undo.execute(user, id, None).await
+        undo.execute(user, id, None, &Origin::default()).await
     }
 
     #[tokio::test]

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
+use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::{Receipt, RefundPolicy, RefundRequest, refund};
 use domain::ports::{Ids, Store, UpdateError};
 use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
+use serde_json::json;
 
 /// Somebody asks for a payment of theirs back.
 pub struct Refund {
@@ -34,7 +36,9 @@ impl Refund {
         user_id: UserId,
         payment_id: PaymentId,
         request: Option<IdempotentRequest>,
+        origin: &Origin,
     ) -> Result<Answered<Receipt>, UpdateError> {
+        let actor = Actor::user(self.ids.next(), user_id, origin);
         let ask = RefundRequest { payment_id, entry_id: self.ids.next().into(), user_id };
         let (policy, settling) = (self.policy, self.settling);
         let scope = Scope::new()
@@ -42,7 +46,14 @@ impl Refund {
             .account(user_id)
             .kept_answer(request.as_ref().map(|request| request.key.clone()));
         let decide = move |records: &mut Records| {
-            once(records, request.as_ref(), |records| refund(records, &ask, policy, settling))
+            once(records, request.as_ref(), |records| {
+                let receipt = refund(records, &ask, policy, settling)?;
+                let deed = Deed::new(AuditKind::PaymentRefunded, payment_id).about(user_id);
+                let (before, after) =
+                    (json!({ "state": "succeeded" }), json!({ "state": "refunded" }));
+                records.note(&actor, deed.before(before).after(after));
+                Ok(receipt)
+            })
         };
         self.store.decide(scope, decide).await
     }
@@ -84,7 +95,7 @@ mod tests {
             assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
         });
         let refund = Refund::new(store, ids(), RefundPolicy { until_hours: 24 }, SETTLING);
-        refund.execute(user, id, None).await
+        refund.execute(user, id, None, &Origin::default()).await
     }
 
     #[tokio::test]

@@ -108,9 +108,10 @@ impl TakePlace {
                 use_up(records, work)?;
             }
             let room = records.rooms.get(&room_id).cloned().ok_or(Refusal::NotFound)?;
-            Ok((joined, room, records.cutoff))
+            let user = records.users.get(&join_request.user_id);
+            Ok((joined, room, records.cutoff, user.and_then(|user| user.signed_out)))
         };
-        let (Joined { token, issued, ran_out }, room, decided_at) =
+        let (Joined { token, issued, ran_out }, room, decided_at, signed_out) =
             match self.store.decide(scope, join).await {
                 Err(UpdateError::Refused(Refusal::IdempotencyKeyReused)) => {
                     return Err(self.demand(&ask).into());
@@ -122,7 +123,8 @@ impl TakePlace {
             self.watch.admitted(room_id, TimeDelta::zero());
         }
         let ticket = self.desk.ticket_of(&token, &room, decided_at, since);
-        Ok(Place { issued, token: self.queue_tokens.sign(&QueueClaims::from(&token)), ticket })
+        let claims = QueueClaims::from(&token).after(signed_out);
+        Ok(Place { issued, token: self.queue_tokens.sign(&claims), ticket })
     }
 
     /// Returns under which key the work counts as used once the place is taken, if it costs any.

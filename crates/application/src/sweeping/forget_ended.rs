@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::ids::{ReservationId, RoomId, TokenId};
-use domain::ports::{Clock, DueWork, Store, Unavailable, UpdateError};
+use domain::ids::{PasswordResetId, ReservationId, RoomId, SessionId, TokenId};
+use domain::ports::{Clock, DueWork, Sessions, Store, Unavailable, UpdateError};
 use domain::records::{Records, Scope};
-use domain::retention::{RetentionPolicy, forget_reservations, forget_tokens};
+use domain::retention::{RetentionPolicy, forget_reservations, forget_sign_ins, forget_tokens};
 
 use super::parts::Parts;
 use super::{BATCH, forgets_until, one_by_one, was_full};
 
-/// Forgets what ended long enough ago: waiting tokens that are over, and reservations that were not paid
-/// for. Piece by piece, one after the other: who writes meanwhile waits for one of them at the most.
+/// Forgets what ended long enough ago: waiting tokens that are over, reservations that were not paid for,
+/// sessions and resets of passwords that ran out. Piece by piece, one after the other: who writes meanwhile waits for one of them at the most.
 pub struct ForgetEnded {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
+    sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
     policy: Option<RetentionPolicy>,
 }
@@ -24,10 +25,11 @@ impl ForgetEnded {
     pub fn new(
         store: Arc<dyn Store>,
         due_work: Arc<dyn DueWork>,
+        sessions: Arc<dyn Sessions>,
         clock: Arc<dyn Clock>,
         policy: Option<RetentionPolicy>,
     ) -> Self {
-        Self { store, due_work, clock, policy }
+        Self { store, due_work, sessions, clock, policy }
     }
 
     /// Returns how much was forgotten. A room that fails does not keep the others from it, nor do
@@ -39,9 +41,29 @@ impl ForgetEnded {
         let Some(policy) = self.policy else { return Ok(0) };
         let until = forgets_until(policy, &*self.clock, &*self.due_work).await?;
         let reservations = self.forget_reservations(until).await;
+        let sign_ins = self.forget_sign_ins(until).await;
         let rooms = self.due_work.rooms_with_old_tokens(until).await?;
         let tokens = one_by_one(rooms, |room_id| self.forget_tokens(room_id, until)).await;
-        Ok(reservations? + tokens?)
+        Ok(reservations? + sign_ins? + tokens?)
+    }
+
+    async fn forget_sign_ins(&self, until: Timestamp) -> Result<usize, UpdateError> {
+        let find = || self.sessions.old_sessions(until, BATCH);
+        let forget = |ids: Vec<SessionId>| {
+            let scope = Scope::new().sessions(ids.iter().copied());
+            let decide =
+                move |records: &mut Records| Ok(forget_sign_ins(records, &ids, &[], until));
+            self.store.decide(scope, decide)
+        };
+        let sessions = piece_by_piece(find, forget).await;
+        let find = || self.sessions.old_password_resets(until, BATCH);
+        let forget = |ids: Vec<PasswordResetId>| {
+            let scope = Scope::new().password_resets(ids.iter().copied());
+            let decide =
+                move |records: &mut Records| Ok(forget_sign_ins(records, &[], &ids, until));
+            self.store.decide(scope, decide)
+        };
+        Ok(sessions? + piece_by_piece(find, forget).await?)
     }
 
     async fn forget_reservations(&self, until: Timestamp) -> Result<usize, UpdateError> {
@@ -152,7 +174,7 @@ mod tests {
         let (store, kept) = store_that_keeps(records);
         let asked = Arc::default();
         let due_work = Arc::new(due_work(&kept, &asked));
-        let forget = ForgetEnded::new(store, due_work, clock(), policy);
+        let forget = ForgetEnded::new(store, due_work, no_sessions(), clock(), policy);
         let count = forget.execute().await.unwrap();
         let left = kept.lock().unwrap().clone();
         let asked = *asked.lock().unwrap();
@@ -197,7 +219,8 @@ mod tests {
         due_work.expect_old_reservations().returning(|_, _| Err(Unavailable::because("away")));
         due_work.expect_rooms_with_old_tokens().returning(|_| Ok(vec![RoomId::SITE]));
         due_work.expect_old_tokens().returning(|_, _, _| Ok(vec![token_id(1)]));
-        let forget = ForgetEnded::new(store, Arc::new(due_work), clock(), Some(POLICY));
+        let forget =
+            ForgetEnded::new(store, Arc::new(due_work), no_sessions(), clock(), Some(POLICY));
         assert!(forget.execute().await.is_err());
         assert_eq!(kept.lock().unwrap().tokens.iter().count(), 0);
     }

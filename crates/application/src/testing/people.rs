@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use domain::guessing::GuessingPolicy;
 use domain::ids::UserId;
-use domain::ports::MockUsers;
+use domain::ports::{MockAuditLog, MockSessions, MockStore, MockUsers};
 use domain::user::{Email, Role, User, UserName};
 use uuid::Uuid;
 
-use super::now;
+use super::{clock, ids, now};
+use crate::account::{Revocations, SignInGuard};
 
 pub(crate) fn buyer_id() -> UserId {
     Uuid::from_u128(1).into()
@@ -33,6 +35,8 @@ fn user(id: UserId, email: &str, role: Role) -> User {
         role,
         password_hash: Some(domain::user::PasswordHash::new("hash".into())),
         created_at: now(),
+        disabled_at: None,
+        signed_out: None,
     }
 }
 
@@ -40,4 +44,24 @@ pub(crate) fn users(known: Vec<User>) -> Arc<MockUsers> {
     let mut users = MockUsers::new();
     users.expect_user().returning(move |id| Ok(known.iter().find(|user| user.id == id).cloned()));
     Arc::new(users)
+}
+
+/// Nothing is revoked.
+pub(crate) fn revocations() -> Revocations {
+    Revocations::new(Arc::new(MockSessions::new()), clock())
+}
+
+/// One that lets five wrong passwords be looked at.
+pub(crate) fn guard() -> SignInGuard {
+    let (store, sessions) = (Arc::new(MockStore::new()), Arc::new(MockSessions::new()));
+    let policy = GuessingPolicy { wrong_max: Some(5) };
+    SignInGuard::new(store, ids(), sessions, Arc::new(MockAuditLog::new()), clock(), policy)
+}
+
+/// There are no old ones.
+pub(crate) fn no_sessions() -> Arc<MockSessions> {
+    let mut sessions = MockSessions::new();
+    sessions.expect_old_sessions().returning(|_, _| Ok(Vec::new()));
+    sessions.expect_old_password_resets().returning(|_, _| Ok(Vec::new()));
+    Arc::new(sessions)
 }

@@ -1,3 +1,4 @@
+mod deeds;
 mod line;
 mod money;
 mod selling;
@@ -110,6 +111,10 @@ fn sound() -> Books {
         policies: vec![policy],
         room_counts: Vec::new(),
         show_counts: Vec::new(),
+        disabled_users: Vec::new(),
+        password_resets: Vec::new(),
+        audit_entries: Vec::new(),
+        audit_log_since: None,
         unreadable: Vec::new(),
         outages: Vec::new(),
         evidence_since: Some(START),

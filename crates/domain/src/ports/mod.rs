@@ -1,6 +1,7 @@
 //! What the rules need from outside: one trait a file. With the feature `mock`, each has a mock.
 
 mod access_tokens;
+mod audit_log;
 mod cash_book;
 mod catalogue;
 mod clock;
@@ -17,10 +18,13 @@ mod orders;
 mod passwords;
 mod payment_gateway;
 mod queue_tokens;
+mod reset_secrets;
+mod sessions;
 mod store;
 mod users;
 
 pub use access_tokens::*;
+pub use audit_log::*;
 pub use cash_book::*;
 pub use catalogue::*;
 pub use clock::*;
@@ -37,5 +41,7 @@ pub use orders::*;
 pub use passwords::*;
 pub use payment_gateway::*;
 pub use queue_tokens::*;
+pub use reset_secrets::*;
+pub use sessions::*;
 pub use store::*;
 pub use users::*;

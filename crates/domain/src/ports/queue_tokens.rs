@@ -1,5 +1,6 @@
 use crate::Timestamp;
 use crate::ids::{ConcertId, RoomId, TokenId, UserId};
+use crate::session::SignedOut;
 use crate::waiting_token::WaitingToken;
 
 /// Signs and checks queue tokens: who somebody is *and* which place in which line is theirs.
@@ -26,8 +27,17 @@ pub struct QueueClaims {
     pub concert_id: Option<ConcertId>,
     /// Its number in the room; none if it was issued before the draw.
     pub number: Option<u64>,
-    /// When it was issued.
+    /// When it was issued: when the place was taken, or its user signed out everywhere since.
     pub issued_at: Timestamp,
+}
+
+impl QueueClaims {
+    /// The same, where the tokens issued before were withdrawn.
+    #[must_use]
+    pub fn after(self, signed_out: Option<SignedOut>) -> Self {
+        let withdrawn_at = signed_out.map_or(self.issued_at, |signed_out| signed_out.at);
+        Self { issued_at: self.issued_at.max(withdrawn_at), ..self }
+    }
 }
 
 impl From<&WaitingToken> for QueueClaims {

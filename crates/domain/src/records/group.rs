@@ -9,11 +9,15 @@ use crate::Timestamp;
 use crate::cash::CashAccount;
 use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
-use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use crate::ids::{
+    ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
+    TokenId, UserId,
+};
 use crate::payment::Payment;
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
 use crate::seat::Seat;
+use crate::session::{PasswordReset, Session};
 use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
@@ -28,6 +32,11 @@ pub trait Source {
 
     fn user(&mut self, id: UserId) -> Result<Option<Arc<User>>, Self::Error>;
     fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Self::Error>;
+    fn session(&mut self, id: SessionId) -> Result<Option<Arc<Session>>, Self::Error>;
+    fn password_reset(
+        &mut self,
+        id: PasswordResetId,
+    ) -> Result<Option<Arc<PasswordReset>>, Self::Error>;
     fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Self::Error>;
     fn show(&mut self, id: ShowId) -> Result<Option<Arc<Show>>, Self::Error>;
     fn show_at(
@@ -136,6 +145,14 @@ impl<S: Source> Group<S> {
         }
         for email in &scope.emails {
             self.bring_user_of_email(&mut slice, email)?;
+        }
+        for id in &scope.sessions {
+            let session = fetch!(self, sessions, *id, self.source.session(*id)?);
+            session.into_iter().for_each(|session| slice.sessions.load(session));
+        }
+        for id in &scope.password_resets {
+            let reset = fetch!(self, password_resets, *id, self.source.password_reset(*id)?);
+            reset.into_iter().for_each(|reset| slice.password_resets.load(reset));
         }
         for id in &scope.concerts {
             self.bring_concert(&mut slice, *id)?;
@@ -362,6 +379,9 @@ impl<S: Source> Group<S> {
             lines,
             tokens,
             kept_answers,
+            sessions,
+            password_resets,
+            audit_entries,
             uptime,
         } = accepted;
         for (reservation, _) in reservations.changes() {
@@ -383,6 +403,9 @@ impl<S: Source> Group<S> {
         self.all.lines.merge(lines);
         self.all.tokens.merge(tokens);
         self.all.kept_answers.merge(kept_answers);
+        self.all.sessions.merge(sessions);
+        self.all.password_resets.merge(password_resets);
+        self.all.audit_entries.merge(audit_entries);
         if uptime.is_some() {
             self.all.uptime.clone_from(uptime);
         }

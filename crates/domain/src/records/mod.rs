@@ -11,16 +11,19 @@ pub use scope::Scope;
 pub use table::{Entity, Fate, Forgettable, Table};
 
 use crate::Timestamp;
+use crate::audit_log::AuditEntry;
 use crate::cash::{CashAccount, CashEntry};
 use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
 use crate::ids::{
-    ConcertId, EntryId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId,
+    AuditEntryId, ConcertId, EntryId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId,
+    SessionId, ShowId, TokenId, UserId,
 };
 use crate::payment::Payment;
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
 use crate::seat::Seat;
+use crate::session::{PasswordReset, Session};
 use crate::show::Show;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
@@ -52,6 +55,9 @@ entity! {
     Line, RoomId, room_id;
     WaitingToken, TokenId, id;
     KeptAnswer, IdempotencyKey, key;
+    Session, SessionId, id;
+    PasswordReset, PasswordResetId, id;
+    AuditEntry, AuditEntryId, id;
 }
 
 macro_rules! forgettable {
@@ -80,6 +86,8 @@ forgettable! {
     tokens: WaitingToken;
     reservations: Reservation;
     kept_answers: KeptAnswer;
+    sessions: Session;
+    password_resets: PasswordReset;
 }
 
 /// What a [`Scope`] named, as it is in the store; a decision changes it, and the store saves that.
@@ -107,6 +115,10 @@ pub struct Records {
     pub lines: Table<Line>,
     pub tokens: Table<WaitingToken>,
     pub kept_answers: Table<KeptAnswer>,
+    pub sessions: Table<Session>,
+    pub password_resets: Table<PasswordReset>,
+    /// Entries of the audit log made by decisions; those of before are not loaded.
+    pub audit_entries: Table<AuditEntry>,
     /// The service's heartbeat; `None` before its first beat, and where no scope asked for it.
     pub uptime: Option<Uptime>,
 }
@@ -131,6 +143,9 @@ impl Records {
             lines: Table::default(),
             tokens: Table::default(),
             kept_answers: Table::default(),
+            sessions: Table::default(),
+            password_resets: Table::default(),
+            audit_entries: Table::default(),
             uptime: None,
         }
     }
@@ -160,6 +175,9 @@ impl Records {
             lines: _,
             tokens,
             kept_answers,
+            sessions,
+            password_resets,
+            audit_entries,
             uptime,
         } = self;
         users.is_unchanged()
@@ -174,6 +192,9 @@ impl Records {
             && policies.is_unchanged()
             && tokens.is_unchanged()
             && kept_answers.is_unchanged()
+            && sessions.is_unchanged()
+            && password_resets.is_unchanged()
+            && audit_entries.is_unchanged()
             && uptime.as_ref() == uptime_loaded
     }
 
@@ -230,7 +251,9 @@ impl Records {
     /// The user who signs in with `email`.
     #[must_use]
     pub fn user_of_email(&self, email: &Email) -> Option<&User> {
-        self.users.iter().find(|user| user.email == *email)
+        let mut users = self.users.iter();
+        let spelled = users.find(|user| user.email.is_spelled_as(email));
+        spelled.or_else(|| self.users.iter().find(|user| user.email.is_found_by(email)))
     }
 
     /// The user's account, to be changed; an empty one for who never charged.

@@ -3,7 +3,10 @@
 use super::Keys;
 use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{ConcertId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId};
+use crate::ids::{
+    ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
+    TokenId, UserId,
+};
 use crate::user::Email;
 
 /// Names what a decision needs to see, by keys alone.
@@ -15,6 +18,10 @@ use crate::user::Email;
 #[expect(missing_docs, reason = "each set is named for what is in it")]
 pub struct Scope {
     pub users: Keys<UserId>,
+    /// Those of the users who may be changed.
+    pub changing_users: Keys<UserId>,
+    pub sessions: Keys<SessionId>,
+    pub password_resets: Keys<PasswordResetId>,
     pub emails: Keys<Email>,
     pub concerts: Keys<ConcertId>,
     pub shows: Keys<ShowId>,
@@ -89,6 +96,28 @@ impl Scope {
         place: places of user_id: UserId, room_id: RoomId;
     }
 
+    /// Adds a user who may be changed.
+    #[must_use]
+    pub fn changing_user(mut self, id: UserId) -> Self {
+        self.users.insert(id);
+        self.changing_users.insert(id);
+        self
+    }
+
+    /// Adds sessions.
+    #[must_use]
+    pub fn sessions(mut self, ids: impl IntoIterator<Item = SessionId>) -> Self {
+        self.sessions.extend(ids);
+        self
+    }
+
+    /// Adds resets of passwords.
+    #[must_use]
+    pub fn password_resets(mut self, ids: impl IntoIterator<Item = PasswordResetId>) -> Self {
+        self.password_resets.extend(ids);
+        self
+    }
+
     /// Adds seats.
     #[must_use]
     pub fn seats(mut self, ids: impl IntoIterator<Item = SeatId>) -> Self {
@@ -114,6 +143,9 @@ impl Scope {
     pub fn absorb(&mut self, other: &Self) {
         let Self {
             users,
+            changing_users,
+            sessions,
+            password_resets,
             emails,
             concerts,
             shows,
@@ -133,6 +165,9 @@ impl Scope {
             many_rows,
         } = other;
         self.users.extend(users);
+        self.changing_users.extend(changing_users);
+        self.sessions.extend(sessions);
+        self.password_resets.extend(password_resets);
         self.emails.extend(emails.iter().cloned());
         self.concerts.extend(concerts);
         self.shows.extend(shows);

@@ -13,7 +13,8 @@ use domain::counts::{RoomCount, ShowCount};
 use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
-    ConcertId, EntryId, PaymentId, ReservationId, RoomId, SeatId, ShowId, TokenId, UserId,
+    ConcertId, EntryId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId,
+    ShowId, TokenId, UserId,
 };
 use domain::money::Amount;
 use domain::payment::Payment;
@@ -21,6 +22,7 @@ use domain::ports::Decide;
 use domain::records::{Entity, Forgotten, Group, Scope, Source, Table};
 use domain::reservation::Reservation;
 use domain::seat::{Place, Seat};
+use domain::session::{PasswordReset, Session};
 use domain::show::Show;
 use domain::uptime::Uptime;
 use domain::user::{Email, Role, User, UserName};
@@ -70,6 +72,8 @@ impl Memory {
                 role: Role::Buyer,
                 password_hash: None,
                 created_at: start,
+                disabled_at: None,
+                signed_out: None,
             };
             memory.users.insert(id, user);
         }
@@ -149,7 +153,8 @@ impl Memory {
         for (id, more) in changes.show_counts() {
             *self.show_counts.entry(id).or_default() += more;
         }
-        let Forgotten { tokens, reservations, kept_answers: _ } = changes.forgotten();
+        let Forgotten { tokens, reservations, kept_answers: _, sessions: _, password_resets: _ } =
+            changes.forgotten();
         self.tokens.retain(|id, _| !tokens.contains(id));
         self.reservations.retain(|id, _| !reservations.contains(id));
         accepted
@@ -178,6 +183,10 @@ impl Memory {
                 .collect(),
             room_counts: self.room_counts.iter().map(|(id, count)| (*id, *count)).collect(),
             show_counts: self.show_counts.iter().map(|(id, count)| (*id, *count)).collect(),
+            disabled_users: Vec::new(),
+            password_resets: Vec::new(),
+            audit_entries: Vec::new(),
+            audit_log_since: None,
             unreadable: Vec::new(),
             outages: Vec::new(),
             evidence_since: Some(Timestamp::UNIX_EPOCH),
@@ -195,7 +204,19 @@ impl Source for &mut Memory {
     }
 
     fn user_of_email(&mut self, email: &Email) -> Result<Option<Arc<User>>, Infallible> {
-        Ok(self.users.values().find(|user| user.email == *email).cloned().map(Arc::new))
+        let found = self.users.values().find(|user| user.email.is_found_by(email));
+        Ok(found.cloned().map(Arc::new))
+    }
+
+    fn session(&mut self, _: SessionId) -> Result<Option<Arc<Session>>, Infallible> {
+        Ok(None)
+    }
+
+    fn password_reset(
+        &mut self,
+        _: PasswordResetId,
+    ) -> Result<Option<Arc<PasswordReset>>, Infallible> {
+        Ok(None)
     }
 
     fn concert(&mut self, id: ConcertId) -> Result<Option<Arc<Concert>>, Infallible> {

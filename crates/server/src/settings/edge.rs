@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use adapter_http::{LimitOptions, Network};
 use anyhow::Result;
+use domain::guessing::GuessingPolicy;
 
 use super::MOST;
 use super::given::Source;
@@ -12,8 +13,8 @@ pub(super) fn limits(source: &Source<'_>) -> Result<LimitOptions> {
     let number = |name| source.number(name, 0, MOST);
     Ok(LimitOptions {
         sign_ups_per_address: number("sign_ups_per_address")?,
+        sign_ups_per_hour: number("sign_ups_per_hour")?,
         sign_ins_per_address: number("sign_ins_per_address")?,
-        sign_ins_per_user: number("sign_ins_per_user")?,
         joins_per_address: number("joins_per_address")?,
         joins_per_user: number("joins_per_user")?,
         draws_per_address: number("draws_per_address")?,
@@ -25,6 +26,11 @@ pub(super) fn limits(source: &Source<'_>) -> Result<LimitOptions> {
         streams_per_address: number("streams_per_address")?,
         streams_per_user: number("streams_per_user")?,
     })
+}
+
+pub(super) fn guessing(source: &Source<'_>) -> Result<GuessingPolicy> {
+    let most: u32 = source.number("wrong_passwords_max", 0, 1_000_000)?;
+    Ok(GuessingPolicy { wrong_max: Some(most).filter(|most| *most > 0) })
 }
 
 pub(super) fn address_header(source: &Source<'_>) -> Result<Option<String>> {

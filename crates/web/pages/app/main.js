@@ -24,6 +24,8 @@ const views = {
   seats: { load: async () => (await import('./views/seats.js')).seats, needsUser: true },
   hold: { load: async () => (await import('./views/hold.js')).hold, needsUser: true },
   mine: { load: async () => (await import('./views/mine.js')).mine, needsUser: true },
+  account: { load: async () => (await import('./views/account.js')).account, needsUser: true },
+  reset: { load: async () => (await import('./views/account.js')).reset, needsUser: false },
 };
 
 let left = new AbortController();
@@ -34,7 +36,7 @@ function head() {
   const access = session.access();
   const other = language() === 'ko' ? 'en' : 'ko';
   const signOut = h('button', { class: 'plain', type: 'button', onclick: () => {
-    session.signOut();
+    session.endAndSignOut();
     location.hash = '#/';
     show();
   } }, t('nav.signOut'));
@@ -43,6 +45,7 @@ function head() {
     h('nav', {},
       h('a', { href: '#/' }, t('nav.concerts')),
       h('a', { href: '#/mine' }, t('nav.mine')),
+      access ? h('a', { href: '#/account' }, t('nav.account')) : null,
       access ? signOut : h('a', { href: `#/sign` }, t('nav.sign')),
       h('button', { class: 'plain', type: 'button', lang: other, onclick: () => {
         chooseLanguage(other);

@@ -1,5 +1,7 @@
 // What this browser remembers: who is signed in, and which places are theirs.
 
+import { ask } from './api.js';
+
 /**
  * @typedef {{ token: string, userId: string, expiresAt: string, email: string }} Access
  * A place for a concert, or for one of its shows that has a room of its own.
@@ -42,6 +44,21 @@ export function access() {
 /** @param {Access | null} value */
 export function setAccess(value) {
   write(ACCESS, value);
+}
+
+/**
+ * Ends the session at the server, and forgets who was here. Where the server cannot be reached, the session
+ * ends when its time is over.
+ */
+export function endAndSignOut() {
+  const token = access()?.token;
+  if (token) ask('DELETE', '/api/sessions/current', { token }).catch(() => null);
+  signOut();
+}
+
+/** Forgets places whose tokens open nothing any more: they are taken up again as one comes by. */
+export function forgetPlaces() {
+  write(PLACES, null);
 }
 
 /** Forgets who was here, and their places. */

@@ -39,7 +39,7 @@ function head() {
       h('a', { href: '#/rooms' }, t('op.rooms')),
       h('a', { href: '#/payments' }, t('op.payments')),
       session.access() ? h('button', { class: 'plain', type: 'button', onclick: () => {
-        session.signOut();
+        session.endAndSignOut();
         show();
       } }, t('nav.signOut')) : null,
       h('button', { class: 'plain', type: 'button', lang: other, onclick: () => {

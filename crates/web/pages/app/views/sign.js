@@ -4,6 +4,9 @@ import { problem } from '../problem.js';
 import * as session from '../session.js';
 import { t } from '../text.js';
 
+/** How long a new password is at least. */
+export const PASSWORD_MIN = 10;
+
 /** Signing in, and up. @type {import('../main.js').View} */
 export async function sign(main, [backTo, mode]) {
   signIn(main, mode === 'up', () => {
@@ -19,7 +22,7 @@ export async function sign(main, [backTo, mode]) {
 export function signIn(main, isNew, done) {
   const email = h('input', { type: 'email', autocomplete: 'email', required: true, name: 'email' });
   const password = h('input', {
-    type: 'password', required: true, minlength: isNew ? 8 : 1, name: 'password',
+    type: 'password', required: true, minlength: isNew ? PASSWORD_MIN : 1, name: 'password',
     autocomplete: isNew ? 'new-password' : 'current-password',
   });
   const name = h('input', { type: 'text', autocomplete: 'name', required: true, name: 'name' });

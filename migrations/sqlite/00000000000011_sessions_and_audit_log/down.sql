@@ -1,0 +1,10 @@
+ALTER TABLE service DROP COLUMN audit_log_since;
+DROP TABLE audit_log;
+DROP TABLE password_resets;
+DROP TABLE sessions;
+DROP INDEX users_signed_out;
+ALTER TABLE users DROP COLUMN signed_out_but;
+ALTER TABLE users DROP COLUMN signed_out_at;
+ALTER TABLE users DROP COLUMN disabled_at;
+DROP INDEX users_mailbox_is_unique;
+ALTER TABLE users DROP COLUMN mailbox;
