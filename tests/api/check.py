@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKS = [
@@ -38,6 +39,7 @@ class Shop:
         create = [binary, "user", "create", "--email", OPERATOR["email"], "--name", "Op", "--role", "admin"]
         run = {"cwd": folder, "env": environment}
         subprocess.run(create, input=OPERATOR["password"] + "\n", text=True, check=True, **run)
+        self.folder = folder
         log = open(Path(folder) / "log", "w")
         self.process = subprocess.Popen([binary, "serve"], stdout=subprocess.PIPE, stderr=log, text=True, **run)
         for line in self.process.stdout:
@@ -82,7 +84,8 @@ def check(shop, token):
     command += ["--exclude-operation-id", "events"]
     if token:
         command += ["-H", f"Authorization: Bearer {token}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # What it keeps for its next run is in its folder.
+    done = subprocess.run(command, cwd=shop.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         print(done.stdout.replace(token or "\0", "…"))
     return done.returncode == 0
@@ -93,7 +96,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(binary, folder)
         try:
-            kept = {name: check(shop, token) for name, token in shop.tokens().items()}
+            tokens = shop.tokens()
+            with ThreadPoolExecutor() as at_once:
+                checked = at_once.map(lambda token: check(shop, token), tokens.values())
+                kept = dict(zip(tokens, checked))
         finally:
             shop.process.terminate()
             shop.process.wait()

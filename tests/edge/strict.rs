@@ -42,6 +42,7 @@ impl Shop {
     async fn operations(&self) -> Vec<Operation> {
         let room = room_path(&self.theatre.operator, &self.theatre.concert.id).await;
         let room = room.rsplit('/').next().unwrap().to_owned();
+        let me = self.user.get("/api/users/me").await.expect(200);
         let document = self.theatre.server.anyone().get("/openapi.json").await.expect(200);
         let mut all = Vec::new();
         for (pattern, item) in document["paths"].as_object().unwrap() {
@@ -52,6 +53,7 @@ impl Shop {
                 .replace("{room_id}", &room)
                 .replace("{reservation_id}", &self.reservation)
                 .replace("{payment_id}", &self.payment)
+                .replace("{user_id}", &text(&me, "user_id"))
                 .replace("{code}", "not_found");
             for (method, told) in item.as_object().unwrap() {
                 let takes = |token: &str| {
@@ -212,6 +214,9 @@ async fn a_method_that_does_not_go_there_is_told_which_do() {
             .map(|other| other.method.as_str())
             .collect();
         for method in [Method::PUT, Method::TRACE, Method::OPTIONS] {
+            if methods.contains(&method.as_str()) {
+                continue;
+            }
             let answer = anyone.request(method, &operation.path).send().await.unwrap();
             assert_eq!(answer.status(), 405, "{}", operation.path);
             assert_eq!(answer.headers()["allow"], methods.join(", "), "{}", operation.path);
