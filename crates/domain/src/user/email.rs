@@ -12,7 +12,9 @@ pub struct Email {
     mailbox: String,
 }
 
+/// Of the whole, and of its local part, in bytes.
 const LENGTH_MAX: usize = 254;
+const LOCAL_MAX: usize = 64;
 
 impl Email {
     /// # Errors
@@ -85,8 +87,10 @@ fn mailbox(email: &str) -> Option<String> {
     let local: String = local.to_lowercase().nfkc().collect();
     let is_plain = local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_of_atom));
     let has_tld = domain.split_once('.').is_some_and(|(_, tld)| !tld.is_empty());
-    let checked = format!("{local}@{domain}");
-    if !is_plain || !has_tld || !email_address::EmailAddress::is_valid(&checked) {
+    // The library takes no mark that stands on another character, which many an alphabet has.
+    let in_ascii: String = local.chars().map(|c| if c.is_ascii() { c } else { 'x' }).collect();
+    let is_address = email_address::EmailAddress::is_valid(&format!("{in_ascii}@{domain}"));
+    if !is_plain || !has_tld || !is_address || local.len() > LOCAL_MAX {
         return None;
     }
     let untagged = local.split_once('+').map_or(local.as_str(), |(untagged, _)| untagged);
