@@ -66,7 +66,8 @@ impl JoinRates {
         if passed >= MINUTE {
             let minute = std::mem::take(&mut seen.minute);
             seen.before = if passed < 2 * MINUTE { minute } else { HashMap::new() };
-            seen.since = Instant::now();
+            // By whole minutes, so that what is left of the one before shrinks evenly.
+            seen.since += MINUTE * u32::try_from(passed.as_secs() / MINUTE.as_secs()).unwrap_or(1);
         }
         let before = seen.before.get(&address).copied().unwrap_or(0);
         // What is left of the minute before, as far as it lies within the last sixty seconds.

@@ -1,6 +1,7 @@
 //! The HTTP contract: routes, bodies, problems, OpenAPI. What a call does is in `application`;
 //! here is only how it is asked and answered.
 
+mod accepted;
 mod addresses;
 mod body;
 mod credentials;

@@ -80,6 +80,17 @@ impl Written {
     }
 }
 
+#[cfg(test)]
+impl Written {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+}
+
 /// Serves these files.
 pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
     for page in pages {

@@ -1,28 +1,23 @@
 //! The server as a value: bound to an address, run, and stopped without losing anybody.
 
-use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_http::HttpService;
 use actix_server::{Server, ServerHandle};
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::AppConfig;
 use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::rt::net::TcpStream;
-use actix_web::{App, Error, web};
+use actix_web::{App, web};
 use application::Application;
 use domain::ports::Ids;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::accepted::Accepted;
 use crate::addresses::{Addresses, Network};
 use crate::body::BodyRoom;
-use crate::crowding;
 use crate::documents;
 use crate::insiders::{Insiders, Place};
 use crate::join_rates::{JoinRates, WorkOptions};
@@ -36,7 +31,6 @@ use crate::routes;
 use crate::seat_map_bodies::SeatMapBodies;
 use crate::shared::Shared;
 use crate::shortcut::Shortcut;
-use crate::socket::ClientSocket;
 use crate::streams::Streams;
 
 /// How the server is run.
@@ -133,14 +127,13 @@ impl HttpServer {
             Docs::Off => Vec::new(),
         };
         let pages = [pages, documents.into_iter().map(Arc::new).collect()].concat();
-        let connecting = shared.clone();
-        let workers = Arc::clone(&connections);
+        let (workers, of_all) = (Arc::clone(&connections), shared.clone());
         let worker = move || {
             workers.taken_here();
-            let shortcut = Rc::new(Shortcut::new(data.clone(), shared.clone()));
+            let shortcut = Rc::new(Shortcut::new(data.clone(), of_all.clone()));
             App::new()
                 .app_data(data.clone())
-                .app_data(shared.clone())
+                .app_data(of_all.clone())
                 .wrap(from_fn(move |request, next| Rc::clone(&shortcut).take(request, &next)))
                 .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .wrap(from_fn(layers::around))
@@ -153,34 +146,9 @@ impl HttpServer {
             .disable_signals();
         for (door, socket) in [(Door::Public, Some(accepting)), (Door::Admin, admin)] {
             let Some(socket) = socket else { continue };
-            let address = socket.local_addr()?;
-            let stopping = server.graceful_shutdown_signal();
-            let (worker, shared) = (worker.clone(), connecting.clone());
-            let connections = Arc::clone(&connections);
-            server = server.listen(format!("{door:?}"), socket, move || {
-                let (stopping, connecting) = (stopping.clone(), shared.clone());
-                let (connections, shared) = (Arc::clone(&connections), shared.clone());
-                let http = HttpService::build()
-                    .graceful_shutdown_signal(move || {
-                        let stopping = stopping.clone();
-                        async move { stopping.notified().await }
-                    })
-                    .keep_alive(Duration::from_secs(75))
-                    .client_request_timeout(Duration::from_secs(10))
-                    .client_disconnect_timeout(Duration::from_secs(1))
-                    .local_addr(address)
-                    .on_connect_ext(move |socket: &ClientSocket, data| {
-                        let share = crowding::admit(socket.stream(), &connecting);
-                        data.insert(connections.taken(door, share));
-                        give_up_on_the_silent(socket.stream());
-                    });
-                let app = worker().into_factory().map_err(|error: Error| error.error_response());
-                fn_service(move |stream: TcpStream| {
-                    let peer = stream.peer_addr().ok();
-                    ready(Ok((ClientSocket::new(stream, shared.clone()), peer)))
-                })
-                .and_then(http.h1(map_config(app, |()| AppConfig::default())))
-            })?;
+            let accepted =
+                Accepted { door, shared: shared.clone(), connections: connections.clone() };
+            server = accepted.at(socket, server, worker.clone())?;
         }
         let server = server.run();
         Ok(Self {
@@ -241,14 +209,6 @@ impl HttpServer {
         let _ = running.await;
         Ok(())
     }
-}
-
-/// How long what was sent may go unacknowledged, or a reader that has stopped reading be waited for.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-
-fn give_up_on_the_silent(stream: &TcpStream) {
-    // Where the system has no such thing, its own patience counts.
-    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(SILENCE_MAX));
 }
 
 fn cors(origins: &[String]) -> Cors {
