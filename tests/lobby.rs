@@ -247,7 +247,7 @@ async fn the_set_of_a_draw_is_published_while_it_grows_and_nobody_can_be_left_ou
         assert!(fair, "{said}");
     }
     // Whoever came third is left out, and all that can be made anew is.
-    let mut forged = draw.clone();
+    let mut forged = draw;
     let out = forged["arrivals"].as_array_mut().unwrap().remove(2);
     forged["token_ids"].as_array_mut().unwrap().retain(|id| *id != out);
     forged["count"] = 5.into();
