@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Installation, Theatre, text};
+use crate::harness::{Installation, text};
 
 #[tokio::test]
 async fn sign_ups_sign_ins_and_joins_are_limited_by_address_and_user() {
@@ -116,30 +116,4 @@ async fn the_more_join_from_one_address_the_more_work_a_join_costs() {
         user.post("/api/queue_tokens", json!({})).await.expect(201);
     }
     installation.assert_sound();
-}
-
-#[tokio::test]
-async fn who_lets_a_seat_run_out_leaves_it_to_others_for_a_while() {
-    let cooling =
-        Installation::new().with("HOLD_SECONDS", 1).with("REHOLD_COOLDOWN_SECONDS", 3_600);
-    let theatre = Theatre::open_in(cooling, 5, 2).await;
-    let (greedy, other) = (theatre.buyer(0).await, theatre.buyer(0).await);
-    let (show, seat) = (theatre.concert.show.as_str(), theatre.seat(0));
-    greedy.hold(show, &[seat]).await.expect(201);
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    let refused = greedy.hold(show, &[seat]).await;
-    assert!(refused.headers.contains_key("retry-after"));
-    let refused = refused.refused(409, "seat_let_go");
-    assert_eq!(refused["seat_numbers"], json!(["A-1-1"]));
-    greedy.hold(show, &[theatre.seat(1)]).await.expect(201);
-    other.hold(show, &[seat]).await.expect(201);
-    // Who chose wrongly gives back and chooses again.
-    let held = theatre.buyer(0).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    let chosen = held.hold(show, &[seat]).await.expect(201);
-    held.delete(&format!("/api/reservations/{}", text(&chosen, "reservation_id")))
-        .await
-        .expect(204);
-    held.hold(show, &[seat]).await.expect(201);
-    theatre.installation.assert_sound();
 }

@@ -16,6 +16,7 @@ mod edge;
 mod guarding;
 mod harness;
 mod held_up;
+mod holding_on;
 mod line;
 mod lobby;
 mod log;

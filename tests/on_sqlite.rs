@@ -18,6 +18,7 @@ mod file;
 mod guarding;
 mod harness;
 mod held_up;
+mod holding_on;
 mod line;
 mod lobby;
 mod log;

@@ -76,6 +76,11 @@ pub(super) const MUTATIONS: &[Mutation] = &[
          WHERE number = 6 AND room_id = {drawn}",
     ),
     mutation(&[13], "people let in over the capacity, written with another", let_all_in!(99)),
+    mutation(
+        &[31],
+        "people inside after they had to be out",
+        "UPDATE waiting_tokens SET leave_by = ends_at - {second} WHERE admitted_at IS NOT NULL",
+    ),
     mutation(&[13], "people let in over the capacity", let_all_in!(1)),
     mutation(
         &[13],

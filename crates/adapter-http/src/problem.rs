@@ -167,6 +167,9 @@ impl From<Refusal> for Problem {
                     .with("seat_numbers", json!(seat_numbers))
                     .after(wait_seconds)
             }
+            Refusal::ChosenTooOften { wait_seconds } => {
+                problem(StatusCode::CONFLICT, "chosen_too_often").after(wait_seconds)
+            }
             Refusal::SeatLimitExceeded { limit } => {
                 problem(StatusCode::CONFLICT, "seat_limit_exceeded").with("limit", json!(limit))
             }

@@ -113,6 +113,7 @@ diesel::table! {
         admitted_at -> Nullable<Timestamptz>,
         admitted_capacity -> Nullable<BigInt>,
         ends_at -> Nullable<Timestamptz>,
+        leave_by -> Nullable<Timestamptz>,
         arrival -> Nullable<BigInt>,
         returns -> Nullable<BigInt>,
     }
@@ -131,8 +132,11 @@ diesel::table! {
         state -> Text,
         reservation_id -> Nullable<Uuid>,
         held_until -> Nullable<Timestamptz>,
+        returns_at -> Nullable<Timestamptz>,
         let_go_by -> Nullable<Uuid>,
+        let_go_before -> Nullable<Binary>,
         let_go_at -> Nullable<Timestamptz>,
+        let_go_to_others -> Bool,
         }
 }
 

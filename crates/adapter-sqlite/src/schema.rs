@@ -111,6 +111,7 @@ diesel::table! {
         admitted_at -> Nullable<BigInt>,
         admitted_capacity -> Nullable<BigInt>,
         ends_at -> Nullable<BigInt>,
+        leave_by -> Nullable<BigInt>,
         arrival -> Nullable<BigInt>,
         returns -> Nullable<BigInt>,
     }
@@ -129,8 +130,11 @@ diesel::table! {
         state -> Text,
         reservation_id -> Nullable<Binary>,
         held_until -> Nullable<BigInt>,
+        returns_at -> Nullable<BigInt>,
         let_go_by -> Nullable<Binary>,
+        let_go_before -> Nullable<Binary>,
         let_go_at -> Nullable<BigInt>,
+        let_go_to_others -> Bool,
         }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use domain::Timestamp;
 use domain::cash::CashAccount;
@@ -13,7 +15,7 @@ use domain::ids::{
     TokenId, UserId,
 };
 use domain::payment::Payment;
-use domain::records::Source;
+use domain::records::{GIVEN_BACK_MAX, Source};
 use domain::reservation::Reservation;
 use domain::seat::Seat;
 use domain::session::{PasswordReset, Session};
@@ -126,12 +128,20 @@ impl Source for Database<'_> {
         user_id: UserId,
         concert_id: ConcertId,
     ) -> Result<Vec<Arc<Reservation>>, SqlError> {
-        let rows: Vec<ReservationRow> = reservations::table
-            .filter(reservations::user_id.eq(key(user_id)))
-            .filter(reservations::concert_id.eq(key(concert_id)))
-            .filter(reservations::state.eq_any(["held", "paying", "confirmed"]))
-            .select(ReservationRow::as_select())
+        let theirs = || {
+            reservations::table
+                .filter(reservations::user_id.eq(key(user_id)))
+                .filter(reservations::concert_id.eq(key(concert_id)))
+                .select(ReservationRow::as_select())
+        };
+        let live = reservations::state.eq_any(["held", "paying", "confirmed"]);
+        let mut rows: Vec<ReservationRow> = theirs().filter(live).load(self.conn)?;
+        let given_back: Vec<ReservationRow> = theirs()
+            .filter(reservations::state.eq(sql::<Text>("'cancelled'")))
+            .order(reservations::held_until.desc())
+            .limit(GIVEN_BACK_MAX.into())
             .load(self.conn)?;
+        rows.extend(given_back);
         rows.into_iter().map(|row| loading::with_seats(self.conn, row).map(Arc::new)).collect()
     }
 

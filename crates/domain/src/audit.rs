@@ -30,7 +30,7 @@ use crate::waiting_token::WaitingToken;
 use capacity::capacity;
 use counts::{room_counts, show_counts};
 use deeds::deeds;
-use line::{draws, lots, numbers, order};
+use line::{draws, lots, numbers, order, stays};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
 use seats::{all_seats, holds_apart, seats_name_holders, sold_once, versions};
@@ -158,6 +158,7 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(27, "the counts of a show are those of its seats", show_counts(books)),
         finding(28, "the counts of a room are those of its tokens", room_counts(books)),
         finding(30, "what operators did and money given back is in the audit log", deeds(books)),
+        finding(31, "no stay goes on for more than a hold past its own end", stays(books)),
         finding(
             33,
             "who came to a lobby has one lot, and those who came were published",

@@ -26,9 +26,9 @@ pub struct ShowCount {
     pub available: i64,
     /// Those that are held, or pinned while a payment is pending.
     pub held: i64,
-    /// Those that are sold.
+    /// Those that are sold, or shown as sold until they come back.
     pub sold: i64,
-    /// What those that are sold cost together, in minor units.
+    /// What those that are sold cost together, in minor units; those that come back cost nothing.
     pub income: i64,
 }
 
@@ -89,6 +89,7 @@ impl Counted for Seat {
         match self.state {
             SeatState::Available => count.available += times,
             SeatState::Held { .. } | SeatState::Pinned { .. } => count.held += times,
+            SeatState::Returning { .. } => count.sold += times,
             SeatState::Sold { .. } => {
                 count.sold += times;
                 let price = self.place.price.minor_units().saturating_mul(times);

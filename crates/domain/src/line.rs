@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(admitted.iter().filter_map(|token| token.number).collect::<Vec<_>>(), [3]);
         assert_eq!(ran_out, [id(1)]);
         let over = TokenState::Expired {
-            admission: Some(Admission { at: at(0), capacity: 2 }),
+            admission: Some(Admission { at: at(0), capacity: 2, leave_by: None }),
             ended_at: at(400),
         };
         assert_eq!(records.tokens.get(&id(1)).unwrap().state, over);

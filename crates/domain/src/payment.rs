@@ -11,6 +11,7 @@ use crate::provider_charge::{ProviderCharge, SettlingPolicy};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::reservation::{Reservation, ReservationState, release};
+use crate::seat::LetGo;
 
 /// Cash for a reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,8 +225,8 @@ pub(crate) fn succeed(
     Ok(())
 }
 
-/// A pending payment did not come about: the cash comes back and the seats are free. Nobody let
-/// them go, so the user may hold them again at once.
+/// A pending payment did not come about: the cash comes back and the seats are free. The user may hold
+/// them again at once, once: whoever cannot pay does not keep them either.
 pub(crate) fn fail(
     records: &mut Records,
     id: PaymentId,
@@ -239,7 +240,8 @@ pub(crate) fn fail(
     records.payments.put(payment);
     reservation.state = ReservationState::PaymentFailed { payment_id: id, ended_at: now };
     let seat_ids: Vec<_> = reservation.seat_ids().collect();
-    release(records, reservation.id, &seat_ids, None);
+    let let_go = LetGo { by: reservation.user_id, at: now, early: true };
+    release(records, reservation.id, &seat_ids, Some(let_go));
     records.reservations.put(reservation);
     Ok(())
 }

@@ -118,6 +118,12 @@ pub enum Refusal {
         /// In how many seconds the user may hold them again.
         wait_seconds: u64,
     },
+    /// The user has just given back more seats of the show than somebody does who chooses.
+    #[error("you gave many seats back; choose again in a moment")]
+    ChosenTooOften {
+        /// In how many seconds the user may choose others.
+        wait_seconds: u64,
+    },
     /// More seats than a reservation, or a user and concert, may have.
     #[error("this is more seats than allowed")]
     SeatLimitExceeded {

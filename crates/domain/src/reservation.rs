@@ -1,23 +1,21 @@
 //! Reservations: one user's seats at one show, held for a while, then paid for or given back.
 
 mod columns;
+mod hold;
 mod policy;
 
-use std::collections::BTreeSet;
-
 use crate::Timestamp;
-use crate::concert::Concert;
-use crate::ids::{ConcertId, PaymentId, ReservationId, SeatId, ShowId, TokenId, UserId};
+use crate::ids::{ConcertId, PaymentId, ReservationId, SeatId, ShowId, UserId};
 use crate::money::Amount;
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::seat::{LetGo, Place, Seat, SeatStatus};
-use chrono::{NaiveDate, TimeDelta};
+use crate::seat::{LetGo, Place};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub use columns::{ReservationSeat, StateColumns};
+pub use hold::{HoldRequest, hold};
 pub use policy::BookingPolicy;
-use policy::ensure_within;
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,146 +190,6 @@ impl Reservation {
     }
 }
 
-/// Seats that a user asks to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HoldRequest {
-    /// The new reservation's id.
-    pub id: ReservationId,
-    /// Who asks.
-    pub user_id: UserId,
-    /// With which token.
-    pub token_id: TokenId,
-    /// At which show.
-    pub show_id: ShowId,
-    /// Which seats.
-    pub seat_ids: Vec<SeatId>,
-}
-
-/// Holds seats: all of them or none. Needs the token, the show, the seats and what the user
-/// reserved in the concert among the records.
-///
-/// # Errors
-/// What the token refuses, then [`Refusal::InvalidShow`], [`Refusal::NotOnSale`], what
-/// [`BookingPolicy::ensure_can_be_asked_for`] refuses, [`Refusal::InvalidSeat`],
-/// [`Refusal::SeatLimitExceeded`], [`Refusal::SeatAlreadyReserved`], [`Refusal::SeatLetGo`].
-pub fn hold(
-    records: &mut Records,
-    ask: &HoldRequest,
-    policy: BookingPolicy,
-) -> Result<Reservation, Refusal> {
-    let now = records.now;
-    let (show, concert) =
-        records.gated_show((ask.token_id, ask.user_id), ask.show_id, Refusal::InvalidShow)?;
-    show.ensure_on_sale(&concert, now)?;
-    policy.ensure_can_be_asked_for(&ask.seat_ids, "seat_ids")?;
-    ensure_seats_of(records, ask)?;
-    ensure_within_limit_of_user(records, ask, &concert)?;
-    ensure_available(records, ask)?;
-
-    end_lapsed_holds(records, &ask.seat_ids);
-    ensure_not_just_let_go(records, ask, policy.rehold_cooldown())?;
-    let held_until = now + TimeDelta::seconds(i64::from(policy.hold_seconds));
-    let seats: Vec<_> = ask
-        .seat_ids
-        .iter()
-        .filter_map(|id| {
-            let seat = records.seats.get_mut(id)?;
-            seat.hold(ask.id, held_until, now);
-            Some(ReservedSeat { id: seat.id, place: seat.place.clone() })
-        })
-        .collect();
-    let total = seats.iter().try_fold(Amount::ZERO, |sum, seat| sum.checked_add(seat.place.price));
-    let reservation = Reservation {
-        id: ask.id,
-        user_id: ask.user_id,
-        concert_id: concert.id,
-        show_id: show.id,
-        date: show.date,
-        seats,
-        total_amount: total
-            .ok_or(Refusal::SeatLimitExceeded { limit: policy.seats_per_reservation })?,
-        created_at: now,
-        hold_seconds: Some(policy.hold_seconds),
-        held_until,
-        state: ReservationState::Held,
-    };
-    if let Some(mut token) = records.tokens.get(&ask.token_id).cloned()
-        && token.keep_until(held_until)
-    {
-        records.tokens.put(token);
-    }
-    records.reservations.insert(reservation.clone());
-    Ok(reservation)
-}
-
-fn ensure_seats_of(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {
-    let is_of_show = |id: &SeatId| records.seats.get(id).is_some_and(|s| s.show_id == ask.show_id);
-    let seat_ids: Vec<_> = ask.seat_ids.iter().copied().filter(|id| !is_of_show(id)).collect();
-    if seat_ids.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::InvalidSeat { seat_ids, seat_numbers: Vec::new() })
-}
-
-fn ensure_within_limit_of_user(
-    records: &Records,
-    ask: &HoldRequest,
-    concert: &Concert,
-) -> Result<(), Refusal> {
-    let reserved: usize = records
-        .reservations
-        .iter()
-        .filter(|r| (r.user_id, r.concert_id) == (ask.user_id, concert.id))
-        .filter(|r| {
-            let status = r.status(records.cutoff);
-            matches!(status, ReservationStatus::Held | ReservationStatus::Confirmed)
-        })
-        .map(|r| r.seats.len())
-        .sum();
-    let count = reserved.saturating_add(ask.seat_ids.len());
-    ensure_within(count, concert.details.max_seats_per_user)
-}
-
-fn ensure_available(records: &Records, ask: &HoldRequest) -> Result<(), Refusal> {
-    let seats = ask.seat_ids.iter().filter_map(|id| records.seats.get(id));
-    let taken = seats.filter(|seat| seat.status(records.cutoff) != SeatStatus::Available);
-    let seat_numbers: Vec<_> = taken.map(|seat| seat.place.number.clone()).collect();
-    if seat_numbers.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SeatAlreadyReserved { seat_numbers })
-    }
-}
-
-fn ensure_not_just_let_go(
-    records: &Records,
-    ask: &HoldRequest,
-    cooldown: TimeDelta,
-) -> Result<(), Refusal> {
-    let now = records.now;
-    let seats = ask.seat_ids.iter().filter_map(|id| records.seats.get(id));
-    let let_go = seats.filter(|seat| seat.was_just_let_go_by(ask.user_id, cooldown, now));
-    let let_go: Vec<_> = let_go.collect();
-    let last = let_go.iter().filter_map(|seat| seat.let_go).map(|let_go| let_go.at).max();
-    let Some(last) = last else { return Ok(()) };
-    let wait = (last + cooldown - now).num_milliseconds();
-    Err(Refusal::SeatLetGo {
-        seat_numbers: let_go.iter().map(|seat| seat.place.number.clone()).collect(),
-        wait_seconds: u64::try_from(wait).unwrap_or(0).div_ceil(1_000).max(1),
-    })
-}
-
-/// Whoever held one of these seats too long loses the whole hold, before somebody else gets it.
-fn end_lapsed_holds(records: &mut Records, seat_ids: &[SeatId]) {
-    let cutoff = records.cutoff;
-    let lapsed = |seat: &&Seat| seat.has_lapsed_hold(cutoff);
-    let seats = seat_ids.iter().filter_map(|id| records.seats.get(id)).filter(lapsed);
-    let holders: BTreeSet<_> = seats.filter_map(Seat::reservation_id).collect();
-    for holder in holders {
-        expire(records, holder);
-    }
-}
-
 /// Ends a hold whose time is over and frees its seats. Says whether there was one to end. Needs
 /// the reservation among the records.
 pub fn expire(records: &mut Records, id: ReservationId) -> bool {
@@ -341,13 +199,14 @@ pub fn expire(records: &mut Records, id: ReservationId) -> bool {
         return false;
     }
     let seats = reservation.ended_without_payment(ReservationState::Expired { ended_at: now });
-    let let_go = LetGo { by: reservation.user_id, at: reservation.held_until };
+    let let_go = LetGo { by: reservation.user_id, at: reservation.held_until, early: false };
     release(records, id, &seats, Some(let_go));
     true
 }
 
-/// Gives a hold back. Who had it for longer than the cooldown let the seats go as much as who let
-/// them run out; who chose wrongly may choose again. Needs the reservation among the records.
+/// Gives a hold back. Who had it for longer than the cooldown, or than half of a hold, let the seats go
+/// as much as who let them run out; who chose wrongly may choose again. Needs the reservation among the
+/// records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] unless it is the user's own, [`Refusal::NotHeld`] unless it is held and no
@@ -367,10 +226,10 @@ pub fn cancel(
     }
     records.ensure_before(reservation.held_until)?;
     let reservation = records.reservations.get_mut(&id).ok_or(Refusal::NotFound)?;
-    let was_long = now - reservation.created_at > policy.rehold_cooldown();
-    let let_go = was_long.then_some(LetGo { by: user_id, at: now });
+    let early = now - reservation.created_at <= policy.second_thoughts();
+    let let_go = LetGo { by: user_id, at: now, early };
     let seats = reservation.ended_without_payment(ReservationState::Cancelled { ended_at: now });
-    release(records, id, &seats, let_go);
+    release(records, id, &seats, Some(let_go));
     Ok(())
 }
 

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn bought(number: u64, second: i64) -> WaitingToken {
-        let admission = Admission { at: at(0), capacity: 2 };
+        let admission = Admission { at: at(0), capacity: 2, leave_by: None };
         numbered(number, TokenState::Done { admission, ended_at: at(second) })
     }
 

@@ -1,11 +1,17 @@
 //! Seats: one place at one show.
 
+mod columns;
+mod unpaid;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::{ReservationId, SeatId, ShowId, UserId};
 use crate::money::Amount;
+
+pub use columns::SeatColumns;
+pub use unpaid::{LetGo, Unpaid};
 
 /// One place at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,17 +27,8 @@ pub struct Seat {
     pub version: u64,
     /// Whose it is.
     pub state: SeatState,
-    /// Who had it last and did not pay for it.
-    pub let_go: Option<LetGo>,
-}
-
-/// That somebody held a seat and did not pay for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetGo {
-    /// Who.
-    pub by: UserId,
-    /// When the hold ended.
-    pub at: Timestamp,
+    /// Who had it one after the other up to now and did not pay for it.
+    pub unpaid: Option<Unpaid>,
 }
 
 /// Where a seat is and what it costs; never changes.
@@ -72,6 +69,13 @@ pub enum SeatState {
         /// By which reservation.
         to: ReservationId,
     },
+    /// Shown as sold still, though what was paid for it was given back.
+    Returning {
+        /// By which reservation.
+        from: ReservationId,
+        /// When it is to be nobody's; it is once that is written down.
+        returns_at: Timestamp,
+    },
 }
 
 /// A seat's status as anyone may see it.
@@ -90,7 +94,7 @@ impl Seat {
     /// A seat of `show_id` that nobody has had yet.
     #[must_use]
     pub const fn new(id: SeatId, show_id: ShowId, place: Place) -> Self {
-        Self { id, show_id, place, version: 0, state: SeatState::Available, let_go: None }
+        Self { id, show_id, place, version: 0, state: SeatState::Available, unpaid: None }
     }
 
     /// Its status at `now`: a hold that is over is nobody's, swept or not.
@@ -100,7 +104,7 @@ impl Seat {
             SeatState::Available => SeatStatus::Available,
             SeatState::Held { until, .. } if until <= now => SeatStatus::Available,
             SeatState::Held { .. } | SeatState::Pinned { .. } => SeatStatus::Held,
-            SeatState::Sold { .. } => SeatStatus::Sold,
+            SeatState::Sold { .. } | SeatState::Returning { .. } => SeatStatus::Sold,
         }
     }
 
@@ -117,11 +121,19 @@ impl Seat {
         matches!(self.state, SeatState::Held { until, .. } if until <= now)
     }
 
-    /// Sets it aside. The caller has seen that it is available.
-    pub(crate) fn hold(&mut self, by: ReservationId, until: Timestamp, now: Timestamp) {
+    /// Sets it aside. The caller has seen that it is available. Where nobody wanted it for as long as
+    /// `cooldown`, nobody is remembered who had it before.
+    pub(crate) fn hold(
+        &mut self,
+        by: ReservationId,
+        until: Timestamp,
+        now: Timestamp,
+        cooldown: TimeDelta,
+    ) {
         debug_assert_eq!(self.status(now), SeatStatus::Available, "a held seat is held again");
         self.version = self.version_at(now) + 1;
         self.state = SeatState::Held { by, until };
+        self.unpaid = self.unpaid.take().filter(|unpaid| unpaid.counts(cooldown, now));
     }
 
     /// Moves the end of its hold, if it is that reservation's. The version grows: whoever waited for the
@@ -139,14 +151,23 @@ impl Seat {
         if self.reservation_id() == Some(from) {
             self.version += 1;
             self.state = SeatState::Available;
-            self.let_go = let_go.or(self.let_go);
+            if let Some(let_go) = let_go {
+                self.unpaid = Some(Unpaid::after(self.unpaid.take(), let_go));
+            }
         }
     }
 
-    /// Whether `user_id` let it go less than `cooldown` before `now`.
+    /// When it is `user_id`'s turn again, if that is later than `now`: see [`Unpaid`].
     #[must_use]
-    pub fn was_just_let_go_by(&self, user_id: UserId, cooldown: TimeDelta, now: Timestamp) -> bool {
-        self.let_go.is_some_and(|let_go| let_go.by == user_id && now < let_go.at + cooldown)
+    pub fn is_left_to_others_by(
+        &self,
+        user_id: UserId,
+        cooldown: TimeDelta,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let unpaid = self.unpaid.as_ref().filter(|unpaid| unpaid.counts(cooldown, now))?;
+        let waits = unpaid.to_others && unpaid.by.contains(&user_id);
+        waits.then(|| unpaid.at + cooldown)
     }
 
     /// Pins the seat until its payment settles. The caller has seen that the reservation holds it. The
@@ -162,6 +183,7 @@ impl Seat {
         debug_assert_eq!(self.reservation_id(), Some(to), "a seat is sold to a stranger");
         self.version += 1;
         self.state = SeatState::Sold { to };
+        self.unpaid = None;
     }
 
     /// The reservation that it is written down for.
@@ -171,6 +193,7 @@ impl Seat {
             SeatState::Available => None,
             SeatState::Held { by, .. } | SeatState::Pinned { by } => Some(by),
             SeatState::Sold { to } => Some(to),
+            SeatState::Returning { from, .. } => Some(from),
         }
     }
 }
@@ -199,7 +222,7 @@ pub(crate) mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let until = now + TimeDelta::seconds(300);
         let mut seat = seat();
-        seat.hold(reservation(1), until, now);
+        seat.hold(reservation(1), until, now, TimeDelta::zero());
         assert_eq!(seat.status(until - TimeDelta::microseconds(1)), SeatStatus::Held);
         assert_eq!(seat.status(until), SeatStatus::Available);
     }
@@ -209,13 +232,13 @@ pub(crate) mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let until = now + TimeDelta::seconds(300);
         let mut swept = seat();
-        swept.hold(reservation(1), until, now);
+        swept.hold(reservation(1), until, now, TimeDelta::zero());
         assert_eq!((swept.version_at(now), swept.version_at(until)), (1, 2));
 
         let mut held_anew = swept.clone();
         swept.release(reservation(1), None);
         assert_eq!(swept.version_at(until), 2);
-        held_anew.hold(reservation(2), until + TimeDelta::seconds(300), until);
+        held_anew.hold(reservation(2), until + TimeDelta::seconds(300), until, TimeDelta::zero());
         assert_eq!(held_anew.version_at(until), 3);
     }
 
@@ -223,7 +246,7 @@ pub(crate) mod tests {
     fn only_its_own_reservation_frees_a_seat() {
         let now = Timestamp::UNIX_EPOCH;
         let mut seat = seat();
-        seat.hold(reservation(1), now + TimeDelta::seconds(1), now);
+        seat.hold(reservation(1), now + TimeDelta::seconds(1), now, TimeDelta::zero());
         seat.release(reservation(2), None);
         assert_eq!(seat.status(now), SeatStatus::Held);
         seat.release(reservation(1), None);

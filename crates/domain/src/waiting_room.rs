@@ -180,7 +180,7 @@ impl WaitingRoom {
         line.count_one_more();
         let stay = TimeDelta::seconds(i64::from(self.policy.active_ttl_seconds));
         token.state = TokenState::Active {
-            admission: Admission { at: now, capacity: self.policy.capacity },
+            admission: Admission { at: now, capacity: self.policy.capacity, leave_by: None },
             expires_at: now + stay,
         };
         true

@@ -61,13 +61,17 @@ pub enum TokenState {
     },
 }
 
-/// How a token was let in; kept so that anyone can check later that it was right.
+/// How a token was let in, and by when it has to be out; kept so that anyone can check later that it was
+/// right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
     /// When.
     pub at: Timestamp,
     /// The room's capacity at that moment.
     pub capacity: u32,
+    /// By when it has to be out, whatever is held with it: one hold after the end of its own stay. None
+    /// until a hold puts that end off.
+    pub leave_by: Option<Timestamp>,
 }
 
 /// Where a token stands at some moment.
@@ -156,11 +160,27 @@ impl WaitingToken {
         }
     }
 
-    /// An active token does not run out before `until`, where a hold ends. Says whether that is
-    /// later than it would have.
-    pub fn keep_until(&mut self, until: Timestamp) -> bool {
+    /// By when an active token has to be out, where holds last for `hold`: one hold after the end of its
+    /// own stay, however many are made with it. Else whoever holds on and on never makes room.
+    #[must_use]
+    pub fn leave_by(&self, hold: TimeDelta) -> Option<Timestamp> {
+        match self.state {
+            // Nothing but a hold puts an end off, so before the first that does, this is its own.
+            TokenState::Active { admission, expires_at } => {
+                Some(admission.leave_by.unwrap_or(expires_at + hold))
+            }
+            TokenState::Waiting | TokenState::Done { .. } | TokenState::Expired { .. } => None,
+        }
+    }
+
+    /// An active token does not run out before `until`, where one of its holds ends, which last for `hold`;
+    /// but it does at [`Self::leave_by`]. Says whether it runs out later than it would have.
+    pub fn keep_until(&mut self, until: Timestamp, hold: TimeDelta) -> bool {
+        let Some(leave_by) = self.leave_by(hold) else { return false };
+        let until = until.min(leave_by);
         match &mut self.state {
-            TokenState::Active { expires_at, .. } if *expires_at < until => {
+            TokenState::Active { admission, expires_at } if *expires_at < until => {
+                admission.leave_by = Some(leave_by);
                 *expires_at = until;
                 true
             }
@@ -170,8 +190,9 @@ impl WaitingToken {
 
     /// An active token stays as much longer as an outage lasted.
     pub(crate) fn prolong(&mut self, lasted: TimeDelta) {
-        if let TokenState::Active { expires_at, .. } = &mut self.state {
+        if let TokenState::Active { admission, expires_at } = &mut self.state {
             *expires_at += lasted;
+            admission.leave_by = admission.leave_by.map(|leave_by| leave_by + lasted);
         }
     }
 
@@ -273,7 +294,7 @@ pub(crate) mod tests {
 
     /// One that was let in at one second, to a room for two, and runs out at another.
     pub(crate) fn inside(number: u64, admitted: i64, expires: i64) -> WaitingToken {
-        let admission = Admission { at: at(admitted), capacity: 2 };
+        let admission = Admission { at: at(admitted), capacity: 2, leave_by: None };
         numbered(number, TokenState::Active { admission, expires_at: at(expires) })
     }
 
@@ -302,10 +323,23 @@ pub(crate) mod tests {
     #[test]
     fn a_hold_keeps_a_token_alive_and_never_shortens_its_time() {
         let mut token = active();
-        token.keep_until(START + seconds(300));
-        assert!(token.is_live(START + seconds(599)));
-        token.keep_until(START + seconds(700));
-        assert!(token.is_live(START + seconds(699)));
+        assert!(!token.keep_until(at(300), seconds(300)));
+        assert!(token.is_live(at(599)));
+        assert!(token.keep_until(at(700), seconds(300)));
+        assert!(token.is_live(at(699)));
+    }
+
+    #[test]
+    fn holds_keep_a_token_alive_for_one_hold_after_its_own_end_at_the_most() {
+        let mut token = active();
+        for until in [700, 850, 1_000, 1_150] {
+            token.keep_until(at(until), seconds(300));
+            assert_eq!(token.leave_by(seconds(300)), Some(at(900)));
+        }
+        assert!(token.is_live(at(899)) && !token.is_live(at(900)));
+        token.prolong(seconds(50));
+        assert!(!token.keep_until(at(2_000), seconds(300)));
+        assert!(token.is_live(at(949)) && !token.is_live(at(950)), "an outage is given back");
     }
 
     #[test]

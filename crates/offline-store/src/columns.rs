@@ -46,6 +46,8 @@ const HELD_SINCE: &str = "coalesce((SELECT p.paid_at FROM payments AS p WHERE p.
      ended_at, {from}) >= {from}";
 /// The question was first asked then. (It is asked again and again, but its patience stays.)
 const ASKED_SINCE: &str = "coalesce(ended_at, paid_at) >= {from}";
+/// The token's end is moved, too: it is not to have to be out before that.
+const ENDS_SINCE: &str = "ends_at >= {from}";
 /// Who is out is so by a decision; of who is inside it is the end to come.
 const IS_OUT: &str = "state NOT IN ('waiting', 'active')";
 
@@ -90,8 +92,10 @@ const ALL: &[TimeColumn] = &[
     both("waiting_tokens", "heard_at", Decided),
     both("waiting_tokens", "admitted_at", Decided),
     both("waiting_tokens", "ends_at", Ended(IS_OUT)),
+    both("waiting_tokens", "leave_by", Follows(ENDS_SINCE)),
     both("seats", "held_until", Follows(ALWAYS)),
     both("seats", "let_go_at", Follows(ALWAYS)),
+    both("seats", "returns_at", Follows(ALWAYS)),
     both("reservations", "date", Entered),
     both("reservations", "created_at", Decided),
     both("reservations", "held_until", Follows(HELD_SINCE)),

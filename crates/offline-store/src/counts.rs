@@ -39,7 +39,7 @@ const OF_SHOWS: Counts = Counts {
     counted: "SELECT show_id, count(*) FILTER (WHERE state = 'available') AS available, \
             count(*) FILTER (WHERE state IN ('held', 'pinned')) AS held, \
             count(*) FILTER (WHERE state = 'sold') AS sold, \
-            coalesce(sum(price) FILTER (WHERE state = 'sold'), 0) AS income \
+            coalesce(sum(price) FILTER (WHERE state = 'sold' AND returns_at IS NULL), 0) AS income \
         FROM seats GROUP BY show_id",
 };
 

@@ -47,6 +47,10 @@ pub(super) fn korean(code: &str) -> Option<(&'static str, &'static str)> {
         "payload_too_large" => ("본문이 너무 큼", "본문은 최대 65536바이트입니다"),
         "payment_failed" => ("결제 실패", "결제사가 결제를 거절했습니다"),
         "request_timeout" => ("시간 초과", "본문이 제때 도착하지 않았습니다"),
+        "chosen_too_often" => (
+            "너무 자주 고름",
+            "조금 전에 여러 좌석을 놓아주었습니다. 잠시 후 다시 고를 수 있습니다",
+        ),
         "seat_already_reserved" => ("이미 예약된 좌석", "이미 선점되었거나 판매된 좌석이 있습니다"),
         "seat_let_go" => ("방금 놓아준 좌석", "방금 놓아준 좌석은 잠시 동안 다른 분의 차례입니다"),
         "seat_limit_exceeded" => ("좌석 수 초과", "허용된 좌석 수를 넘었습니다"),

@@ -139,7 +139,7 @@ impl ReservationBody {
     (status = 401, description = "`invalid_token`", body = ProblemBody),
     (status = 403, description = "`wrong_room`; `not_admitted` with `position`; `token_expired`", body = ProblemBody),
     (status = 404, description = "`invalid_seat` with `seat_ids` or `seat_numbers`; `invalid_show`; `invalid_concert`; `invalid_date`", body = ProblemBody),
-    (status = 409, description = "`seat_already_reserved` with `seat_numbers`; `seat_let_go` with `seat_numbers`: you held them and let them go; `seat_limit_exceeded` with `limit`; `not_on_sale`; `ambiguous_date` with `shows`", body = ProblemBody),
+    (status = 409, description = "`seat_already_reserved` with `seat_numbers`; `seat_let_go` with `seat_numbers`: you held them and let them go; `chosen_too_often`: you gave back too many of others; `seat_limit_exceeded` with `limit`; `not_on_sale`; `ambiguous_date` with `shows`", body = ProblemBody),
     (status = 422, description = "`idempotency_key_reused`", body = ProblemBody),
 ))]
 pub(crate) async fn hold(

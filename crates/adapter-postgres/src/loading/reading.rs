@@ -9,7 +9,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::methods::LoadQuery;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use domain::records::Scope;
+use domain::records::{GIVEN_BACK_MAX, Scope};
 use futures_util::try_join;
 use uuid::Uuid;
 
@@ -54,7 +54,8 @@ pub(super) async fn read_last(
 type ReservedRow = (ReservationRow, SeatRow, i64);
 type ReservedSql = (<ReservationRow as Row>::Sql, <SeatRow as Row>::Sql, BigInt);
 
-/// What users reserved in concerts and still have, a row a seat, in the order of seats.
+/// What users reserved in concerts and still have, and what they gave back last, a row a seat, in the
+/// order of seats.
 fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
     if scope.reserved_by.is_empty() {
         return None;
@@ -62,14 +63,18 @@ fn reserved_by(scope: &Scope) -> Option<Reading<ReservedSql>> {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT theirs.* FROM unnest(?, ?) AS wanted (user_id, concert_id), \
-         LATERAL (SELECT {}, {}, rs.price FROM reservations AS r \
+         LATERAL (SELECT {reservation}, {seat}, rs.price FROM ( \
+                 SELECT * FROM reservations AS t WHERE t.user_id = ANY (ARRAY[wanted.user_id]) \
+                     AND t.concert_id = ANY (ARRAY[wanted.concert_id]) \
+                     AND t.state IN ('held', 'paying', 'confirmed') \
+                 UNION ALL (SELECT * FROM reservations AS t \
+                     WHERE t.user_id = ANY (ARRAY[wanted.user_id]) \
+                     AND t.concert_id = ANY (ARRAY[wanted.concert_id]) AND t.state = 'cancelled' \
+                     ORDER BY t.held_until DESC LIMIT {GIVEN_BACK_MAX})) AS r \
              JOIN reservation_seats AS rs ON rs.reservation_id = ANY (ARRAY[r.id]) \
-             JOIN seats AS s ON s.id = ANY (ARRAY[rs.seat_id]) \
-             WHERE r.user_id = ANY (ARRAY[wanted.user_id]) \
-             AND r.concert_id = ANY (ARRAY[wanted.concert_id]) \
-             AND r.state IN ('held', 'paying', 'confirmed') ORDER BY rs.position) AS theirs",
-            columns::<ReservationRow>("r"),
-            columns::<SeatRow>("s"),
+             JOIN seats AS s ON s.id = ANY (ARRAY[rs.seat_id]) ORDER BY rs.position) AS theirs",
+            reservation = columns::<ReservationRow>("r"),
+            seat = columns::<SeatRow>("s"),
         )
     });
     let users = ids(scope.reserved_by.iter().map(|(user_id, _)| *user_id));

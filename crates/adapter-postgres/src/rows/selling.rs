@@ -1,12 +1,12 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::concert::{Concert, ConcertDetails};
-use domain::seat::{LetGo, Place, Seat, SeatState};
+use domain::seat::{Place, Seat, SeatColumns};
 use domain::show::Show;
 use uuid::Uuid;
 
 use super::row;
-use crate::columns::{Unreadable, number, present, read};
+use crate::columns::{Unreadable, number, read};
 use crate::schema::{concerts, seats, shows};
 
 row! {
@@ -106,7 +106,10 @@ impl TryFrom<ShowRow> for Show {
 }
 
 row! {
-    seats by (id) changing (version, state, reservation_id, held_until, let_go_by, let_go_at)
+    seats by (id) changing (
+        version, state, reservation_id, held_until, returns_at, let_go_by, let_go_before, let_go_at,
+        let_go_to_others
+    )
     pub(crate) struct SeatRow {
         id: Uuid,
         show_id: Uuid,
@@ -119,19 +122,17 @@ row! {
         state: String,
         reservation_id: Option<Uuid>,
         held_until: Option<Timestamp>,
+        returns_at: Option<Timestamp>,
         let_go_by: Option<Uuid>,
+        let_go_before: Option<Vec<u8>>,
         let_go_at: Option<Timestamp>,
+        let_go_to_others: bool,
     }
 }
 
 impl From<&Seat> for SeatRow {
     fn from(seat: &Seat) -> Self {
-        let (state, held_until) = match seat.state {
-            SeatState::Available => ("available", None),
-            SeatState::Held { until, .. } => ("held", Some(until)),
-            SeatState::Pinned { .. } => ("pinned", None),
-            SeatState::Sold { .. } => ("sold", None),
-        };
+        let columns = SeatColumns::from(seat);
         Self {
             id: seat.id.into(),
             show_id: seat.show_id.into(),
@@ -141,11 +142,14 @@ impl From<&Seat> for SeatRow {
             grade: seat.place.grade.clone(),
             price: seat.place.price.into(),
             version: number(seat.version),
-            state: state.to_owned(),
-            reservation_id: seat.reservation_id().map(Into::into),
-            held_until,
-            let_go_by: seat.let_go.map(|let_go| let_go.by.into()),
-            let_go_at: seat.let_go.map(|let_go| let_go.at),
+            state: columns.state.to_owned(),
+            reservation_id: columns.reservation_id.map(Into::into),
+            held_until: columns.held_until,
+            returns_at: columns.returns_at,
+            let_go_by: columns.let_go_by.map(Into::into),
+            let_go_before: columns.let_go_before,
+            let_go_at: columns.let_go_at,
+            let_go_to_others: columns.let_go_to_others,
         }
     }
 }
@@ -154,18 +158,17 @@ impl TryFrom<SeatRow> for Seat {
     type Error = Unreadable;
 
     fn try_from(row: SeatRow) -> Result<Self, Unreadable> {
-        let reservation = row.reservation_id.map(Into::into);
-        let state = match row.state.as_str() {
-            "available" => SeatState::Available,
-            "held" => SeatState::Held {
-                by: present(reservation, "hold")?,
-                until: present(row.held_until, "hold")?,
-            },
-            "pinned" => SeatState::Pinned { by: present(reservation, "hold")? },
-            "sold" => SeatState::Sold { to: present(reservation, "sale")? },
-            _ => return Err(Unreadable("seat state")),
+        let columns = SeatColumns {
+            state: &row.state,
+            reservation_id: row.reservation_id.map(Into::into),
+            held_until: row.held_until,
+            returns_at: row.returns_at,
+            let_go_by: row.let_go_by.map(Into::into),
+            let_go_before: row.let_go_before,
+            let_go_at: row.let_go_at,
+            let_go_to_others: row.let_go_to_others,
         };
-        let let_go = row.let_go_by.zip(row.let_go_at);
+        let (state, unpaid) = columns.read().map_err(Unreadable)?;
         let place = Place {
             number: row.number,
             section: row.section,
@@ -179,7 +182,7 @@ impl TryFrom<SeatRow> for Seat {
             place,
             version: read(row.version, "version")?,
             state,
-            let_go: let_go.map(|(by, at)| LetGo { by: by.into(), at }),
+            unpaid,
         })
     }
 }

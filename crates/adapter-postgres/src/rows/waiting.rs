@@ -174,7 +174,9 @@ impl TryFrom<PolicyRow> for PolicyInForce {
 }
 
 row! {
-    waiting_tokens by (id) changing (number, heard_at, state, admitted_at, admitted_capacity, ends_at, returns)
+    waiting_tokens by (id) changing (
+        number, heard_at, state, admitted_at, admitted_capacity, ends_at, leave_by, returns
+    )
     pub(crate) struct TokenRow {
         id: Uuid,
         user_id: Uuid,
@@ -187,6 +189,7 @@ row! {
         admitted_at: Option<Timestamp>,
         admitted_capacity: Option<i64>,
         ends_at: Option<Timestamp>,
+        leave_by: Option<Timestamp>,
         arrival: Option<i64>,
         returns: Option<i64>,
     }
@@ -214,6 +217,7 @@ impl From<&WaitingToken> for TokenRow {
             admitted_at: admission.map(|admission| admission.at),
             admitted_capacity: admission.map(|admission| admission.capacity.into()),
             ends_at,
+            leave_by: admission.and_then(|admission| admission.leave_by),
             arrival: token.lot.map(|lot| number(lot.arrival)),
             returns: token.lot.map(|lot| lot.returns.into()),
         }
@@ -226,7 +230,8 @@ impl TryFrom<TokenRow> for WaitingToken {
     fn try_from(row: TokenRow) -> Result<Self, Unreadable> {
         let admission = match (row.admitted_at, row.admitted_capacity) {
             (Some(at), Some(capacity)) => {
-                Some(Admission { at, capacity: read(capacity, "capacity")? })
+                let capacity = read(capacity, "capacity")?;
+                Some(Admission { at, capacity, leave_by: row.leave_by })
             }
             _ => None,
         };

@@ -1,11 +1,11 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::concert::{Concert, ConcertDetails};
-use domain::seat::{LetGo, Place, Seat, SeatState};
+use domain::seat::{Place, Seat, SeatColumns};
 use domain::show::Show;
 
 use super::update::update_by_key;
-use crate::columns::{Key, Unreadable, key, micros, number, present, read, time};
+use crate::columns::{Key, Unreadable, key, micros, number, read, time};
 use crate::schema::{concerts, seats, shows};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -121,23 +121,22 @@ pub(crate) struct SeatRow {
     state: String,
     reservation_id: Option<Key>,
     held_until: Option<i64>,
+    returns_at: Option<i64>,
     let_go_by: Option<Key>,
+    let_go_before: Option<Vec<u8>>,
     let_go_at: Option<i64>,
+    let_go_to_others: bool,
 }
 
 update_by_key! { seats by id in SeatRow:
     version: BigInt, state: Text, reservation_id: Nullable<Binary>, held_until: Nullable<BigInt>,
-    let_go_by: Nullable<Binary>, let_go_at: Nullable<BigInt>
+    returns_at: Nullable<BigInt>, let_go_by: Nullable<Binary>, let_go_before: Nullable<Binary>,
+    let_go_at: Nullable<BigInt>, let_go_to_others: Bool
 }
 
 impl From<&Seat> for SeatRow {
     fn from(seat: &Seat) -> Self {
-        let (state, held_until) = match seat.state {
-            SeatState::Available => ("available", None),
-            SeatState::Held { until, .. } => ("held", Some(micros(until))),
-            SeatState::Pinned { .. } => ("pinned", None),
-            SeatState::Sold { .. } => ("sold", None),
-        };
+        let columns = SeatColumns::from(seat);
         Self {
             id: key(seat.id),
             show_id: key(seat.show_id),
@@ -147,11 +146,14 @@ impl From<&Seat> for SeatRow {
             grade: seat.place.grade.clone(),
             price: seat.place.price.into(),
             version: number(seat.version),
-            state: state.to_owned(),
-            reservation_id: seat.reservation_id().map(key),
-            held_until,
-            let_go_by: seat.let_go.map(|let_go| key(let_go.by)),
-            let_go_at: seat.let_go.map(|let_go| micros(let_go.at)),
+            state: columns.state.to_owned(),
+            reservation_id: columns.reservation_id.map(key),
+            held_until: columns.held_until.map(micros),
+            returns_at: columns.returns_at.map(micros),
+            let_go_by: columns.let_go_by.map(key),
+            let_go_before: columns.let_go_before,
+            let_go_at: columns.let_go_at.map(micros),
+            let_go_to_others: columns.let_go_to_others,
         }
     }
 }
@@ -160,21 +162,17 @@ impl TryFrom<SeatRow> for Seat {
     type Error = Unreadable;
 
     fn try_from(row: SeatRow) -> Result<Self, Unreadable> {
-        let reservation = row.reservation_id.map(Key::id);
-        let state = match row.state.as_str() {
-            "available" => SeatState::Available,
-            "held" => SeatState::Held {
-                by: present(reservation, "hold")?,
-                until: time(present(row.held_until, "hold")?)?,
-            },
-            "pinned" => SeatState::Pinned { by: present(reservation, "hold")? },
-            "sold" => SeatState::Sold { to: present(reservation, "sale")? },
-            _ => return Err(Unreadable("seat state")),
+        let columns = SeatColumns {
+            state: &row.state,
+            reservation_id: row.reservation_id.map(Key::id),
+            held_until: row.held_until.map(time).transpose()?,
+            returns_at: row.returns_at.map(time).transpose()?,
+            let_go_by: row.let_go_by.map(Key::id),
+            let_go_before: row.let_go_before,
+            let_go_at: row.let_go_at.map(time).transpose()?,
+            let_go_to_others: row.let_go_to_others,
         };
-        let let_go = match (row.let_go_by, row.let_go_at) {
-            (Some(by), Some(at)) => Some(LetGo { by: by.id(), at: time(at)? }),
-            _ => None,
-        };
+        let (state, unpaid) = columns.read().map_err(Unreadable)?;
         let place = Place {
             number: row.number,
             section: row.section,
@@ -188,7 +186,7 @@ impl TryFrom<SeatRow> for Seat {
             place,
             version: read(row.version, "version")?,
             state,
-            let_go,
+            unpaid,
         })
     }
 }

@@ -191,13 +191,15 @@ pub(crate) struct TokenRow {
     admitted_at: Option<i64>,
     admitted_capacity: Option<i64>,
     ends_at: Option<i64>,
+    leave_by: Option<i64>,
     arrival: Option<i64>,
     returns: Option<i64>,
 }
 
 update_by_key! { waiting_tokens by id in TokenRow:
     number: Nullable<BigInt>, heard_at: BigInt, state: Text, admitted_at: Nullable<BigInt>,
-    admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>, returns: Nullable<BigInt>
+    admitted_capacity: Nullable<BigInt>, ends_at: Nullable<BigInt>, leave_by: Nullable<BigInt>,
+    returns: Nullable<BigInt>
 }
 
 impl From<&WaitingToken> for TokenRow {
@@ -222,6 +224,7 @@ impl From<&WaitingToken> for TokenRow {
             admitted_at: admission.map(|admission| micros(admission.at)),
             admitted_capacity: admission.map(|admission| admission.capacity.into()),
             ends_at: ends_at.map(micros),
+            leave_by: admission.and_then(|admission| admission.leave_by).map(micros),
             arrival: token.lot.map(|lot| number(lot.arrival)),
             returns: token.lot.map(|lot| lot.returns.into()),
         }
@@ -233,9 +236,11 @@ impl TryFrom<TokenRow> for WaitingToken {
 
     fn try_from(row: TokenRow) -> Result<Self, Unreadable> {
         let admission = match (row.admitted_at, row.admitted_capacity) {
-            (Some(at), Some(capacity)) => {
-                Some(Admission { at: time(at)?, capacity: read(capacity, "capacity")? })
-            }
+            (Some(at), Some(capacity)) => Some(Admission {
+                at: time(at)?,
+                capacity: read(capacity, "capacity")?,
+                leave_by: row.leave_by.map(time).transpose()?,
+            }),
             _ => None,
         };
         let ends_at = row.ends_at.map(time).transpose()?;

@@ -316,7 +316,7 @@ mod tests {
     fn time_that_a_hold_added_is_not_taken_back_by_an_older_commit() {
         let board = board();
         let mut prolonged = active_token();
-        prolonged.keep_until(now() + seconds(900));
+        prolonged.keep_until(now() + seconds(900), seconds(300));
         board.known.note(&prolonged);
         board.known.note(&active_token());
         assert!(board.is_inside(claims().token_id, now() + seconds(899)));

@@ -75,7 +75,7 @@ fn token(state: TokenState) -> WaitingToken {
 }
 
 fn admission() -> Admission {
-    Admission { at: now() - seconds(100), capacity: 10 }
+    Admission { at: now() - seconds(100), capacity: 10, leave_by: None }
 }
 
 /// The token that has this number in tests; the one of [`claims`] has 100.

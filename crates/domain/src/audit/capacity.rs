@@ -18,7 +18,7 @@ pub(super) fn capacity(books: &Books) -> Vec<String> {
         let (Some(room), Some(history)) = (rooms.get(&id), histories.get(&id)) else { continue };
         let let_in = tokens.iter().filter_map(|token| stay(token)).map(|(admission, _)| admission);
         let odd = let_in.filter(|admission| !was_in_force(history, room.created_at, *admission));
-        breaches.extend(odd.map(|Admission { at, capacity }| {
+        breaches.extend(odd.map(|Admission { at, capacity, .. }| {
             format!("room {id} did not have a capacity of {capacity} at {at}")
         }));
     }

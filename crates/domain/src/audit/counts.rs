@@ -15,6 +15,7 @@ pub(super) fn show_counts(books: &Books) -> Vec<String> {
         match seat.state {
             SeatState::Available => of_show.available += 1,
             SeatState::Held { .. } | SeatState::Pinned { .. } => of_show.held += 1,
+            SeatState::Returning { .. } => of_show.sold += 1,
             SeatState::Sold { .. } => {
                 of_show.sold += 1;
                 of_show.income += seat.place.price.minor_units();

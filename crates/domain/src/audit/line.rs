@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::Books;
 use crate::Timestamp;
 use crate::draw::{Lobby, NO_ARRIVALS, draw_order, hash_with_arrival};
 use crate::ids::{RoomId, TokenId};
+use crate::uptime::Outage;
 use crate::waiting_room::WaitingRoom;
 use crate::waiting_token::{Admission, TokenState, WaitingToken};
 
@@ -90,6 +93,21 @@ pub(super) fn stay(token: &WaitingToken) -> Option<(Admission, Timestamp)> {
             Some((admission, ended_at))
         }
     }
+}
+
+/// Who kept a place inside by holding is out by the time that was fixed then, which nothing but an outage
+/// puts off.
+pub(super) fn stays(books: &Books) -> Vec<String> {
+    let late = books.tokens.iter().filter_map(|token| {
+        let (admission, ends_at) = stay(token)?;
+        let is_inside = matches!(token.state, TokenState::Active { .. });
+        // What somebody did while the service may have been away is as late as the outage was long.
+        let since = books.outages.iter().filter(|o| !is_inside && admission.at < o.ended_at);
+        let put_off: TimeDelta = since.map(Outage::lasted).sum();
+        let leave_by = admission.leave_by? + put_off;
+        (leave_by < ends_at).then(|| format!("token {} is inside until {ends_at}", token.id))
+    });
+    late.collect()
 }
 
 pub(super) fn order(books: &Books) -> Vec<String> {

@@ -87,7 +87,11 @@ fn is_held_as_written(seat: &Seat, reservation: &Reservation) -> bool {
     let state_fits = match (seat.state, reservation.state) {
         (SeatState::Held { until, .. }, ReservationState::Held) => until == reservation.held_until,
         (SeatState::Pinned { .. }, ReservationState::Paying { .. })
-        | (SeatState::Sold { .. }, ReservationState::Confirmed { .. }) => true,
+        | (SeatState::Sold { .. }, ReservationState::Confirmed { .. })
+        | (
+            SeatState::Returning { .. },
+            ReservationState::Refunded { .. } | ReservationState::PaymentFailed { .. },
+        ) => true,
         _ => false,
     };
     state_fits && reservation.seat_ids().any(|id| id == seat.id)
@@ -127,7 +131,8 @@ pub(super) fn versions(books: &Books) -> Vec<String> {
         least.insert(seat, reservations.into_iter().map(changes).sum());
     }
     let below = books.seats.iter().filter_map(|seat| {
-        let least = least.get(&seat.id).copied().unwrap_or(0);
+        let to_come = u64::from(matches!(seat.state, SeatState::Returning { .. }));
+        let least = least.get(&seat.id).copied().unwrap_or(0).saturating_sub(to_come);
         (seat.version < least).then_some((seat, least))
     });
     below

@@ -85,7 +85,7 @@ fn sound() -> Books {
         heard_at: at(0),
         state,
     };
-    let admission = Admission { at: at(1), capacity: 1 };
+    let admission = Admission { at: at(1), capacity: 1, leave_by: None };
     let payment = Payment {
         id: id(301),
         reservation_id: id(201),

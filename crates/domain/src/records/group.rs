@@ -24,6 +24,10 @@ use crate::user::{Email, User};
 use crate::waiting_room::{Line, WaitingRoom};
 use crate::waiting_token::WaitingToken;
 
+/// How many reservations that a user gave back are looked at when the user holds again. Those that count are
+/// of one hold's time.
+pub const GIVEN_BACK_MAX: u32 = 32;
+
 /// Where records come from: a store, within one of its transactions, shut against other writers.
 #[expect(missing_docs, reason = "each method loads what it is named for, by the key it is given")]
 pub trait Source {
@@ -46,7 +50,8 @@ pub trait Source {
     ) -> Result<Option<Arc<Show>>, Self::Error>;
     fn seat(&mut self, id: SeatId) -> Result<Option<Arc<Seat>>, Self::Error>;
     fn reservation(&mut self, id: ReservationId) -> Result<Option<Arc<Reservation>>, Self::Error>;
-    /// Those that are written down as having their seats.
+    /// Those that are written down as having their seats, and of those that the user gave back the
+    /// [`GIVEN_BACK_MAX`] of which the holds were to end last.
     fn reserved_by(
         &mut self,
         user_id: UserId,

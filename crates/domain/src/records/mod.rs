@@ -5,7 +5,7 @@ mod keys;
 mod scope;
 mod table;
 
-pub use group::{Group, Source};
+pub use group::{GIVEN_BACK_MAX, Group, Source};
 pub use keys::Keys;
 pub use scope::Scope;
 pub use table::{Entity, Fate, Forgettable, Table};

@@ -29,7 +29,7 @@ pub struct Scope {
     pub shows_at: Keys<(ConcertId, Timestamp)>,
     pub seats: Keys<SeatId>,
     pub reservations: Keys<ReservationId>,
-    /// Reservations of a user in a concert that have their seats.
+    /// Reservations of a user in a concert that have their seats, and the last that the user gave back.
     pub reserved_by: Keys<(UserId, ConcertId)>,
     pub payments: Keys<PaymentId>,
     pub accounts: Keys<UserId>,

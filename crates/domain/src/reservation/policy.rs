@@ -40,6 +40,23 @@ impl BookingPolicy {
         ensure_within(seats.len(), self.seats_per_reservation)
     }
 
+    /// For how long seats are held.
+    #[must_use]
+    pub fn hold(self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.hold_seconds))
+    }
+
+    /// For how long somebody may have had seats and still only have chosen wrongly.
+    pub(super) fn second_thoughts(self) -> TimeDelta {
+        self.rehold_cooldown().min(self.hold() / 2)
+    }
+
+    /// How many seats of a show a user may have given back within a hold, where a user may have
+    /// `seats_per_user` of them, to be given others: as often as anyone chooses anew.
+    pub(super) fn given_back_max(self, seats_per_user: u32) -> usize {
+        usize::try_from(self.seats_per_reservation.max(seats_per_user)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn rehold_cooldown(self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.rehold_cooldown_seconds))
     }

@@ -44,7 +44,7 @@ pub(crate) fn held_for(price: i64) -> Records {
         price: Amount::new(price).unwrap(),
     };
     records.seats.load(Seat::new(id(3), show.id, place));
-    let admission = Admission { at: START, capacity: 1 };
+    let admission = Admission { at: START, capacity: 1, leave_by: None };
     let user_id: UserId = id(1);
     records.tokens.load(WaitingToken {
         id: id(5),

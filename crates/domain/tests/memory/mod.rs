@@ -20,7 +20,7 @@ use domain::money::Amount;
 use domain::payment::Payment;
 use domain::ports::Decide;
 use domain::records::{Entity, Forgotten, Group, Scope, Source, Table};
-use domain::reservation::Reservation;
+use domain::reservation::{Reservation, ReservationState};
 use domain::seat::{Place, Seat};
 use domain::session::{PasswordReset, Session};
 use domain::show::Show;
@@ -250,7 +250,9 @@ impl Source for &mut Memory {
         concert_id: ConcertId,
     ) -> Result<Vec<Arc<Reservation>>, Infallible> {
         let theirs = self.reservations.values().filter(|r| {
-            (r.user_id, r.concert_id) == (user_id, concert_id) && r.state.has_its_seats()
+            let is_given_back = matches!(r.state, ReservationState::Cancelled { .. });
+            let counts = r.state.has_its_seats() || is_given_back;
+            (r.user_id, r.concert_id) == (user_id, concert_id) && counts
         });
         Ok(theirs.cloned().map(Arc::new).collect())
     }

@@ -152,6 +152,7 @@ export const en = {
   'refused.invalid_seat': 'There is no such seat. The map was loaded anew.',
   'refused.seat_already_reserved': 'Sorry, {seats} has just been taken. Please choose another.',
   'refused.seat_let_go': 'You let {seats} go a moment ago; it is others’ turn. Please choose another.',
+  'refused.chosen_too_often': 'You gave many seats back just now. Please choose again in a few minutes.',
   'refused.seat_limit_exceeded': 'You can have {limit} seats at the most.',
   'refused.not_on_sale': 'This show is not on sale now.',
   'refused.not_held': 'This is settled, or being paid for.',

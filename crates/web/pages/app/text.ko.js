@@ -151,6 +151,7 @@ export const ko = {
   'refused.invalid_seat': '그런 좌석이 없습니다. 배치도를 새로 불러왔어요.',
   'refused.seat_already_reserved': '아쉽지만 {seats} 좌석은 방금 다른 분이 선점했어요. 다른 좌석을 골라 주세요.',
   'refused.seat_let_go': '조금 전에 놓아준 좌석({seats})은 잠시 다른 분 차례예요. 다른 좌석을 골라 주세요.',
+  'refused.chosen_too_often': '조금 전에 여러 좌석을 놓아주셨어요. 몇 분 뒤에 다시 골라 주세요.',
   'refused.seat_limit_exceeded': '최대 {limit}석까지 예매할 수 있습니다.',
   'refused.not_on_sale': '지금은 예매할 수 없는 회차입니다.',
   'refused.not_held': '이미 처리되었거나 결제 중인 예약입니다.',

@@ -1,6 +1,6 @@
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::ports::{MockCatalogue, MockStore};
-use domain::waiting_token::WaitingToken;
+use domain::waiting_token::{TokenState, WaitingToken};
 
 use super::*;
 use crate::testing::*;
@@ -80,7 +80,7 @@ async fn a_seat_whose_hold_is_over_is_held_by_the_next_and_the_old_hold_ends() {
     let (mut records, old) = world_with_hold();
     records.go_on_to(old.held_until + seconds(60));
     if let Some(token) = records.tokens.get_mut(&claims().token_id) {
-        token.keep_until(old.held_until + seconds(600));
+        token.keep_until(old.held_until + seconds(600), seconds(3_600));
     }
     let store = store_checked(records, move |records| {
         let old = records.reservations.get(&old.id).unwrap();
@@ -100,7 +100,7 @@ async fn hold_again(
     records.go_on_to(now() + seconds(later));
     meanwhile(&mut records);
     if let Some(token) = records.tokens.get_mut(&claims().token_id) {
-        token.keep_until(now() + seconds(3_600));
+        token.keep_until(now() + seconds(3_600), seconds(3_600));
     }
     ask(records, by_ids(&[seat_id(1)])).await
 }
@@ -126,6 +126,90 @@ async fn who_gives_a_seat_back_late_does_too_and_who_chose_wrongly_chooses_again
     let let_go = Refusal::SeatLetGo { seat_numbers, wait_seconds: 60 };
     assert_refused(hold_again(299, give_back).await, &let_go);
     assert!(hold_again(60, give_back).await.is_ok());
+}
+
+/// Gives what was held back `seconds_later`, and holds a seat with another id of the reservation.
+fn choose_again(
+    records: &mut Records,
+    (id, next): (ReservationId, u128),
+    seconds_later: i64,
+    seat: u128,
+) -> Result<Reservation, Refusal> {
+    records.go_on_to(records.now + seconds(seconds_later));
+    domain::reservation::cancel(records, id, buyer_id(), BOOKING)?;
+    let ask = HoldRequest {
+        id: uuid::Uuid::from_u128(next).into(),
+        user_id: buyer_id(),
+        token_id: claims().token_id,
+        show_id: show().id,
+        seat_ids: vec![seat_id(seat)],
+    };
+    domain::reservation::hold(records, &ask, BOOKING)
+}
+
+#[test]
+fn who_chooses_again_gets_no_more_time_than_the_first_hold_had() {
+    let (mut records, first) = world_with_hold();
+    let second = choose_again(&mut records, (first.id, 71), 50, 2).unwrap();
+    assert_eq!((second.held_until, second.hold_seconds), (first.held_until, Some(250)));
+    let third = choose_again(&mut records, (second.id, 72), 50, 1).unwrap();
+    assert_eq!((third.held_until, third.hold_seconds), (first.held_until, Some(200)));
+    // That seat had been given back once before.
+    let again = choose_again(&mut records, (third.id, 73), 50, 1);
+    let seat_numbers = vec!["A-1-1".into()];
+    assert_eq!(again, Err(Refusal::SeatLetGo { seat_numbers, wait_seconds: 60 }));
+}
+
+#[test]
+fn who_gives_back_one_seat_after_the_other_waits_for_the_end_of_the_first_hold() {
+    let (mut records, first) = world_with_hold();
+    (3..=6).for_each(|n| records.seats.load(seat(n)));
+    let mut held = first.id;
+    for (n, next) in (2..=5).zip(71..) {
+        held = choose_again(&mut records, (held, next), 10, n).unwrap().id;
+    }
+    let too_often = Err(Refusal::ChosenTooOften { wait_seconds: 250 });
+    assert_eq!(choose_again(&mut records, (held, 80), 10, 6), too_often);
+    // What was given back may be held again, and after that time any seat.
+    let ask = |id| HoldRequest {
+        id: uuid::Uuid::from_u128(id).into(),
+        user_id: buyer_id(),
+        token_id: claims().token_id,
+        show_id: show().id,
+        seat_ids: vec![seat_id(if id == 81 { 5 } else { 6 })],
+    };
+    assert!(hold(&mut records.clone(), &ask(81), BOOKING).is_ok());
+    records.go_on_to(first.held_until);
+    assert!(hold(&mut records, &ask(82), BOOKING).is_ok());
+}
+
+#[test]
+fn a_hold_ends_where_its_token_has_to_be_out() {
+    let (mut records, _) = world_with_hold();
+    let token_id = claims().token_id;
+    let own_end = match records.tokens.get(&token_id).unwrap().state {
+        TokenState::Active { expires_at, .. } => expires_at,
+        other => panic!("{other:?}"),
+    };
+    let ask = HoldRequest {
+        id: unknown(),
+        user_id: buyer_id(),
+        token_id,
+        show_id: show().id,
+        seat_ids: vec![seat_id(2)],
+    };
+    let at = |records: &Records, second: i64| {
+        let mut records = records.clone();
+        records.go_on_to(own_end + seconds(second));
+        hold(&mut records, &ask, BOOKING).map(|held| (held.held_until - own_end).num_seconds())
+    };
+    assert_eq!(at(&records, -1), Ok(299));
+    records.tokens.get_mut(&token_id).unwrap().keep_until(own_end + seconds(250), seconds(300));
+    assert_eq!(at(&records, 200), Ok(300), "and not 500");
+    records.tokens.get_mut(&token_id).unwrap().keep_until(own_end + seconds(300), seconds(300));
+    assert_eq!(at(&records, 299), Ok(300));
+    records.go_on_to(own_end + seconds(299) + TimeDelta::milliseconds(1));
+    assert_eq!(hold(&mut records, &ask, BOOKING), Err(Refusal::TokenExpired));
 }
 
 #[tokio::test]

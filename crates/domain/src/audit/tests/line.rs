@@ -45,7 +45,7 @@ fn a_lobby_is_not_forgotten() {
 #[test]
 fn a_room_over_its_capacity_is_found_and_a_place_that_was_left_can_be_taken() {
     let let_in_second = |books: &mut Books, when| {
-        let admission = Admission { at: when, capacity: 1 };
+        let admission = Admission { at: when, capacity: 1, leave_by: None };
         books.tokens[1].state = TokenState::Active { admission, expires_at: at(900) };
     };
     assert_breaks(&[13], |books| let_in_second(books, at(19)));
@@ -236,9 +236,21 @@ fn policies(books: &mut Books, history: &[(i64, u32)]) {
 
 /// The sound books with both let in at second 1, under that capacity.
 fn both_inside(books: &mut Books, capacity: u32) {
-    let admission = Admission { at: at(1), capacity };
+    let admission = Admission { at: at(1), capacity, leave_by: None };
     books.tokens[0].state = TokenState::Done { admission, ended_at: at(20) };
     books.tokens[1].state = TokenState::Active { admission, expires_at: at(900) };
+}
+
+#[test]
+fn a_stay_of_more_than_a_hold_past_its_own_end_is_found() {
+    let inside_until = |books: &mut Books, second| {
+        both_inside(books, 2);
+        capacities(books, &[(0, 2)]);
+        let admission = Admission { at: at(1), capacity: 2, leave_by: Some(at(900)) };
+        books.tokens[1].state = TokenState::Active { admission, expires_at: at(second) };
+    };
+    assert_breaks(&[], |books| inside_until(books, 900));
+    assert_breaks(&[31], |books| inside_until(books, 901));
 }
 
 #[test]
@@ -278,7 +290,7 @@ fn a_room_that_is_older_than_histories_has_one_from_then_on() {
         books.evidence_since = Some(at(40));
         policies(books, &[(40, 1)]);
         books.rooms[0].created_at = START;
-        let admission = Admission { at: at(let_in_at), capacity: 99 };
+        let admission = Admission { at: at(let_in_at), capacity: 99, leave_by: None };
         books.tokens[1].state = TokenState::Active { admission, expires_at: at(900) };
     };
     assert_breaks(&[], |books| older(books, 39));
@@ -297,7 +309,7 @@ fn who_was_let_in_before_joining_or_the_opening_or_left_before_that_is_found() {
     };
     assert_breaks(&[14], |books| joined(books, 0, 2));
     assert_breaks(&[14], |books| {
-        let admission = Admission { at: at(1), capacity: 1 };
+        let admission = Admission { at: at(1), capacity: 1, leave_by: None };
         books.tokens[0].state = TokenState::Expired { admission: Some(admission), ended_at: START };
     });
     assert_breaks(&[14], |books| {
