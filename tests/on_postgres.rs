@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod coming_back;
 mod contract;
 mod crashes;
 mod doors;

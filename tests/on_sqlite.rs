@@ -10,6 +10,7 @@
 
 mod audit;
 mod backup;
+mod coming_back;
 mod contract;
 mod crashes;
 mod doors;

@@ -12,7 +12,7 @@ pub(super) const COUNT_ANEW: &str = "
     INSERT INTO show_counts SELECT show_id, {writer} count(*) FILTER (WHERE state = 'available'),
             count(*) FILTER (WHERE state IN ('held', 'pinned')),
             count(*) FILTER (WHERE state = 'sold'),
-            coalesce(sum(price) FILTER (WHERE state = 'sold'), 0)
+            coalesce(sum(price) FILTER (WHERE state = 'sold' AND returns_at IS NULL), 0)
         FROM seats GROUP BY show_id;
 ";
 

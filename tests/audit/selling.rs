@@ -17,6 +17,12 @@ macro_rules! mark_seats {
 
 pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
+        &[3],
+        "a seat that comes back though its reservation has it",
+        "UPDATE seats SET returns_at = (SELECT max(r.confirmed_at) + {day} FROM reservations AS r)
+         WHERE state = 'sold'",
+    ),
+    mutation(
         &[2],
         "a hold that began within another",
         "UPDATE reservations SET created_at = created_at - {hour}, hold_seconds = hold_seconds + 3600

@@ -19,10 +19,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
 
 /// How many invariants an audit looks at.
-const INVARIANTS: usize = 20;
+const INVARIANTS: usize = 21;
 
 /// All clients of a test come from one address, and most do in a second what people do in an hour.
-const NO_LIMITS: [&str; 15] = [
+const NO_LIMITS: [&str; 16] = [
     "SIGN_UPS_PER_ADDRESS",
     "SIGN_UPS_PER_HOUR",
     "SIGN_INS_PER_ADDRESS",
@@ -38,6 +38,7 @@ const NO_LIMITS: [&str; 15] = [
     "SEAT_POLLS_PER_ADDRESS",
     "SEAT_POLLS_PER_USER",
     "REHOLD_COOLDOWN_SECONDS",
+    "RETURN_SECONDS",
 ];
 
 /// Plays as many rounds of a test as `STAGEDOOR_HISTORY_ROUNDS` says (1).

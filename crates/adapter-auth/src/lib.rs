@@ -9,6 +9,7 @@ mod join_work;
 mod keys;
 mod passwords;
 mod queue_tokens;
+mod return_delays;
 
 pub use access_tokens::JwtAccessTokens;
 pub use draw_seeds::RandomSeeds;
@@ -18,3 +19,4 @@ pub use join_work::HashWork;
 pub use keys::{Keyring, Secret, SecretTooWeak};
 pub use passwords::Argon2Passwords;
 pub use queue_tokens::SignedQueueTokens;
+pub use return_delays::RandomDelays;

@@ -11,7 +11,7 @@ use domain::payment::RefundPolicy;
 use domain::ports::{
     AccessTokens, AuditLog, CashBook, Catalogue, Clock, CommitObserver, DrawSeeds, DueWork,
     GatewayWatch, Ids, JoinWork, Ledger, LineWatch, Lines, Orders, Passwords, PaymentGateway,
-    QueueTokens, ResetSecrets, Sessions, Store, Users,
+    QueueTokens, ResetSecrets, ReturnDelays, Sessions, Store, Users,
 };
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
@@ -40,7 +40,7 @@ use crate::queue::{
 };
 use crate::sweeping::{
     AdmitNext, DrawLobbies, DropIdle, EndRunOut, ExpireHolds, FeelPulses, ForgetAnswers,
-    ForgetEnded, KeepTime, SettlePayments, WriteHeard,
+    ForgetEnded, KeepTime, ReturnSeats, SettlePayments, WriteHeard,
 };
 
 /// What stands behind each port.
@@ -65,6 +65,7 @@ pub struct Ports {
     pub access_tokens: Arc<dyn AccessTokens>,
     pub queue_tokens: Arc<dyn QueueTokens>,
     pub join_work: Arc<dyn JoinWork>,
+    pub return_delays: Arc<dyn ReturnDelays>,
     pub line_watch: Arc<dyn LineWatch>,
     /// Without one, cash alone pays.
     pub payment_gateway: Option<Arc<dyn PaymentGateway>>,
@@ -164,6 +165,7 @@ pub struct Application {
     pub end_run_out: EndRunOut,
     pub drop_idle: DropIdle,
     pub expire_holds: ExpireHolds,
+    pub return_seats: ReturnSeats,
     pub forget_answers: ForgetAnswers,
     pub forget_ended: ForgetEnded,
     pub keep_time: KeepTime,
@@ -205,6 +207,7 @@ impl Application {
             access_tokens,
             queue_tokens,
             join_work: _,
+            return_delays,
             line_watch,
             payment_gateway,
             gateway_watch,
@@ -308,7 +311,13 @@ impl Application {
             show_balance: ShowBalance::new(cash_book.clone()),
             list_entries: ListEntries::new(cash_book),
             pay: Pay::new(store.clone(), ids.clone(), orders.clone(), gate, settler.clone()),
-            refund: Refund::new(store.clone(), ids.clone(), policies.refund, policies.settling),
+            refund: Refund::new(
+                store.clone(),
+                ids.clone(),
+                return_delays.clone(),
+                policies.refund,
+                policies.settling,
+            ),
             list_payments: ListPayments::new(orders.clone()),
             show_payment: ShowPayment::new(orders.clone()),
             hear_notice: HearNotice::new(
@@ -324,6 +333,7 @@ impl Application {
                 ids.clone(),
                 orders,
                 users.clone(),
+                return_delays,
                 policies.settling,
             ),
             settle_payments: SettlePayments::new(
@@ -389,6 +399,7 @@ impl Application {
                 hearing.clone(),
             ),
             expire_holds: ExpireHolds::new(store.clone(), due_work.clone(), clock.clone()),
+            return_seats: ReturnSeats::new(store.clone(), due_work.clone(), clock.clone()),
             forget_answers: ForgetAnswers::new(store.clone(), due_work.clone(), clock.clone()),
             forget_ended: ForgetEnded::new(
                 store.clone(),

@@ -10,7 +10,7 @@ use crate::money::Amount;
 use crate::provider_charge::{ProviderCharge, SettlingPolicy};
 use crate::records::Records;
 use crate::refusal::Refusal;
-use crate::reservation::{Reservation, ReservationState, release};
+use crate::reservation::{Reservation, ReservationState, free_after};
 use crate::seat::LetGo;
 
 /// Cash for a reservation.
@@ -226,12 +226,14 @@ pub(crate) fn succeed(
 }
 
 /// A pending payment did not come about: the cash comes back and the seats are free. The user may hold
-/// them again at once, once: whoever cannot pay does not keep them either.
+/// them again at once, once: whoever cannot pay does not keep them either. With a delay they are free
+/// after that, and shown as sold until then.
 pub(crate) fn fail(
     records: &mut Records,
     id: PaymentId,
     reason: &str,
     entry_id: EntryId,
+    returns_after: TimeDelta,
 ) -> Result<(), Refusal> {
     let now = records.now;
     let Receipt { mut payment, mut reservation } = Receipt::of(records, id)?;
@@ -241,7 +243,7 @@ pub(crate) fn fail(
     reservation.state = ReservationState::PaymentFailed { payment_id: id, ended_at: now };
     let seat_ids: Vec<_> = reservation.seat_ids().collect();
     let let_go = LetGo { by: reservation.user_id, at: now, early: true };
-    release(records, reservation.id, &seat_ids, Some(let_go));
+    free_after(records, reservation.id, &seat_ids, returns_after, Some(let_go));
     records.reservations.put(reservation);
     Ok(())
 }
@@ -276,9 +278,11 @@ pub struct RefundRequest {
     pub entry_id: EntryId,
     /// Who asks.
     pub user_id: UserId,
+    /// After how long the seats are free: see [`ReturnDelays`](crate::ports::ReturnDelays).
+    pub returns_after: TimeDelta,
 }
 
-/// Gives the cash back, frees the seats and ends the reservation: all or nothing. What an outside
+/// Gives the cash back, lets the seats come back and ends the reservation: all or nothing. What an outside
 /// provider charged is due to be given back from then on. Needs the payment and the user's account
 /// among the records.
 ///
@@ -312,7 +316,7 @@ pub fn refund(
     records.payments.put(payment.clone());
     reservation.state = ReservationState::Refunded { payment_id, confirmed_at, refunded_at: now };
     let seat_ids: Vec<_> = reservation.seat_ids().collect();
-    release(records, reservation.id, &seat_ids, None);
+    free_after(records, reservation.id, &seat_ids, ask.returns_after, None);
     records.reservations.put(reservation.clone());
     Ok(Receipt { payment, reservation })
 }

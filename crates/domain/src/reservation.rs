@@ -3,6 +3,7 @@
 mod columns;
 mod hold;
 mod policy;
+mod returning;
 
 use crate::Timestamp;
 use crate::ids::{ConcertId, PaymentId, ReservationId, SeatId, ShowId, UserId};
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use columns::{ReservationSeat, StateColumns};
 pub use hold::{HoldRequest, hold};
 pub use policy::BookingPolicy;
+pub(crate) use returning::free_after;
+pub use returning::free_returned;
 
 /// One user's seats at one show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

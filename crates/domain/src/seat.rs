@@ -157,6 +157,22 @@ impl Seat {
         }
     }
 
+    /// Lets it come back at `returns_at`, if it is that reservation's; until then it is shown as sold. Where
+    /// it was sold, nobody sees a change yet, and the version stays.
+    pub(crate) fn come_back(&mut self, from: ReservationId, returns_at: Timestamp) {
+        if self.reservation_id() == Some(from) {
+            let was_sold = matches!(self.state, SeatState::Sold { .. });
+            self.version += u64::from(!was_sold);
+            self.state = SeatState::Returning { from, returns_at };
+        }
+    }
+
+    /// Whether it comes back by `cutoff`.
+    #[must_use]
+    pub fn is_to_return(&self, cutoff: Timestamp) -> bool {
+        matches!(self.state, SeatState::Returning { returns_at, .. } if returns_at <= cutoff)
+    }
+
     /// When it is `user_id`'s turn again, if that is later than `now`: see [`Unpaid`].
     #[must_use]
     pub fn is_left_to_others_by(
@@ -240,6 +256,29 @@ pub(crate) mod tests {
         assert_eq!(swept.version_at(until), 2);
         held_anew.hold(reservation(2), until + TimeDelta::seconds(300), until, TimeDelta::zero());
         assert_eq!(held_anew.version_at(until), 3);
+    }
+
+    #[test]
+    fn a_seat_that_comes_back_is_shown_as_sold_and_as_unchanged_until_it_is_free() {
+        let (now, hour) = (Timestamp::UNIX_EPOCH, TimeDelta::hours(1));
+        let mut seat = seat();
+        seat.hold(reservation(1), now + hour, now, TimeDelta::zero());
+        let mut undone = seat.clone();
+        seat.sell(reservation(1));
+        let sold = seat.version_at(now);
+        seat.come_back(reservation(2), now + hour);
+        assert_eq!(seat.state, SeatState::Sold { to: reservation(1) });
+        seat.come_back(reservation(1), now + hour);
+        assert_eq!((seat.status(now), seat.version_at(now)), (SeatStatus::Sold, sold));
+        assert!(!seat.is_to_return(now + hour - TimeDelta::microseconds(1)));
+        assert!(seat.is_to_return(now + hour));
+        assert_eq!(seat.status(now + hour), SeatStatus::Sold, "until it is written down");
+        seat.release(reservation(1), None);
+        assert_eq!((seat.status(now), seat.version), (SeatStatus::Available, sold + 1));
+        undone.pin(reservation(1));
+        let pinned = undone.version;
+        undone.come_back(reservation(1), now + hour);
+        assert_eq!((undone.status(now), undone.version), (SeatStatus::Sold, pinned + 1));
     }
 
     #[test]

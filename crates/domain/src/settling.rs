@@ -5,6 +5,8 @@
 //! the two anything may happen: until the provider has answered, nothing is guessed and it is asked
 //! again.
 
+use chrono::TimeDelta;
+
 use crate::ids::{EntryId, PaymentId};
 use crate::payment::{Payment, PaymentState, Receipt, fail, succeed};
 use crate::provider_charge::{
@@ -71,11 +73,11 @@ pub fn hear(
         }
         (PaymentState::Pending, _, Verdict::Declined { reason }) => {
             settle_as(records, id, ProviderChargeState::Declined);
-            fail(records, id, reason, entry_id)?;
+            fail(records, id, reason, entry_id, TimeDelta::zero())?;
         }
         (PaymentState::Pending, _, Verdict::Returned) => {
             settle_as(records, id, ProviderChargeState::Returned);
-            fail(records, id, "the payment was given back", entry_id)?;
+            fail(records, id, "the payment was given back", entry_id, TimeDelta::zero())?;
         }
         (PaymentState::Succeeded, _, Verdict::Charged) => {}
         (PaymentState::Succeeded, _, Verdict::Declined { .. } | Verdict::Returned) => {
@@ -92,8 +94,8 @@ pub fn hear(
     Ok(Heard { receipt: Receipt::of(records, id)?, contradicts })
 }
 
-/// An operator ends a payment that stays pending: the cash comes back, the seats are free, and
-/// whatever the provider has charged or will yet charge is given back. Needs the payment and its
+/// An operator ends a payment that stays pending: the cash comes back, the seats are free after a time,
+/// and whatever the provider has charged or will yet charge is given back. Needs the payment and its
 /// user's account among the records.
 ///
 /// # Errors
@@ -103,6 +105,7 @@ pub fn undo(
     id: PaymentId,
     entry_id: EntryId,
     policy: SettlingPolicy,
+    returns_after: TimeDelta,
 ) -> Result<Receipt, Refusal> {
     let payment = records.payments.get(&id).ok_or(Refusal::NotFound)?;
     if payment.state != PaymentState::Pending {
@@ -110,7 +113,7 @@ pub fn undo(
     }
     let due = Question::due_at(records.now, policy);
     settle_as(records, id, ProviderChargeState::ReturnDue(due));
-    fail(records, id, "an operator ended the payment", entry_id)?;
+    fail(records, id, "an operator ended the payment", entry_id, returns_after)?;
     Receipt::of(records, id)
 }
 

@@ -35,6 +35,7 @@ const USERS: u8 = 4;
 const SEATS: u8 = 6;
 const BOOKING: BookingPolicy =
     BookingPolicy { hold_seconds: 300, seats_per_reservation: 3, rehold_cooldown_seconds: 60 };
+const RETURNS_AFTER: TimeDelta = TimeDelta::seconds(45);
 const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
 /// Patient enough for all the time that commands take.
 const SETTLING: SettlingPolicy =
@@ -239,8 +240,9 @@ impl World {
             }
             Command::Undo { payment } => {
                 let (payment, entry) = (id(6, payment), id(7, self.entries));
-                let undo =
-                    move |records: &mut Records| undo(records, payment, entry, SETTLING).map(drop);
+                let undo = move |records: &mut Records| {
+                    undo(records, payment, entry, SETTLING, RETURNS_AFTER).map(drop)
+                };
                 (self.about(payment), Box::new(undo))
             }
             Command::Refund { user, payment } => {
@@ -248,6 +250,7 @@ impl World {
                     payment_id: id(6, payment),
                     entry_id: id(7, self.entries),
                     user_id: id(1, user),
+                    returns_after: RETURNS_AFTER,
                 };
                 let scope = scope.payment(ask.payment_id).account(ask.user_id);
                 (scope, Box::new(move |records| refund(records, &ask, REFUND, SETTLING).map(drop)))

@@ -76,6 +76,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("seats_per_show_max", "100000", "How many seats a show may have"),
     setting("charge_max", "10000000", "The most that can be charged at once, in minor units"),
     setting("balance_max", "100000000", "The most that an account can be charged up to"),
+    setting(
+        "return_seconds",
+        "60",
+        "Within how many seconds the seats of a refunded payment are free, at random; 0: at once",
+    ),
     setting("refund_until_hours", "24", "Until how many hours before a show it can be refunded"),
     setting(
         "gateway_url",
@@ -203,6 +208,7 @@ pub(crate) struct Settings {
     pub(crate) charge_max: Amount,
     pub(crate) balance_max: Amount,
     pub(crate) refund_until_hours: u32,
+    pub(crate) return_within: TimeDelta,
     /// Without one, cash alone pays.
     pub(crate) gateway: Option<GatewayOptions>,
     pub(crate) gateway_timeout: Duration,
@@ -304,6 +310,7 @@ impl Settings {
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
             balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
             refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
+            return_within: TimeDelta::seconds(source.number("return_seconds", 0, 86_400)?),
             gateway: gateway(&source, gateway_timeout)?,
             gateway_timeout,
             gateway_settle_seconds: source.number("gateway_settle_seconds", 1, 86_400 * 30)?,

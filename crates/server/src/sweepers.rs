@@ -97,6 +97,9 @@ impl Sweepers {
         sweepers.every(sweep_every, app, "expiring holds", async |app| {
             app.expire_holds.execute().await
         });
+        sweepers.every(sweep_every, app, "returning seats", async |app| {
+            app.return_seats.execute().await
+        });
         sweepers
             .every(sweep_every, app, "ending tokens", async |app| app.end_run_out.execute().await);
         sweepers.every(sweep_every.max(DROP_EVERY), app, "dropping the silent", async |app| {

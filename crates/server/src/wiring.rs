@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adapter_auth::{
-    Argon2Passwords, HashWork, JwtAccessTokens, Keyring, RandomIds, RandomSeeds, Secret,
-    SignedQueueTokens, hashed_at_once,
+    Argon2Passwords, HashWork, JwtAccessTokens, Keyring, RandomDelays, RandomIds, RandomSeeds,
+    Secret, SignedQueueTokens, hashed_at_once,
 };
 use adapter_gateway::HttpGateway;
 use adapter_http::{Metrics, PasswordsInTurn};
@@ -129,6 +129,7 @@ where
         access_tokens: Arc::new(JwtAccessTokens::new(&keyring)),
         queue_tokens: Arc::new(SignedQueueTokens::new(keyring.clone())),
         join_work: Arc::new(HashWork::new(keyring)),
+        return_delays: Arc::new(RandomDelays::new(settings.return_within)),
         line_watch: metrics.clone(),
         payment_gateway: payment_gateway(settings, &clock)?,
         gateway_watch: metrics.clone(),

@@ -9,7 +9,7 @@ use domain::payment::{RefundPolicy, RefundRequest, refund};
 use domain::ports::UpdateError;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
-use domain::reservation::{ReservationStatus, expire};
+use domain::reservation::{BookingPolicy, ReservationStatus, cancel, expire, free_returned};
 use domain::waiting_room::{Door, WaitingRoom, add_room};
 use tokio::task::JoinSet;
 
@@ -148,8 +148,67 @@ pub async fn a_refund_gives_back_what_was_paid_once(stage: &Stage) {
     stage.hold(next, &[0, 1], 300).await.unwrap();
 }
 
+pub async fn refunded_seats_come_back_together_when_it_is_time(stage: &Stage) {
+    let (buyer, next) = (stage.buyer().await, stage.buyer().await);
+    let held = stage.hold(buyer, &[0, 1, 2], 300).await.unwrap();
+    let payment_id = stage.pay(buyer, held.id).await.unwrap().payment.id;
+    let (show, delay) = (stage.show_id(), TimeDelta::seconds(1));
+    let counts = async || {
+        let sales = stage.catalogue.sales(stage.concert_id(), stage.clock.now()).await.unwrap();
+        let sales = sales.into_iter().find(|sales| sales.show.id == show).unwrap();
+        (sales.available, sales.sold, sales.income.minor_units())
+    };
+    let (free, sold, income) = counts().await;
+    assert!(give_back_after(stage, buyer.user_id, payment_id, delay).await);
+    assert_eq!(counts().await, (free, sold, income - 3 * Stage::PRICE), "shown as sold");
+    let sold = stage.hold(next, &[2], 300).await;
+    assert!(matches!(sold, Err(UpdateError::Refused(Refusal::SeatAlreadyReserved { .. }))));
+    let due = async |at| stage.due_work.returning_seats(at, 10).await.unwrap();
+    assert_eq!(due(stage.clock.now() - delay).await, []);
+    stage.wait_until(stage.clock.now() + delay).await;
+    assert_eq!(due(stage.clock.now()).await, [held.id]);
+    let scope = Scope::new().reservation(held.id);
+    let free_now = move |records: &mut Records| {
+        records.cutoff = records.now;
+        Ok(free_returned(records, held.id))
+    };
+    assert!(stage.store.decide(scope.clone(), free_now).await.unwrap());
+    assert!(!stage.store.decide(scope, free_now).await.unwrap(), "once");
+    assert_eq!(due(stage.clock.now()).await, []);
+    assert_eq!(counts().await.0, free + 3);
+    stage.hold(next, &[0, 1, 2], 300).await.unwrap();
+}
+
+pub async fn who_gives_seats_back_and_holds_again_has_no_more_time(stage: &Stage) {
+    let buyer = stage.buyer().await;
+    let first = stage.hold(buyer, &[0, 1], 300).await.unwrap();
+    let (id, user_id) = (first.id, buyer.user_id);
+    let policy =
+        BookingPolicy { hold_seconds: 300, seats_per_reservation: 4, rehold_cooldown_seconds: 60 };
+    let give_back = move |records: &mut Records| cancel(records, id, user_id, policy);
+    stage.store.decide(Scope::new().reservation(id), give_back).await.unwrap();
+    let seats = [stage.seat(1), stage.seat(2)];
+    let read = async || stage.catalogue.seats(stage.show_id()).await.unwrap();
+    let given_back = read().await.into_iter().find(|seat| seat.id == seats[0]).unwrap();
+    let unpaid = given_back.unpaid.unwrap();
+    assert_eq!((unpaid.by, unpaid.to_others), (vec![user_id], false));
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    let again = stage.hold(buyer, &[1, 2], 300).await.unwrap();
+    let later = again.held_until - first.held_until;
+    assert!(later.abs() < TimeDelta::seconds(1), "{first:?} {again:?}");
+}
+
 pub(crate) async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) -> bool {
-    let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id };
+    give_back_after(stage, user_id, payment_id, TimeDelta::zero()).await
+}
+
+async fn give_back_after(
+    stage: &Stage,
+    user_id: UserId,
+    payment_id: PaymentId,
+    returns_after: TimeDelta,
+) -> bool {
+    let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id, returns_after };
     let scope = Scope::new().payment(payment_id).account(user_id);
     let policy = RefundPolicy { until_hours: 24 };
     stage.store.decide(scope, move |records| refund(records, &ask, policy, SETTLING)).await.is_ok()

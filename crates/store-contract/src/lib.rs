@@ -34,6 +34,8 @@ macro_rules! every_promise {
             booking::two_payments_of_one_reservation_take_the_cash_once
             booking::two_charges_at_once_both_count
             booking::a_refund_gives_back_what_was_paid_once
+            booking::refunded_seats_come_back_together_when_it_is_time
+            booking::who_gives_seats_back_and_holds_again_has_no_more_time
             booking::lists_are_newest_first_and_each_users_own
             booking::lists_follow_the_commits_though_ids_go_backwards
             groups::a_refusal_in_the_middle_of_a_group_leaves_the_others_whole

@@ -47,6 +47,7 @@ pub const LOOKS: &[Look] = looks! {
     available_seat_counts: stage =>
         stage.catalogue.available_seat_counts(stage.concert_id(), stage.clock.now());
     lapsed_holds: stage => stage.due_work.lapsed_holds(stage.clock.now(), 100);
+    returning_seats: stage => stage.due_work.returning_seats(stage.clock.now(), 100);
     run_out_tokens: stage => stage.due_work.run_out_tokens(stage.clock.now(), 100);
     active_tokens: stage => stage.due_work.active_tokens();
     held_reservations: stage => stage.due_work.held_reservations();

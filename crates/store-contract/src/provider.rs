@@ -174,7 +174,12 @@ pub async fn what_the_provider_owes_is_found_and_taken_on_by_one(stage: &Stage) 
 }
 
 async fn give_back(stage: &Stage, user_id: UserId, payment_id: PaymentId) {
-    let ask = RefundRequest { payment_id, entry_id: stage.id(), user_id };
+    let ask = RefundRequest {
+        payment_id,
+        entry_id: stage.id(),
+        user_id,
+        returns_after: chrono::TimeDelta::zero(),
+    };
     let scope = Scope::new().payment(payment_id).account(user_id);
     let policy = RefundPolicy { until_hours: 24 };
     let decide = move |records: &mut Records| refund(records, &ask, policy, SETTLING);

@@ -10,6 +10,10 @@ pub(crate) const ALL: &[(&str, &str)] = &[
          listed in shows.",
     ),
     (
+        "chosen_too_often",
+        "You have just given back many other seats of the show. Choose again when Retry-After says.",
+    ),
+    (
         "concert_required",
         "The token is for no single concert, so the path or the body has to name one.",
     ),

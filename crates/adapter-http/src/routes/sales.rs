@@ -24,6 +24,7 @@ pub(crate) struct ShowSalesBody {
     total_seat_count: u32,
     available_seat_count: u32,
     held_seat_count: u32,
+    /// Those that come back from a refund, too, until they are free.
     sold_seat_count: u32,
     /// What its sold seats came to, in minor units of the concert's currency.
     income: i64,

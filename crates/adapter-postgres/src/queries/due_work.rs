@@ -20,7 +20,7 @@ use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
 use crate::rows::{RoomRow, TokenRow};
-use crate::schema::{kept_answers, payments, reservations, waiting_rooms, waiting_tokens};
+use crate::schema::{kept_answers, payments, reservations, seats, waiting_rooms, waiting_tokens};
 use crate::statement::{Parameter, Statement, one};
 use crate::store::PostgresStore;
 
@@ -61,6 +61,25 @@ impl DueWork for PostgresStore {
                 .order(reservations::held_until)
                 .limit(limit.into());
             Ok(ids(lapsed.select(reservations::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
+    async fn returning_seats(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read_behind(move |mut conn| async move {
+            let due = seats::table
+                .filter(seats::returns_at.le(now))
+                .filter(seats::reservation_id.is_not_null())
+                .order(seats::returns_at)
+                .limit(limit.into())
+                .select(seats::reservation_id.assume_not_null());
+            let mut due: Vec<ReservationId> = ids(due.load(&mut conn).await?);
+            due.dedup();
+            Ok(due)
         })
         .await
     }

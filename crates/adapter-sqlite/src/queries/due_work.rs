@@ -15,7 +15,7 @@ use crate::columns::{Key, key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::TokenRow;
 use crate::schema::{
-    kept_answers, payments, reservations, room_counts, waiting_rooms, waiting_tokens,
+    kept_answers, payments, reservations, room_counts, seats, waiting_rooms, waiting_tokens,
 };
 use crate::source::Database;
 use crate::store::SqliteStore;
@@ -53,6 +53,25 @@ impl DueWork for SqliteStore {
                 .order(reservations::held_until)
                 .limit(limit.into());
             Ok(ids(lapsed.select(reservations::id).load(conn)?))
+        })
+        .await
+    }
+
+    async fn returning_seats(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable> {
+        self.read_behind(move |conn| {
+            let due = seats::table
+                .filter(seats::returns_at.le(micros(now)))
+                .filter(seats::reservation_id.is_not_null())
+                .order(seats::returns_at)
+                .limit(limit.into())
+                .select(seats::reservation_id.assume_not_null());
+            let mut due: Vec<ReservationId> = ids(due.load(conn)?);
+            due.dedup();
+            Ok(due)
         })
         .await
     }

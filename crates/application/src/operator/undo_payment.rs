@@ -4,7 +4,7 @@ use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::Receipt;
-use domain::ports::{Ids, Orders, Store, UpdateError, Users};
+use domain::ports::{Ids, Orders, ReturnDelays, Store, UpdateError, Users};
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use domain::refusal::Refusal;
@@ -20,6 +20,7 @@ pub struct UndoPayment {
     ids: Arc<dyn Ids>,
     orders: Arc<dyn Orders>,
     users: Arc<dyn Users>,
+    delays: Arc<dyn ReturnDelays>,
     policy: SettlingPolicy,
 }
 
@@ -31,9 +32,10 @@ impl UndoPayment {
         ids: Arc<dyn Ids>,
         orders: Arc<dyn Orders>,
         users: Arc<dyn Users>,
+        delays: Arc<dyn ReturnDelays>,
         policy: SettlingPolicy,
     ) -> Self {
-        Self { store, ids, orders, users, policy }
+        Self { store, ids, orders, users, delays, policy }
     }
 
     /// # Errors
@@ -48,12 +50,12 @@ impl UndoPayment {
     ) -> Result<Answered<Receipt>, UpdateError> {
         ensure_operator(self.users.as_ref(), operator).await?;
         let found = self.orders.payment(id).await?.ok_or(Refusal::NotFound)?;
-        let (entry_id, policy) = (self.ids.next().into(), self.policy);
+        let (entry_id, policy, delay) = (self.ids.next().into(), self.policy, self.delays.next());
         let actor = Actor::user(self.ids.next(), operator, origin);
         let key = request.as_ref().map(|request| request.key.clone());
         let decide = move |records: &mut Records| {
             once(records, request.as_ref(), |records| {
-                let receipt = undo(records, id, entry_id, policy)?;
+                let receipt = undo(records, id, entry_id, policy, delay)?;
                 let deed = Deed::new(AuditKind::PaymentUndone, id).about(receipt.payment.user_id);
                 let (before, after) = (json!({ "state": "pending" }), json!({ "state": "failed" }));
                 records.note(&actor, deed.before(before).after(after));
@@ -85,7 +87,8 @@ mod tests {
             assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
         });
         let users = users(vec![buyer(), operator()]);
-        let undo = UndoPayment::new(store, ids(), Arc::new(orders), users, SETTLING);
+        let orders = Arc::new(orders);
+        let undo = UndoPayment::new(store, ids(), orders, users, at_once(), SETTLING);
         undo.execute(user, id, None, &Origin::default()).await
     }
 

@@ -321,6 +321,7 @@ mod tests {
             payment_id: paid.payment.id,
             entry_id: unknown(),
             user_id: buyer_id(),
+            returns_after: seconds(0),
         };
         let policy = domain::payment::RefundPolicy { until_hours: 24 };
         domain::payment::refund(&mut left, &ask, policy, SETTLING).unwrap();

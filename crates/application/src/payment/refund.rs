@@ -4,7 +4,7 @@ use domain::audit_log::{Actor, AuditKind, Deed, Origin};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{PaymentId, UserId};
 use domain::payment::{Receipt, RefundPolicy, RefundRequest, refund};
-use domain::ports::{Ids, Store, UpdateError};
+use domain::ports::{Ids, ReturnDelays, Store, UpdateError};
 use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 use serde_json::json;
@@ -13,6 +13,7 @@ use serde_json::json;
 pub struct Refund {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
+    delays: Arc<dyn ReturnDelays>,
     policy: RefundPolicy,
     settling: SettlingPolicy,
 }
@@ -23,10 +24,11 @@ impl Refund {
     pub fn new(
         store: Arc<dyn Store>,
         ids: Arc<dyn Ids>,
+        delays: Arc<dyn ReturnDelays>,
         policy: RefundPolicy,
         settling: SettlingPolicy,
     ) -> Self {
-        Self { store, ids, policy, settling }
+        Self { store, ids, delays, policy, settling }
     }
 
     /// # Errors
@@ -39,7 +41,12 @@ impl Refund {
         origin: &Origin,
     ) -> Result<Answered<Receipt>, UpdateError> {
         let actor = Actor::user(self.ids.next(), user_id, origin);
-        let ask = RefundRequest { payment_id, entry_id: self.ids.next().into(), user_id };
+        let ask = RefundRequest {
+            payment_id,
+            entry_id: self.ids.next().into(),
+            user_id,
+            returns_after: self.delays.next(),
+        };
         let (policy, settling) = (self.policy, self.settling);
         let scope = Scope::new()
             .payment(payment_id)
@@ -94,7 +101,8 @@ mod tests {
             );
             assert_eq!(records.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 50_000);
         });
-        let refund = Refund::new(store, ids(), RefundPolicy { until_hours: 24 }, SETTLING);
+        let refund =
+            Refund::new(store, ids(), at_once(), RefundPolicy { until_hours: 24 }, SETTLING);
         refund.execute(user, id, None, &Origin::default()).await
     }
 
@@ -121,8 +129,12 @@ mod tests {
     #[tokio::test]
     async fn a_payment_is_given_back_once() {
         let mut records = paid();
-        let ask_directly =
-            RefundRequest { payment_id: payment_id(), entry_id: unknown(), user_id: buyer_id() };
+        let ask_directly = RefundRequest {
+            payment_id: payment_id(),
+            entry_id: unknown(),
+            user_id: buyer_id(),
+            returns_after: TimeDelta::zero(),
+        };
         refund(&mut records, &ask_directly, RefundPolicy { until_hours: 24 }, SETTLING).unwrap();
         assert_refused(ask(buyer_id(), payment_id(), records).await, &Refusal::NotRefundable);
     }

@@ -14,6 +14,7 @@ mod forget_answers;
 mod forget_ended;
 mod keep_time;
 mod parts;
+mod return_seats;
 mod settle_payments;
 mod write_heard;
 
@@ -26,6 +27,7 @@ pub use feel_pulses::*;
 pub use forget_answers::*;
 pub use forget_ended::*;
 pub use keep_time::*;
+pub use return_seats::*;
 pub use settle_payments::*;
 pub use write_heard::*;
 

@@ -155,11 +155,16 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_is_given_back() {
         let (mut undone, _) = pending_payment();
-        undo(&mut undone, payment_id(), unknown(), SETTLING).unwrap();
+        undo(&mut undone, payment_id(), unknown(), SETTLING, seconds(0)).unwrap();
         let (mut refunded, _) = pending_payment();
         hear(&mut refunded, payment_id(), &Verdict::Charged, unknown(), SETTLING).unwrap();
         let entry_id = unknown();
-        let ask = RefundRequest { payment_id: payment_id(), entry_id, user_id: buyer_id() };
+        let ask = RefundRequest {
+            payment_id: payment_id(),
+            entry_id,
+            user_id: buyer_id(),
+            returns_after: seconds(0),
+        };
         refund(&mut refunded, &ask, RefundPolicy { until_hours: 24 }, SETTLING).unwrap();
         for records in [undone, refunded] {
             let mut gateway = MockPaymentGateway::new();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::ids::PaymentId;
 use domain::payment::{PayRequest, Receipt, pay};
-use domain::ports::{MockGatewayWatch, MockPaymentGateway, MockStore, PaymentGateway};
+use domain::ports::{
+    MockGatewayWatch, MockPaymentGateway, MockReturnDelays, MockStore, PaymentGateway,
+};
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
 use uuid::Uuid;
@@ -52,4 +54,11 @@ pub(crate) fn gateway_watch() -> Arc<MockGatewayWatch> {
     watch.expect_overdue().return_const(());
     watch.expect_contradicted().return_const(());
     Arc::new(watch)
+}
+
+/// Seats that are given back are free at once.
+pub(crate) fn at_once() -> Arc<MockReturnDelays> {
+    let mut delays = MockReturnDelays::new();
+    delays.expect_next().returning(TimeDelta::zero);
+    Arc::new(delays)
 }

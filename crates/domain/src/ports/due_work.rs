@@ -19,6 +19,13 @@ pub trait DueWork: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ReservationId>, Unavailable>;
 
+    /// Reservations of which seats are to come back by `now`, and are not written down as free.
+    async fn returning_seats(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReservationId>, Unavailable>;
+
     /// Tokens written down as active whose time is over at `now`.
     async fn run_out_tokens(&self, now: Timestamp, limit: u32)
     -> Result<Vec<TokenId>, Unavailable>;

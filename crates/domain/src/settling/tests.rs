@@ -8,7 +8,9 @@ use crate::concert::tests::concert;
 use crate::ids::{ReservationId, RoomId, SeatId, UserId};
 use crate::money::Amount;
 use crate::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
-use crate::reservation::{BookingPolicy, HoldRequest, ReservationState, ReservationStatus, hold};
+use crate::reservation::{
+    BookingPolicy, HoldRequest, ReservationState, ReservationStatus, free_returned, hold,
+};
 use crate::seat::{Place, Seat, SeatStatus};
 use crate::show::tests::show;
 use crate::waiting_token::{Admission, Standing, TokenState, WaitingToken};
@@ -201,20 +203,50 @@ fn a_no_after_a_yes_is_for_a_person_to_look_at() {
 #[test]
 fn an_operator_ends_a_pending_payment_and_a_late_yes_is_given_back() {
     let mut records = pending();
-    undo(&mut records, id(PAYMENT), id(60), POLICY).unwrap();
+    undo(&mut records, id(PAYMENT), id(60), POLICY, AT_ONCE).unwrap();
     assert_eq!(now(&records), ("failed", "return_due", 100, SeatStatus::Available));
-    assert_eq!(undo(&mut records, id(PAYMENT), id(61), POLICY), Err(Refusal::NotPending));
+    assert_eq!(undo(&mut records, id(PAYMENT), id(61), POLICY, AT_ONCE), Err(Refusal::NotPending));
     told(&mut records, &Verdict::Charged);
     assert_eq!(now(&records).1, "return_due");
     told(&mut records, &Verdict::Returned);
     assert_eq!(now(&records).1, "returned");
 }
 
+const AT_ONCE: TimeDelta = TimeDelta::zero();
+
+fn refund_after(returns_after: TimeDelta) -> RefundRequest {
+    RefundRequest { payment_id: id(PAYMENT), entry_id: id(60), user_id: id(1), returns_after }
+}
+
+#[test]
+fn what_was_paid_for_and_is_given_back_or_undone_is_shown_as_sold_until_its_moment() {
+    let delay = TimeDelta::seconds(40);
+    let mut refunded = pending();
+    told(&mut refunded, &Verdict::Charged);
+    let policy = RefundPolicy { until_hours: 0 };
+    refund(&mut refunded, &refund_after(delay), policy, POLICY).unwrap();
+    let mut undone = pending();
+    undo(&mut undone, id(PAYMENT), id(60), POLICY, delay).unwrap();
+    for (mut records, state) in [(refunded, "refunded"), (undone, "failed")] {
+        assert_eq!(now(&records), (state, "return_due", 100, SeatStatus::Sold));
+        let returns_at = records.now + delay;
+        records.go_on_to(returns_at - TimeDelta::microseconds(1));
+        assert!(!free_returned(&mut records, id(20)));
+        // While the service may have been away, nothing is due.
+        (records.now, records.cutoff) = (returns_at, records.now);
+        assert!(!free_returned(&mut records, id(20)));
+        records.go_on_to(returns_at);
+        assert!(free_returned(&mut records, id(20)));
+        assert_eq!(now(&records).3, SeatStatus::Available);
+        assert!(!free_returned(&mut records, id(20)));
+    }
+}
+
 #[test]
 fn a_refund_has_the_charge_given_back() {
     let mut records = pending();
     told(&mut records, &Verdict::Charged);
-    let ask = RefundRequest { payment_id: id(PAYMENT), entry_id: id(60), user_id: id(1) };
+    let ask = refund_after(AT_ONCE);
     refund(&mut records, &ask, RefundPolicy { until_hours: 0 }, POLICY).unwrap();
     assert_eq!(now(&records), ("refunded", "return_due", 100, SeatStatus::Available));
     told(&mut records, &Verdict::Returned);
@@ -224,7 +256,7 @@ fn a_refund_has_the_charge_given_back() {
 #[test]
 fn a_pending_payment_cannot_be_refunded_and_its_seats_not_given_back() {
     let mut records = pending();
-    let ask = RefundRequest { payment_id: id(PAYMENT), entry_id: id(60), user_id: id(1) };
+    let ask = refund_after(AT_ONCE);
     let refused = refund(&mut records, &ask, RefundPolicy { until_hours: 0 }, POLICY);
     assert_eq!(refused, Err(Refusal::NotRefundable));
     let policy =
