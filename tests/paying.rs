@@ -142,7 +142,7 @@ async fn a_provider_that_hangs_leaves_a_pending_payment_that_pins_the_hold() {
         .refused(409, "seat_already_reserved");
     assert_eq!(reservation(&buyer, &held).await["status"], "held");
     buyer.delete(&format!("/api/reservations/{held}")).await.refused(409, "not_held");
-    let refund = buyer.account().post(&format!("/api/payments/{id}/refund"), json!(null)).await;
+    let refund = buyer.account().post(&format!("/api/payments/{id}/refund"), json!({})).await;
     refund.refused(409, "not_refundable");
     other.get(&format!("/api/payments/{id}")).await.refused(404, "not_found");
     assert_eq!(balance(&buyer).await, 50_000);
@@ -280,7 +280,7 @@ async fn a_refund_is_given_back_by_the_provider_once() {
     let paid = buyer.pay(&held).await.expect(201);
     let id = text(&paid, "payment_id");
     let refunded =
-        buyer.account().post(&format!("/api/payments/{id}/refund"), json!(null)).await.expect(200);
+        buyer.account().post(&format!("/api/payments/{id}/refund"), json!({})).await.expect(200);
     assert_eq!((&refunded["status"], balance(&buyer).await), (&json!("refunded"), 100_000));
     let unsettled = || async {
         let listed = theatre.operator.get("/api/admin/payments").await.expect(200);
@@ -325,9 +325,9 @@ async fn an_operator_is_told_of_what_stays_open_and_can_end_it() {
     let user = theatre.server.user("curious").await;
     user.get("/api/admin/payments").await.refused(403, "forbidden");
     let undo = format!("/api/admin/payments/{id}/undo");
-    user.post(&undo, json!(null)).await.refused(403, "forbidden");
+    user.post(&undo, json!({})).await.refused(403, "forbidden");
     let unknown = format!("/api/admin/payments/{}/undo", unknown());
-    operator.post(&unknown, json!(null)).await.refused(404, "not_found");
+    operator.post(&unknown, json!({})).await.refused(404, "not_found");
 
     let began = Instant::now();
     let told = loop {
@@ -351,10 +351,10 @@ async fn an_operator_is_told_of_what_stays_open_and_can_end_it() {
     assert!(!audit.status.success() && said.contains(&id), "{said}");
 
     let keyed = operator.with_key("undo");
-    let undone = keyed.post(&undo, json!(null)).await.expect(200);
+    let undone = keyed.post(&undo, json!({})).await.expect(200);
     assert_eq!(undone["status"], "failed");
-    assert_eq!(keyed.post(&undo, json!(null)).await.expect(200), undone);
-    operator.post(&undo, json!(null)).await.refused(409, "not_pending");
+    assert_eq!(keyed.post(&undo, json!({})).await.expect(200), undone);
+    operator.post(&undo, json!({})).await.refused(409, "not_pending");
     assert_eq!(
         (until(&buyer, &id, "failed").await["status"].clone(), balance(&buyer).await),
         (json!("failed"), 100_000)

@@ -42,7 +42,7 @@ async fn what_ended_long_ago_is_forgotten_and_what_was_paid_for_or_drawn_is_not(
     paid.pay().await;
     let refunded = Guest::who_holds(&server, &concert, 2).await;
     let refund = format!("/api/payments/{}/refund", refunded.pay().await);
-    refunded.user.post(&refund, json!(null)).await.expect(200);
+    refunded.user.post(&refund, json!({})).await.expect(200);
     for guest in [&expired, &cancelled] {
         guest.at(&server).place.delete(PLACE).await.expect(204);
     }

@@ -47,7 +47,7 @@ async fn an_older_store_is_sound_and_goes_on_with_evidence() {
     holder.pay(&text(&theirs["reservations"][0], "reservation_id")).await.expect(201);
     let paid = buyer.get("/api/payments").await.expect(200);
     let refund = format!("/api/payments/{}/refund", text(&paid["payments"][0], "payment_id"));
-    buyer.account().post(&refund, json!(null)).await.expect(200);
+    buyer.account().post(&refund, json!({})).await.expect(200);
     let Theatre { installation, server, .. } = theatre;
     server.terminate();
     assert!(server.ended_well());

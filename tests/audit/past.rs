@@ -156,7 +156,7 @@ async fn hold(server: &Server, concert: &Concert, seats: &[&str]) -> (Caller, St
 async fn refund(buyer: &Caller, reservation: &str) {
     let paid = buyer.pay(reservation).await.expect(201);
     let refund = format!("/api/payments/{}/refund", text(&paid, "payment_id"));
-    buyer.account().post(&refund, json!(null)).await.expect(200);
+    buyer.account().post(&refund, json!({})).await.expect(200);
 }
 
 /// Places in the order of their numbers.
