@@ -14,6 +14,7 @@ mod contract;
 mod crashes;
 mod doors;
 mod edge;
+mod giving_up;
 mod guarding;
 mod harness;
 mod held_up;

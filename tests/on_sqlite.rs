@@ -16,6 +16,7 @@ mod crashes;
 mod doors;
 mod edge;
 mod file;
+mod giving_up;
 mod guarding;
 mod harness;
 mod held_up;

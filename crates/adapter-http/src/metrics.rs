@@ -248,6 +248,10 @@ impl GatewayWatch for Metrics {
         tracing::error!(payment_id = %id, "the payment provider owes an answer for too long");
     }
 
+    fn given_up(&self, id: PaymentId) {
+        tracing::warn!(payment_id = %id, "the payment provider left this pending for too long: undone");
+    }
+
     fn contradicted(&self, id: PaymentId) {
         self.payments.contradictions.inc();
         tracing::error!(payment_id = %id, "the payment provider took back what it had said");

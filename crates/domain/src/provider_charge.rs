@@ -62,6 +62,16 @@ pub struct SettlingPolicy {
     pub answer_within: TimeDelta,
     /// How long a payment may stay unsettled before an operator is told.
     pub settle_within: TimeDelta,
+    /// After how long a payment that the provider leaves pending is undone; none: never by itself.
+    pub undo_within: Option<TimeDelta>,
+}
+
+impl SettlingPolicy {
+    /// From when on a payment that was made at `asked_at` is undone if it is still pending.
+    #[must_use]
+    pub fn undo_at(&self, asked_at: Timestamp) -> Option<Timestamp> {
+        self.undo_within.map(|within| asked_at + within)
+    }
 }
 
 /// What a provider says of a payment.
@@ -124,6 +134,19 @@ impl Question {
     pub(crate) fn put_off(&mut self, now: Timestamp, policy: SettlingPolicy) {
         let pause = TimeDelta::seconds(1 << self.asks.min(DOUBLINGS_MAX)).min(PAUSE_MAX);
         self.ask_at = now + policy.answer_within + pause;
+    }
+
+    /// Like [`Self::put_off`], but no further than to when it is to be undone: it is asked about then,
+    /// and only then given up.
+    pub(crate) fn put_off_until_undone(
+        &mut self,
+        now: Timestamp,
+        asked_at: Timestamp,
+        policy: SettlingPolicy,
+    ) {
+        self.put_off(now, policy);
+        let undo_at = policy.undo_at(asked_at).filter(|undo_at| now < *undo_at);
+        self.ask_at = undo_at.map_or(self.ask_at, |undo_at| undo_at.min(self.ask_at));
     }
 
     /// Whether the patience is over at `now`.

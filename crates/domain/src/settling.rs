@@ -23,13 +23,19 @@ pub fn take_on(records: &mut Records, ids: &[PaymentId], policy: SettlingPolicy)
     let mut taken = Vec::new();
     for id in ids {
         let Some(mut payment) = records.payments.get(id).cloned() else { continue };
+        let asked_at = payment.asked_at();
+        let is_pending = payment.state == PaymentState::Pending;
         let Some(question) = payment.provider.as_mut().and_then(ProviderCharge::question_mut)
         else {
             continue;
         };
         if question.ask_at <= now {
             question.asks = question.asks.saturating_add(1);
-            question.put_off(now, policy);
+            if is_pending {
+                question.put_off_until_undone(now, asked_at, policy);
+            } else {
+                question.put_off(now, policy);
+            }
             records.payments.put(payment.clone());
             taken.push(payment);
         }
@@ -107,13 +113,42 @@ pub fn undo(
     policy: SettlingPolicy,
     returns_after: TimeDelta,
 ) -> Result<Receipt, Refusal> {
+    end_pending(records, id, (entry_id, "an operator ended the payment"), policy, returns_after)
+}
+
+/// The same, because the provider has left it pending for too long. It was asked a moment ago, and did
+/// not say.
+///
+/// # Errors
+/// As [`undo`]; also before the time at which it is to be undone.
+pub fn give_up(
+    records: &mut Records,
+    id: PaymentId,
+    entry_id: EntryId,
+    policy: SettlingPolicy,
+) -> Result<Receipt, Refusal> {
+    let payment = records.payments.get(&id).ok_or(Refusal::NotFound)?;
+    if policy.undo_at(payment.asked_at()).is_none_or(|undo_at| records.now < undo_at) {
+        return Err(Refusal::NotPending);
+    }
+    let reason = "the payment provider did not answer in time";
+    end_pending(records, id, (entry_id, reason), policy, TimeDelta::zero())
+}
+
+fn end_pending(
+    records: &mut Records,
+    id: PaymentId,
+    (entry_id, reason): (EntryId, &str),
+    policy: SettlingPolicy,
+    returns_after: TimeDelta,
+) -> Result<Receipt, Refusal> {
     let payment = records.payments.get(&id).ok_or(Refusal::NotFound)?;
     if payment.state != PaymentState::Pending {
         return Err(Refusal::NotPending);
     }
     let due = Question::due_at(records.now, policy);
     settle_as(records, id, ProviderChargeState::ReturnDue(due));
-    fail(records, id, "an operator ended the payment", entry_id, returns_after)?;
+    fail(records, id, reason, entry_id, returns_after)?;
     Receipt::of(records, id)
 }
 

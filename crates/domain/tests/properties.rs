@@ -38,8 +38,11 @@ const BOOKING: BookingPolicy =
 const RETURNS_AFTER: TimeDelta = TimeDelta::seconds(45);
 const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
 /// Patient enough for all the time that commands take.
-const SETTLING: SettlingPolicy =
-    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::days(1) };
+const SETTLING: SettlingPolicy = SettlingPolicy {
+    answer_within: TimeDelta::seconds(5),
+    settle_within: TimeDelta::days(1),
+    undo_within: None,
+};
 
 fn id<Id: From<Uuid>>(kind: u128, n: impl Into<u128>) -> Id {
     Uuid::from_u128((kind << 64) | n.into()).into()

@@ -100,6 +100,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "3600",
         "How long a payment may stay unsettled before an operator is told",
     ),
+    setting(
+        "gateway_undo_seconds",
+        "0",
+        "After how long a payment that the provider leaves pending is undone; 0: by an operator alone",
+    ),
     setting("room_capacity", "1000", "New rooms: how many may be inside at once"),
     setting("room_active_seconds", "600", "New rooms: how long somebody may stay inside"),
     setting("room_idle_seconds", "120", "New rooms: who is silent this long loses the place"),
@@ -213,6 +218,8 @@ pub(crate) struct Settings {
     pub(crate) gateway: Option<GatewayOptions>,
     pub(crate) gateway_timeout: Duration,
     pub(crate) gateway_settle_seconds: u32,
+    /// 0: nothing is undone by itself.
+    pub(crate) gateway_undo_seconds: u32,
     pub(crate) room_capacity: u32,
     pub(crate) room_active_seconds: u32,
     pub(crate) room_idle_seconds: u32,
@@ -314,6 +321,7 @@ impl Settings {
             gateway: gateway(&source, gateway_timeout)?,
             gateway_timeout,
             gateway_settle_seconds: source.number("gateway_settle_seconds", 1, 86_400 * 30)?,
+            gateway_undo_seconds: source.number("gateway_undo_seconds", 0, 86_400 * 30)?,
             room_capacity: source.number("room_capacity", 0, 10_000_000)?,
             room_active_seconds: source.number("room_active_seconds", 1, 86_400)?,
             room_idle_seconds: source.number("room_idle_seconds", 1, 86_400)?,

@@ -160,6 +160,8 @@ fn policies(settings: &Settings) -> Result<Policies> {
         settling: SettlingPolicy {
             answer_within: TimeDelta::from_std(settings.gateway_timeout)?,
             settle_within: TimeDelta::seconds(settings.gateway_settle_seconds.into()),
+            undo_within: (settings.gateway_undo_seconds > 0)
+                .then(|| TimeDelta::seconds(settings.gateway_undo_seconds.into())),
         },
         retention: settings.retention,
         new_rooms: RoomPolicy {

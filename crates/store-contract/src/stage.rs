@@ -27,8 +27,11 @@ use domain::waiting_token::WaitingToken;
 use uuid::Uuid;
 
 /// An answer may take a second, and be a minute late.
-pub(crate) const SETTLING: SettlingPolicy =
-    SettlingPolicy { answer_within: TimeDelta::seconds(1), settle_within: TimeDelta::minutes(1) };
+pub(crate) const SETTLING: SettlingPolicy = SettlingPolicy {
+    answer_within: TimeDelta::seconds(1),
+    settle_within: TimeDelta::minutes(1),
+    undo_within: None,
+};
 
 /// A store under test, with one concert, one show of [`Stage::SEATS`] seats, and the site's room.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::Timestamp;
 use domain::money::Currency;
 use domain::payment::{Payment, PaymentState};
 use domain::ports::{
@@ -8,7 +9,7 @@ use domain::ports::{
 };
 use domain::provider_charge::{SettlingPolicy, Verdict};
 use domain::records::{Records, Scope};
-use domain::settling::{Heard, hear};
+use domain::settling::{Heard, give_up, hear};
 
 /// Brings payments to an end with the outside provider: calls it between two commits, and writes
 /// down what it said.
@@ -82,6 +83,23 @@ impl Settler {
             | PaymentState::Refunded { .. } => self.call(GatewayCall::GiveBack, payment).await?,
         };
         self.hear(payment, verdict).await
+    }
+
+    /// Asks about a payment like [`Self::settle`], for whoever has taken it on at `now`; then gives it up if
+    /// the provider has left it pending for too long. Without an answer it stays as it is: it was put off
+    /// before it was asked about.
+    pub(crate) async fn settle_or_give_up(&self, payment: &Payment, now: Timestamp) {
+        let heard = self.settle(payment).await;
+        let state = heard.as_ref().map_or(&payment.state, |heard| &heard.receipt.payment.state);
+        let undo_at = self.policy.undo_at(payment.asked_at());
+        if *state != PaymentState::Pending || undo_at.is_none_or(|undo_at| now < undo_at) {
+            return;
+        }
+        let (id, entry_id, policy) = (payment.id, self.ids.next().into(), self.policy);
+        let decide = move |records: &mut Records| give_up(records, id, entry_id, policy);
+        if self.store.decide(about(payment), decide).await.is_ok() {
+            self.watch.given_up(id);
+        }
     }
 
     async fn call(&self, call: GatewayCall, payment: &Payment) -> Result<Verdict, Unavailable> {

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use domain::ids::PaymentId;
-use domain::payment::Payment;
 use domain::ports::{Clock, DueWork, GatewayWatch, Store, UpdateError};
 use domain::provider_charge::ProviderCharge;
 use domain::records::{Records, Scope};
@@ -80,25 +79,20 @@ impl SettlePayments {
                 self.watch.overdue(payment.id);
             }
             let settler = Arc::clone(&self.settler);
-            questions.spawn(async move { settle(&settler, &payment).await });
+            questions.spawn(async move { settler.settle_or_give_up(&payment, now).await });
         }
         while questions.join_next().await.is_some() {}
         Ok(asked)
     }
 }
 
-/// Without an answer the payment stays as it is; it was put off before it was asked about.
-async fn settle(settler: &Settler, payment: &Payment) {
-    let _ = settler.settle(payment).await;
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::payment::{PaymentState, RefundPolicy, RefundRequest, refund};
+    use domain::payment::{Payment, PaymentState, RefundPolicy, RefundRequest, refund};
     use domain::ports::{
         MockDueWork, MockGatewayWatch, MockPaymentGateway, Unavailable, Unsettled,
     };
-    use domain::provider_charge::{ProviderChargeState, Verdict};
+    use domain::provider_charge::{ProviderChargeState, SettlingPolicy, Verdict};
     use domain::settling::{hear, undo};
 
     use super::*;
@@ -150,6 +144,53 @@ mod tests {
             assert_eq!(payment.state, PaymentState::Pending);
             assert_eq!(payment.provider.unwrap().question().unwrap().asks, 1);
         }
+    }
+
+    /// Settles a pending payment under a policy that undoes it after a minute, this many seconds after it
+    /// was asked for, when the provider says that; tells whether anyone is told that it was given up.
+    async fn after(
+        seconds_later: i64,
+        says: Result<Verdict, Unavailable>,
+        given_up: usize,
+    ) -> Payment {
+        let policy = SettlingPolicy { undo_within: Some(seconds(60)), ..SETTLING };
+        let (mut records, receipt) = pending_payment();
+        records.go_on_to(receipt.payment.paid_at + seconds(seconds_later));
+        let (store, kept) = store_that_keeps(records);
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_ask().times(1).returning(move |_| says.clone());
+        let mut watch = MockGatewayWatch::new();
+        watch.expect_called().return_const(());
+        watch.expect_unsettled().return_const(());
+        watch.expect_overdue().return_const(());
+        watch.expect_given_up().times(given_up).return_const(());
+        let watch = Arc::new(watch);
+        let settler = settler_with(store.clone(), Some(gateway), watch.clone(), policy);
+        let mut due_work = MockDueWork::new();
+        due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![payment_id()]));
+        due_work.expect_unsettled().returning(|_| Ok(LEFT));
+        let settle = SettlePayments::new(store, Arc::new(due_work), clock(), settler, watch);
+        settle.execute().await.unwrap();
+        let payment = kept.lock().unwrap().payments.get(&payment_id()).cloned();
+        payment.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_stays_pending_too_long_is_given_up_and_nothing_that_is_settled() {
+        let silence = || Err(Unavailable::because("silent"));
+        for says in [Ok(Verdict::Pending), silence()] {
+            let before = after(59, says.clone(), 0).await;
+            assert_eq!(before.state, PaymentState::Pending);
+            // It is looked at again when its time is over, not only after the next pause.
+            let asked_next = before.provider.unwrap().question().unwrap().ask_at;
+            assert_eq!(asked_next, before.paid_at + seconds(60));
+            let payment = after(60, says, 1).await;
+            assert!(matches!(payment.state, PaymentState::Failed { .. }));
+            let charge = payment.provider.unwrap().state;
+            assert!(matches!(charge, ProviderChargeState::ReturnDue(_)), "{charge:?}");
+        }
+        let payment = after(3_600, Ok(Verdict::Charged), 0).await;
+        assert_eq!(payment.state, PaymentState::Succeeded);
     }
 
     #[tokio::test]

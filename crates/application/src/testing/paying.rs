@@ -33,17 +33,30 @@ pub(crate) fn payment_id() -> PaymentId {
     Uuid::from_u128(8).into()
 }
 
-pub(crate) const SETTLING: SettlingPolicy =
-    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::hours(1) };
+pub(crate) const SETTLING: SettlingPolicy = SettlingPolicy {
+    answer_within: TimeDelta::seconds(5),
+    settle_within: TimeDelta::hours(1),
+    undo_within: None,
+};
 
 /// A settler over these ports.
 pub(crate) fn settler(store: Arc<MockStore>, gateway: Option<MockPaymentGateway>) -> Arc<Settler> {
+    settler_with(store, gateway, gateway_watch(), SETTLING)
+}
+
+/// The same, watched, and by another policy.
+pub(crate) fn settler_with(
+    store: Arc<MockStore>,
+    gateway: Option<MockPaymentGateway>,
+    watch: Arc<MockGatewayWatch>,
+    policy: SettlingPolicy,
+) -> Arc<Settler> {
     let gateway: Option<Arc<dyn PaymentGateway>> = match gateway {
         Some(gateway) => Some(Arc::new(gateway)),
         None => None,
     };
     let currency = concert().details.currency;
-    Arc::new(Settler::new(store, ids(), clock(), gateway, gateway_watch(), SETTLING, currency))
+    Arc::new(Settler::new(store, ids(), clock(), gateway, watch, policy, currency))
 }
 
 /// Somebody who is told how it goes with the provider and keeps it to themselves.
@@ -52,6 +65,7 @@ pub(crate) fn gateway_watch() -> Arc<MockGatewayWatch> {
     watch.expect_called().return_const(());
     watch.expect_unsettled().return_const(());
     watch.expect_overdue().return_const(());
+    watch.expect_given_up().return_const(());
     watch.expect_contradicted().return_const(());
     Arc::new(watch)
 }

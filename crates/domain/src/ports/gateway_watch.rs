@@ -36,6 +36,9 @@ pub trait GatewayWatch: Send + Sync {
     /// A payment is unsettled for longer than it should be. Told at each question about it.
     fn overdue(&self, id: PaymentId);
 
+    /// A payment was undone because the provider had left it pending for too long.
+    fn given_up(&self, id: PaymentId);
+
     /// The provider took back what it had said of a payment.
     fn contradicted(&self, id: PaymentId);
 }

@@ -16,8 +16,11 @@ use crate::show::tests::show;
 use crate::waiting_token::{Admission, Standing, TokenState, WaitingToken};
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
-const POLICY: SettlingPolicy =
-    SettlingPolicy { answer_within: TimeDelta::seconds(5), settle_within: TimeDelta::hours(1) };
+const POLICY: SettlingPolicy = SettlingPolicy {
+    answer_within: TimeDelta::seconds(5),
+    settle_within: TimeDelta::hours(1),
+    undo_within: None,
+};
 
 fn id<Id: From<Uuid>>(n: u128) -> Id {
     Uuid::from_u128(n).into()
@@ -240,6 +243,29 @@ fn what_was_paid_for_and_is_given_back_or_undone_is_shown_as_sold_until_its_mome
         assert_eq!(now(&records).3, SeatStatus::Available);
         assert!(!free_returned(&mut records, id(20)));
     }
+}
+
+#[test]
+fn what_stays_pending_is_given_up_at_its_time_and_not_before_and_a_late_yes_is_given_back() {
+    let patient = SettlingPolicy { undo_within: Some(TimeDelta::seconds(60)), ..POLICY };
+    let mut records = pending();
+    let given_up = |records: &mut Records, policy| give_up(records, id(PAYMENT), id(60), policy);
+    records.go_on_to(START + TimeDelta::seconds(59));
+    assert_eq!(given_up(&mut records, patient), Err(Refusal::NotPending));
+    records.go_on_to(START + TimeDelta::seconds(60));
+    assert_eq!(given_up(&mut records, POLICY), Err(Refusal::NotPending), "never by itself");
+    given_up(&mut records, patient).unwrap();
+    assert_eq!(now(&records), ("failed", "return_due", 100, SeatStatus::Available));
+    assert_eq!(given_up(&mut records, patient), Err(Refusal::NotPending), "once");
+    told(&mut records, &Verdict::Charged);
+    assert_eq!(now(&records), ("failed", "return_due", 100, SeatStatus::Available));
+    told(&mut records, &Verdict::Returned);
+    assert_eq!(now(&records).1, "returned");
+
+    let mut settled = pending();
+    told(&mut settled, &Verdict::Charged);
+    settled.go_on_to(START + TimeDelta::seconds(60));
+    assert_eq!(given_up(&mut settled, patient), Err(Refusal::NotPending));
 }
 
 #[test]

@@ -145,6 +145,7 @@ export const en = {
   'refused.not_found': 'There is no such thing here.',
   'refused.invalid_concert': 'There is no such concert.',
   'refused.invalid_show': 'There is no such show.',
+  'refused.show_exists': 'The concert already has a show that begins then.',
   'refused.invalid_date': 'There is no show on that date.',
   'refused.invalid_datetime': 'There is no show on that date.',
   'refused.ambiguous_date': 'There are several shows that day. Choose one.',

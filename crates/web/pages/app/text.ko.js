@@ -144,6 +144,7 @@ export const ko = {
   'refused.not_found': '찾을 수 없습니다.',
   'refused.invalid_concert': '공연을 찾을 수 없습니다.',
   'refused.invalid_show': '회차를 찾을 수 없습니다.',
+  'refused.show_exists': '그 시각에 시작하는 회차가 이미 있습니다.',
   'refused.invalid_date': '그 날짜에는 공연이 없습니다.',
   'refused.invalid_datetime': '그 날짜에는 공연이 없습니다.',
   'refused.ambiguous_date': '그 날짜에는 공연이 여러 번 있습니다. 시간을 골라 주세요.',
