@@ -39,5 +39,6 @@ mod seeds;
 mod set_clock_back;
 mod stopping;
 mod streams;
+mod top_ups;
 
 const ON_POSTGRES: bool = false;

@@ -7,22 +7,23 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[7],
         "an account without its last entry",
-        "DELETE FROM cash_entries WHERE kind = 'charge' AND user_id IN
+        "DELETE FROM cash_entries WHERE kind = 'charge' AND top_up_id IS NULL AND user_id IN
              (SELECT user_id FROM cash_accounts WHERE entry_count = 1)",
     ),
     mutation(
         &[7],
         "a charge and the balance, by the same amount",
         "UPDATE cash_entries SET amount = amount + 5000, balance_after = balance_after + 5000
-             WHERE user_id IN (SELECT user_id FROM cash_accounts WHERE entry_count = 1);
-         UPDATE cash_accounts SET balance = balance + 5000 WHERE entry_count = 1",
+             WHERE {nobody_asked} AND user_id IN
+                 (SELECT user_id FROM cash_accounts WHERE entry_count = 1);
+         UPDATE cash_accounts SET balance = balance + 5000 WHERE entry_count = 1 AND {nobody_asked}",
     ),
     mutation(
         &[7],
         "a charge and all balances since, by the same amount",
-        "UPDATE cash_entries SET balance_after = balance_after + 5000;
-         UPDATE cash_entries SET amount = amount + 5000 WHERE kind = 'charge';
-         UPDATE cash_accounts SET balance = balance + 5000;
+        "UPDATE cash_entries SET balance_after = balance_after + 5000 WHERE {nobody_asked};
+         UPDATE cash_entries SET amount = amount + 5000 WHERE kind = 'charge' AND {nobody_asked};
+         UPDATE cash_accounts SET balance = balance + 5000 WHERE {nobody_asked};
          UPDATE payments SET balance_before = balance_before + 5000,
              balance_after = balance_after + 5000",
     ),
@@ -56,7 +57,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     mutation(
         &[7],
         "another entry in the place of one",
-        "UPDATE cash_entries SET id = {new_id} WHERE kind = 'charge'",
+        "UPDATE cash_entries SET id = {new_id} WHERE kind = 'charge' AND top_up_id IS NULL",
     ),
     mutation(
         &[7],
@@ -139,5 +140,60 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         &[11],
         "a payment that should be settled by now",
         "UPDATE payments SET provider_settle_by = paid_at WHERE state = 'pending'",
+    ),
+    mutation(
+        &[7],
+        "why an operator credited an account",
+        "UPDATE cash_entries SET reason = 'another' WHERE reason IS NOT NULL",
+    ),
+    mutation(
+        &[7],
+        "who credited an account",
+        "UPDATE cash_entries SET credited_by = user_id WHERE credited_by IS NOT NULL",
+    ),
+    mutation(
+        &[7, 29],
+        "a charge that no top-up brought in any more",
+        "UPDATE cash_entries SET top_up_id = NULL WHERE top_up_id IS NOT NULL",
+    ),
+    mutation(
+        &[29],
+        "the amount of a top-up",
+        "UPDATE top_ups SET amount = amount + 1 WHERE state = 'succeeded'",
+    ),
+    mutation(
+        &[29],
+        "a top-up of somebody else",
+        "UPDATE top_ups SET user_id = (SELECT id FROM users WHERE role = 'admin')
+         WHERE state = 'succeeded'",
+    ),
+    mutation(
+        &[29],
+        "a top-up that was charged and is in no account",
+        "UPDATE top_ups SET state = 'succeeded', provider_state = 'charged', ended_at = created_at,
+             entry_id = {new_id}, balance_after = 7000, provider_asks = NULL, provider_ask_at = NULL,
+             provider_settle_by = NULL WHERE state = 'pending';
+         UPDATE cash_accounts SET pending_count = 0, pending_amount = 0",
+    ),
+    mutation(
+        &[29],
+        "a top-up that was given back and is in an account",
+        "UPDATE top_ups SET state = 'undone', provider_state = 'returned', entry_id = NULL,
+             balance_after = NULL WHERE state = 'succeeded'",
+    ),
+    mutation(
+        &[29],
+        "a top-up that should be settled by now",
+        "UPDATE top_ups SET provider_settle_by = created_at WHERE state = 'pending'",
+    ),
+    mutation(
+        &[29],
+        "an account that knows of no top-up to come",
+        "UPDATE cash_accounts SET pending_count = 0 WHERE pending_count > 0",
+    ),
+    mutation(
+        &[29],
+        "how much an account has to come",
+        "UPDATE cash_accounts SET pending_amount = pending_amount + 1 WHERE pending_count > 0",
     ),
 ];

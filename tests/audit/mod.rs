@@ -65,9 +65,13 @@ const ROOMS: [(&str, &str); 3] = [
     ("{drawing}", "(SELECT id FROM waiting_rooms WHERE lobby_count > 0 AND drawn_at IS NULL)"),
 ];
 
+/// Of accounts for whose cash no provider was asked.
+const NOBODY_ASKED: (&str, &str) =
+    ("{nobody_asked}", "user_id NOT IN (SELECT user_id FROM top_ups)");
+
 /// Runs SQL on a store that stands for the same on both kinds.
 pub(crate) fn execute(store: &Installation, sql: &str) {
-    let words = words().into_iter().chain(ROOMS);
+    let words = words().into_iter().chain(ROOMS).chain([NOBODY_ASKED]);
     store.execute(
         &words.fold(sql.to_owned(), |sql, (word, stands_for)| sql.replace(word, stands_for)),
     );

@@ -19,6 +19,7 @@ pub(super) async fn store() -> Installation {
     let concert = with_short_holds(&installation).await;
     in_cash(&installation, &concert).await;
     through_provider(&installation, &provider, &concert).await;
+    cash_through_provider(&installation, &provider).await;
     // As a store is between two steps of a draw, and when a room's first token is forgotten.
     execute(
         &installation,
@@ -67,6 +68,10 @@ async fn in_cash(installation: &Installation, concert: &Concert) {
     refund(&buyer, &held).await;
     let (buyer, held) = hold(&server, concert, &[seat(3)]).await;
     buyer.delete(&format!("/api/reservations/{held}")).await.expect(204);
+    let me = server.user("lucky").await.get("/api/users/me").await.expect(200);
+    let credits = format!("/api/admin/users/{}/credits", text(&me, "user_id"));
+    let gift = json!({ "amount": 7_000, "reason": "lost parcel" });
+    operator.post(&credits, gift).await.expect(201);
     let larger = json!({ "capacity": 12 });
     operator.patch(&room_path(&operator, &concert.id).await, larger).await.expect(200);
 
@@ -116,6 +121,27 @@ async fn shut_out(server: &Server, operator: &Caller) {
     let body = json!({ "secret": text(&link, "secret"), "password": "another password of theirs" });
     server.anyone().post("/api/password-resets", body).await.expect(204);
     operator.post(&format!("{admin}/disable"), json!({})).await.expect(200);
+}
+
+/// And cash comes in through a provider: of four, one is charged, one refused, one undone, and one left open.
+async fn cash_through_provider(installation: &Installation, provider: &Provider) {
+    let mut command = installation.command(&["serve"]);
+    command.env("STAGEDOOR_CHARGES", "provider");
+    let server = installation.start_as(command);
+    let operator = server.operator().await;
+    let top_up = async |decision, status: u16| {
+        provider.plan(Plan::that(decision));
+        let asked = server.user("buyer").await;
+        let answer = asked.post("/api/users/balance", json!({ "amount": 7_000 })).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        answer.body
+    };
+    top_up(Decision::Charge, 200).await;
+    top_up(Decision::Decline, 402).await;
+    let undone = text(&top_up(Decision::Wait, 202).await, "top_up_id");
+    operator.post(&format!("/api/admin/top_ups/{undone}/undo"), json!({})).await.expect(200);
+    top_up(Decision::Wait, 202).await;
+    end(server);
 }
 
 fn end(server: Server) {

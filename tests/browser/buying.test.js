@@ -16,11 +16,11 @@ after(() => chromium.close());
 const WORDS = {
   'ko-KR': {
     get: '예매하기', toUp: /회원가입/, name: '이름', email: '이메일', password: '비밀번호', up: '회원가입', seats: '좌석 선택',
-    pick: '자동 선택', hold: /석 선점하기/, charge: '캐시 충전', pay: /결제하기/, paid: '결제가 완료되었습니다!', mine: '내 티켓 보기', booked: '예매 완료', refund: '환불', refunded: '환불됨',
+    pick: '자동 선택', hold: /석 선점하기/, charge: '캐시 충전', pay: /결제하기/, paid: '결제가 완료되었습니다!', mine: '내 티켓 보기', booked: '예매 완료', refund: '환불', refunded: '환불됨', play: '가상 머니입니다. 충전해도 실제로 결제되지 않습니다.',
   },
   'en-US': {
     get: 'Get tickets', toUp: /Sign up/, name: 'Name', email: 'Email', password: 'Password', up: 'Sign up', seats: 'Choose seats',
-    pick: 'Pick for me', hold: /Hold \d seats/, charge: 'Charge cash', pay: /^Pay /, paid: 'Paid. Enjoy the show!', mine: 'See my tickets', booked: 'Booked', refund: 'Refund', refunded: 'Refunded',
+    pick: 'Pick for me', hold: /Hold \d seats/, charge: 'Charge cash', pay: /^Pay /, paid: 'Paid. Enjoy the show!', mine: 'See my tickets', booked: 'Booked', refund: 'Refund', refunded: 'Refunded', play: 'Play money: charging costs nothing here.',
   },
 };
 
@@ -59,6 +59,7 @@ for (const [name, viewport, locale, scheme] of /** @type {const} */ ([
       await hold.click();
       await page.getByRole('timer').waitFor();
       assert.match(String(await page.getByRole('timer').textContent()), /[45]:\d\d/);
+      await page.getByText(words.play).waitFor();
       await inspect(page, `${name}-hold`);
       const pay = page.getByRole('button', { name: words.pay });
       assert.equal(await pay.isDisabled(), true, 'there is no cash yet');
@@ -69,6 +70,7 @@ for (const [name, viewport, locale, scheme] of /** @type {const} */ ([
       await inspect(page, `${name}-paid`);
       await page.getByRole('link', { name: words.mine }).click();
       await page.getByText(words.booked).waitFor();
+      await page.getByText(words.play).waitFor();
       await inspect(page, `${name}-tickets`);
       page.on('dialog', (dialog) => dialog.accept());
       await page.getByRole('button', { name: words.refund }).click();

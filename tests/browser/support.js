@@ -33,7 +33,7 @@ export class Theatre {
     const settings = Object.entries({
       DATABASE_URL: `sqlite:${path.join(this.folder, 'stagedoor.db')}`,
       LISTEN: `127.0.0.1:${this.port}`, SECRET: 'the same secret before and after a restart',
-      RETURN_SECONDS: 0, ...this.settings,
+      RETURN_SECONDS: 0, CHARGES: 'open', ...this.settings,
     });
     return Object.fromEntries(settings.map(([name, value]) => [`STAGEDOOR_${name}`, String(value)]));
   }

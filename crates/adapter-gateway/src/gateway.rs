@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::ids::PaymentId;
+use domain::ids::ChargeId;
 use domain::ports::{Bill, Clock, PaymentGateway, Unavailable};
 use domain::provider_charge::Verdict;
 use reqwest::header::CONTENT_TYPE;
@@ -76,7 +76,7 @@ impl HttpGateway {
     }
 
     /// Asks, and waits for the answer no longer than it may take: for a free connection, too.
-    async fn call(&self, id: PaymentId, request: &Request) -> Result<Verdict, Unavailable> {
+    async fn call(&self, id: ChargeId, request: &Request) -> Result<Verdict, Unavailable> {
         let answer = tokio::time::timeout(self.answer_within, self.exchange(id, request)).await;
         let answer = answer.unwrap_or_else(|_| Err(fault("did not answer in time")));
         if let Err(fault) = &answer {
@@ -87,7 +87,7 @@ impl HttpGateway {
         answer
     }
 
-    async fn exchange(&self, id: PaymentId, request: &Request) -> Result<Verdict, Unavailable> {
+    async fn exchange(&self, id: ChargeId, request: &Request) -> Result<Verdict, Unavailable> {
         let _place =
             self.places.acquire().await.map_err(|_| fault("is not to be asked any more"))?;
         let body = serde_json::to_vec(request)
@@ -153,15 +153,15 @@ fn tls() -> Result<ClientConfig, WrongOption> {
 #[async_trait]
 impl PaymentGateway for HttpGateway {
     async fn authorise(&self, bill: &Bill) -> Result<Verdict, Unavailable> {
-        self.call(bill.payment_id, &Request::Authorise(bill.into())).await
+        self.call(bill.charge_id, &Request::Authorise(bill.into())).await
     }
 
-    async fn ask(&self, id: PaymentId) -> Result<Verdict, Unavailable> {
+    async fn ask(&self, id: ChargeId) -> Result<Verdict, Unavailable> {
         self.call(id, &Request::ask(id)).await
     }
 
     async fn give_back(&self, bill: &Bill) -> Result<Verdict, Unavailable> {
-        self.call(bill.payment_id, &Request::GiveBack(bill.into())).await
+        self.call(bill.charge_id, &Request::GiveBack(bill.into())).await
     }
 
     fn prove(&self, signature: &str, body: &[u8], now: Timestamp) -> Option<String> {

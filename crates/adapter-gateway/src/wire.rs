@@ -1,6 +1,6 @@
 //! What is sent, and what comes back.
 
-use domain::ids::PaymentId;
+use domain::ids::ChargeId;
 use domain::ports::Bill;
 use domain::provider_charge::Verdict;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,8 @@ pub(crate) enum Request {
 pub(crate) struct BillBody {
     payment_id: Uuid,
     user_id: Uuid,
-    reservation_id: Uuid,
+    /// None for a top-up.
+    reservation_id: Option<Uuid>,
     /// In minor units.
     amount: i64,
     /// ISO 4217.
@@ -32,9 +33,9 @@ pub(crate) struct BillBody {
 impl From<&Bill> for BillBody {
     fn from(bill: &Bill) -> Self {
         Self {
-            payment_id: bill.payment_id.into(),
+            payment_id: bill.charge_id.into(),
             user_id: bill.user_id.into(),
-            reservation_id: bill.reservation_id.into(),
+            reservation_id: bill.reservation_id.map(Into::into),
             amount: bill.amount.into(),
             currency: bill.currency.to_string(),
         }
@@ -42,7 +43,7 @@ impl From<&Bill> for BillBody {
 }
 
 impl Request {
-    pub(crate) fn ask(id: PaymentId) -> Self {
+    pub(crate) fn ask(id: ChargeId) -> Self {
         Self::Ask { payment_id: id.into() }
     }
 }
@@ -67,8 +68,8 @@ enum State {
 
 impl Answer {
     /// What it says of that payment; nothing when it is about another.
-    pub(crate) fn about(self, id: PaymentId) -> Option<Verdict> {
-        (PaymentId::from(self.payment_id) == id).then(|| match self.state {
+    pub(crate) fn about(self, id: ChargeId) -> Option<Verdict> {
+        (ChargeId::from(self.payment_id) == id).then(|| match self.state {
             State::Unknown => Verdict::Unknown,
             State::Pending => Verdict::Pending,
             State::Charged => Verdict::Charged,
@@ -105,9 +106,9 @@ mod tests {
     fn what_is_sent_is_what_the_document_says() {
         let id = Uuid::from_u128(1);
         let bill = Bill {
-            payment_id: id.into(),
+            charge_id: id.into(),
             user_id: id.into(),
-            reservation_id: id.into(),
+            reservation_id: Some(id.into()),
             amount: Amount::new(1).unwrap(),
             currency: "KRW".parse().unwrap(),
         };

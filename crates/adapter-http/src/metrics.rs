@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::ids::{PaymentId, RoomId};
+use domain::ids::{ChargeId, RoomId};
 use domain::ports::{GatewayCall, GatewayWatch, LineWatch, Unsettled};
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
@@ -244,17 +244,17 @@ impl GatewayWatch for Metrics {
         }
     }
 
-    fn overdue(&self, id: PaymentId) {
-        tracing::error!(payment_id = %id, "the payment provider owes an answer for too long");
+    fn overdue(&self, id: ChargeId) {
+        tracing::error!(charge_id = %id, "the payment provider owes an answer for too long");
     }
 
-    fn given_up(&self, id: PaymentId) {
-        tracing::warn!(payment_id = %id, "the payment provider left this pending for too long: undone");
+    fn given_up(&self, id: ChargeId) {
+        tracing::warn!(charge_id = %id, "the payment provider left this pending for too long: undone");
     }
 
-    fn contradicted(&self, id: PaymentId) {
+    fn contradicted(&self, id: ChargeId) {
         self.payments.contradictions.inc();
-        tracing::error!(payment_id = %id, "the payment provider took back what it had said");
+        tracing::error!(charge_id = %id, "the payment provider took back what it had said");
     }
 }
 

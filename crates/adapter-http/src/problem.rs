@@ -101,6 +101,10 @@ impl Problem {
     }
 }
 
+/// After how long somebody may try again who has too many top-ups pending: a provider answers within about
+/// that time.
+const TOP_UP_RETRY_SECONDS: u64 = 5;
+
 impl From<Refusal> for Problem {
     /// The one place that says how a refusal is answered. A new refusal does not compile without
     /// its answer.
@@ -177,6 +181,18 @@ impl From<Refusal> for Problem {
             Refusal::NotHeld => problem(StatusCode::CONFLICT, "not_held"),
             Refusal::InvalidAmount { max } => {
                 problem(StatusCode::BAD_REQUEST, "invalid_amount").with("max", json!(max))
+            }
+            Refusal::ChargingClosed => problem(StatusCode::FORBIDDEN, "charging_closed"),
+            Refusal::TooManyTopUps { limit } => {
+                let about = "more top-ups are pending than STAGEDOOR_TOP_UPS_PENDING_MAX allows";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_top_ups", about)
+                    .with("limit", json!(limit))
+                    .after(TOP_UP_RETRY_SECONDS)
+            }
+            Refusal::TopUpFailed { top_up_id, reason } => {
+                problem(StatusCode::PAYMENT_REQUIRED, "top_up_failed")
+                    .with("top_up_id", json!(top_up_id))
+                    .with("reason", json!(reason))
             }
             Refusal::InsufficientBalance { balance, amount } => {
                 problem(StatusCode::PAYMENT_REQUIRED, "insufficient_balance")

@@ -1,6 +1,7 @@
 //! The words that answers say how things are in, as the OpenAPI document lists them.
 
 use domain::audit_log::AuditKind;
+use domain::cash::Charging;
 use domain::reservation::ReservationStatus;
 use domain::seat::SeatStatus;
 use domain::user::Role;
@@ -34,6 +35,16 @@ pub(crate) fn payment_status() -> RefOr<Schema> {
 /// How far a payment is about which the payment provider owes an answer.
 pub(crate) fn unsettled_status() -> RefOr<Schema> {
     payment_status()
+}
+
+/// How far a top-up is.
+pub(crate) fn top_up_status() -> RefOr<Schema> {
+    one_of(["pending", "succeeded", "failed", "undone"])
+}
+
+/// Where cash comes from.
+pub(crate) fn charging() -> RefOr<Schema> {
+    one_of([Charging::Open, Charging::Provider, Charging::Operators].map(Charging::name))
 }
 
 /// Whether a seat can be held.

@@ -12,7 +12,7 @@ use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
     ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
-    TokenId, UserId,
+    TokenId, TopUpId, UserId,
 };
 use domain::payment::Payment;
 use domain::ports::{Decide, Unavailable, UpdateError};
@@ -21,6 +21,7 @@ use domain::reservation::Reservation;
 use domain::seat::Seat;
 use domain::session::{PasswordReset, Session};
 use domain::show::Show;
+use domain::top_up::TopUp;
 use domain::uptime::Uptime;
 use domain::user::{Email, User};
 use domain::waiting_room::{Line, WaitingRoom};
@@ -162,6 +163,10 @@ impl Source for AmongLoaded<'_> {
 
     fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, Infallible> {
         find!(self, payments, id)
+    }
+
+    fn top_up(&mut self, id: TopUpId) -> Result<Option<Arc<TopUp>>, Infallible> {
+        find!(self, top_ups, id)
     }
 
     fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Infallible> {

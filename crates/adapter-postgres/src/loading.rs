@@ -2,7 +2,7 @@
 //!
 //! Tables are locked in one order by everybody, and the rows of each in order of their ids, so that
 //! writers wait for each other and never in a circle: the service, rooms, users, sessions, resets, tokens,
-//! reservations, seats, payments, accounts, kept answers. What never changes once it is there (a
+//! reservations, seats, payments, top-ups, accounts, kept answers. What never changes once it is there (a
 //! concert, a show, which seats a reservation has), and a user who is only looked at, needs no lock.
 //!
 //! What is found by other keys is looked up by `LATERAL`, a key at a time: PostgreSQL would else be
@@ -27,7 +27,7 @@ use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
     ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
-    TokenId, UserId,
+    TokenId, TopUpId, UserId,
 };
 use domain::payment::Payment;
 use domain::records::{Entity, Keys, Scope};
@@ -35,6 +35,7 @@ use domain::reservation::Reservation;
 use domain::seat::Seat;
 use domain::session::{PasswordReset, Session};
 use domain::show::Show;
+use domain::top_up::TopUp;
 use domain::uptime::Uptime;
 use domain::user::{Email, User};
 use domain::waiting_room::{Line, WaitingRoom};
@@ -45,8 +46,8 @@ use crate::SqlError;
 use crate::columns::Unreadable;
 use crate::marking::{CommitMark, Moment};
 use crate::rows::{
-    AccountRow, ConcertRow, KeptAnswerRow, PasswordResetRow, PaymentRow, ReservationRow, RoomRow,
-    Row, SeatRow, SessionRow, ShowRow, UserRow, columns, with_their_seats,
+    AccountRow, KeptAnswerRow, PasswordResetRow, PaymentRow, ReservationRow, RoomRow, Row, SeatRow,
+    SessionRow, TopUpRow, UserRow, columns, with_their_seats,
 };
 use crate::statement::{IdsFound, Statement, array, ids};
 
@@ -72,6 +73,7 @@ pub(crate) struct Loaded {
     pub(crate) reserved: Vec<Arc<Reservation>>,
     pub(crate) seats: HashMap<SeatId, Arc<Seat>>,
     pub(crate) payments: HashMap<PaymentId, Arc<Payment>>,
+    pub(crate) top_ups: HashMap<TopUpId, Arc<TopUp>>,
     pub(crate) accounts: HashMap<UserId, Arc<CashAccount>>,
     pub(crate) kept_answers: HashMap<IdempotencyKey, Arc<KeptAnswer>>,
     pub(crate) shows: HashMap<ShowId, Arc<Show>>,
@@ -113,10 +115,12 @@ macro_rules! lock {
 
 #[cfg(test)]
 mod plans;
+mod programme;
 mod reading;
 mod uptime;
 mod waiting;
 
+pub(crate) use programme::{concerts, shows, shows_at};
 pub(crate) use uptime::uptime;
 
 use reading::{ReadLast, read_last};
@@ -145,6 +149,7 @@ pub(crate) async fn begin_and_load(
         reservations,
         seats,
         payments,
+        top_ups,
         accounts,
         kept_answers,
         last,
@@ -161,6 +166,7 @@ pub(crate) async fn begin_and_load(
         reservations(conn, scope),
         seats(conn, scope),
         payments(conn, scope),
+        top_ups(conn, scope),
         accounts(conn, scope),
         kept_answers(conn, scope),
         read_last(conn, commit, scope),
@@ -177,6 +183,7 @@ pub(crate) async fn begin_and_load(
         reservations,
         seats,
         payments,
+        top_ups,
         accounts,
         kept_answers,
         last,
@@ -195,6 +202,7 @@ struct Rows {
     reservations: Vec<ReservationRow>,
     seats: Vec<SeatRow>,
     payments: Vec<PaymentRow>,
+    top_ups: Vec<TopUpRow>,
     accounts: Vec<AccountRow>,
     kept_answers: Vec<KeptAnswerRow>,
     last: ReadLast,
@@ -232,6 +240,7 @@ impl TryFrom<Rows> for Loaded {
             reserved: reserved.into_iter().map(Arc::new).collect(),
             seats: by_id(rows.seats)?,
             payments: by_id(rows.payments)?,
+            top_ups: by_id(rows.top_ups)?,
             accounts: by_id(rows.accounts)?,
             kept_answers: by_id(rows.kept_answers)?,
             shows: HashMap::new(),
@@ -308,6 +317,10 @@ async fn password_resets(
     lock!(conn, PasswordResetRow, IdsFound::by_id(scope.password_resets.iter().copied())).await
 }
 
+async fn top_ups(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<TopUpRow>> {
+    lock!(conn, TopUpRow, IdsFound::by_id(scope.top_ups.iter().copied())).await
+}
+
 async fn accounts(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Vec<AccountRow>> {
     load!(conn, AccountRow, unless scope.accounts.is_empty(),
         "SELECT {columns} FROM cash_accounts AS t WHERE t.user_id = ANY(?) \
@@ -380,44 +393,4 @@ async fn kept_answers(conn: &AsyncPgConnection, scope: &Scope) -> QueryResult<Ve
         array(keys().map(|key| key.key.clone()).collect())
     ])
     .await
-}
-
-/// Shows of these ids, which never change.
-pub(crate) async fn shows(
-    conn: &AsyncPgConnection,
-    wanted: &[ShowId],
-) -> Result<Vec<Show>, SqlError> {
-    let rows: QueryResult<Vec<ShowRow>> = load!(conn, ShowRow, unless wanted.is_empty(),
-        "SELECT {columns} FROM shows AS t WHERE t.id = ANY(?)", [ids(wanted.iter().copied())])
-    .await;
-    Ok(rows?.into_iter().map(Show::try_from).collect::<Result<_, _>>()?)
-}
-
-/// Shows that begin at a time.
-pub(crate) async fn shows_at(
-    conn: &AsyncPgConnection,
-    scope: &Scope,
-) -> Result<Vec<Show>, SqlError> {
-    let wanted = || scope.shows_at.iter();
-    let rows: QueryResult<Vec<ShowRow>> = load!(conn, ShowRow, unless scope.shows_at.is_empty(),
-    "SELECT {columns} FROM unnest(?, ?) AS wanted (concert_id, starts_at) \
-     JOIN shows AS t ON t.concert_id = ANY (ARRAY[wanted.concert_id]) \
-         AND t.starts_at = ANY (ARRAY[wanted.starts_at])",
-    [
-        ids(wanted().map(|(concert_id, _)| *concert_id)),
-        array(wanted().map(|(_, starts_at)| *starts_at).collect())
-    ])
-    .await;
-    Ok(rows?.into_iter().map(Show::try_from).collect::<Result<_, _>>()?)
-}
-
-/// Concerts of these ids, which never change.
-pub(crate) async fn concerts(
-    conn: &AsyncPgConnection,
-    wanted: &[ConcertId],
-) -> Result<Vec<Concert>, SqlError> {
-    let rows: QueryResult<Vec<ConcertRow>> = load!(conn, ConcertRow, unless wanted.is_empty(),
-        "SELECT {columns} FROM concerts AS t WHERE t.id = ANY(?)", [ids(wanted.iter().copied())])
-    .await;
-    Ok(rows?.into_iter().map(Concert::try_from).collect::<Result<_, _>>()?)
 }

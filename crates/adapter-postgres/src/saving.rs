@@ -18,7 +18,7 @@ use crate::marking::CommitMark;
 use crate::rows::{
     AccountRow, AuditEntryRow, ConcertRow, EntryRow, KeptAnswerRow, PasswordResetRow, PaymentRow,
     PolicyRow, ReservationRow, ReservationSeatRow, RoomRow, SeatRow, SessionRow, ShowRow, TokenRow,
-    UserRow,
+    TopUpRow, UserRow,
 };
 use crate::statement::{array, ids, one};
 
@@ -62,6 +62,7 @@ fn changed(changes: &Records, uptime_before: Option<&Uptime>, mark: CommitMark) 
     changed.update(&rows::<_, ReservationRow>(&changes.reservations, Fate::Changed));
     let_go_of_seats(&mut changed, changes);
     changed.update(&rows::<_, PaymentRow>(&changes.payments, Fate::Changed));
+    changed.update(&rows::<_, TopUpRow>(&changes.top_ups, Fate::Changed));
     changed.update(&rows::<_, AccountRow>(&changes.accounts, Fate::Changed));
     forget(&mut changed, changes.forgotten());
     changed.update(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::Changed));
@@ -87,6 +88,7 @@ fn new(changes: &Records) -> AtOnce {
     let reserved = of_fate(&changes.reservations, Fate::New).flat_map(Reservation::seat_rows);
     new.insert(&reserved.map(ReservationSeatRow::from).collect::<Vec<_>>());
     new.insert(&rows::<_, PaymentRow>(&changes.payments, Fate::New));
+    new.insert(&rows::<_, TopUpRow>(&changes.top_ups, Fate::New));
     new.insert(&rows::<_, AccountRow>(&changes.accounts, Fate::New));
     new.insert(&rows::<_, EntryRow>(&changes.entries, Fate::New));
     new.insert(&rows::<_, KeptAnswerRow>(&changes.kept_answers, Fate::New));

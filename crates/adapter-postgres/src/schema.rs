@@ -189,11 +189,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    top_ups (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        amount -> BigInt,
+        created_at -> Timestamptz,
+        state -> Text,
+        ended_at -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        entry_id -> Nullable<Uuid>,
+        balance_after -> Nullable<BigInt>,
+        provider_state -> Text,
+        provider_asks -> Nullable<BigInt>,
+        provider_ask_at -> Nullable<Timestamptz>,
+        provider_settle_by -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     cash_accounts (user_id) {
         user_id -> Uuid,
         balance -> BigInt,
         entry_count -> BigInt,
         digest -> Nullable<Binary>,
+        pending_count -> BigInt,
+        pending_amount -> BigInt,
     }
 }
 
@@ -208,6 +228,9 @@ diesel::table! {
         balance_after -> BigInt,
         created_at -> Timestamptz,
         digest -> Nullable<Binary>,
+        top_up_id -> Nullable<Uuid>,
+        credited_by -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
     }
 }
 

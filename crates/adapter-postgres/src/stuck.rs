@@ -95,6 +95,7 @@ fn keys(scope: &Scope) -> HashSet<Uuid> {
         .chain(ids(scope.seats.iter().copied()))
         .chain(ids(scope.reservations.iter().copied()))
         .chain(ids(scope.payments.iter().copied()))
+        .chain(ids(scope.top_ups.iter().copied()))
         .chain(ids(scope.accounts.iter().copied()))
         .collect();
     if scope.uptime {

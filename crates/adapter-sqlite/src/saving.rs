@@ -10,12 +10,12 @@ use crate::counts::count;
 use crate::rows::{
     AccountRow, AuditEntryRow, ConcertRow, EntryRow, KeptAnswerRow, PasswordResetRow, PaymentRow,
     PolicyRow, ReservationRow, ReservationSeatRow, RoomRow, SeatRow, SessionRow, ShowRow, TokenRow,
-    Update, UserRow, save_service,
+    TopUpRow, Update, UserRow, save_service,
 };
 use crate::schema::{
     audit_log, cash_accounts, cash_entries, concerts, kept_answers, password_resets, payments,
-    reservation_seats, reservations, room_policies, seats, sessions, shows, users, waiting_rooms,
-    waiting_tokens,
+    reservation_seats, reservations, room_policies, seats, sessions, shows, top_ups, users,
+    waiting_rooms, waiting_tokens,
 };
 
 /// Saves a table's rows: those that were changed first, since they may make room for new ones.
@@ -64,6 +64,7 @@ pub(crate) fn save(conn: &mut SqliteConnection, changes: &Records) -> Result<(),
     save!(conn, changes.reservations, reservations of ReservationRow);
     save_reserved_seats(conn, changes)?;
     save!(conn, changes.payments, payments of PaymentRow);
+    save!(conn, changes.top_ups, top_ups of TopUpRow);
     save!(conn, changes.accounts, cash_accounts of AccountRow);
     add!(conn, changes.entries, cash_entries of EntryRow);
     save_kept_answers(conn, changes)?;

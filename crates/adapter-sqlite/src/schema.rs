@@ -187,11 +187,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    top_ups (id) {
+        id -> Binary,
+        user_id -> Binary,
+        amount -> BigInt,
+        created_at -> BigInt,
+        state -> Text,
+        ended_at -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
+        entry_id -> Nullable<Binary>,
+        balance_after -> Nullable<BigInt>,
+        provider_state -> Text,
+        provider_asks -> Nullable<BigInt>,
+        provider_ask_at -> Nullable<BigInt>,
+        provider_settle_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     cash_accounts (user_id) {
         user_id -> Binary,
         balance -> BigInt,
         entry_count -> BigInt,
         digest -> Nullable<Binary>,
+        pending_count -> BigInt,
+        pending_amount -> BigInt,
     }
 }
 
@@ -206,6 +226,9 @@ diesel::table! {
         balance_after -> BigInt,
         created_at -> BigInt,
         digest -> Nullable<Binary>,
+        top_up_id -> Nullable<Binary>,
+        credited_by -> Nullable<Binary>,
+        reason -> Nullable<Text>,
     }
 }
 

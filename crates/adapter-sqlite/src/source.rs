@@ -12,7 +12,7 @@ use domain::concert::Concert;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
     ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
-    TokenId, UserId,
+    TokenId, TopUpId, UserId,
 };
 use domain::payment::Payment;
 use domain::records::{GIVEN_BACK_MAX, Source};
@@ -20,6 +20,7 @@ use domain::reservation::Reservation;
 use domain::seat::Seat;
 use domain::session::{PasswordReset, Session};
 use domain::show::Show;
+use domain::top_up::TopUp;
 use domain::uptime::Uptime;
 use domain::user::{Email, User};
 use domain::waiting_room::{Line, WaitingRoom};
@@ -32,11 +33,11 @@ use crate::loading::{self, decode};
 use crate::rows::uptime;
 use crate::rows::{
     AccountRow, ConcertRow, KeptAnswerRow, PasswordResetRow, PaymentRow, ReservationRow, RoomRow,
-    SeatRow, SessionRow, ShowRow, TokenRow, UserRow,
+    SeatRow, SessionRow, ShowRow, TokenRow, TopUpRow, UserRow,
 };
 use crate::schema::{
     cash_accounts, concerts, kept_answers, password_resets, payments, reservations, seats,
-    sessions, shows, users, waiting_rooms, waiting_tokens,
+    sessions, shows, top_ups, users, waiting_rooms, waiting_tokens,
 };
 
 /// The database as it is within a transaction.
@@ -147,6 +148,10 @@ impl Source for Database<'_> {
 
     fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, SqlError> {
         find!(self, payments, PaymentRow, key(id))
+    }
+
+    fn top_up(&mut self, id: TopUpId) -> Result<Option<Arc<TopUp>>, SqlError> {
+        find!(self, top_ups, TopUpRow, key(id))
     }
 
     fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, SqlError> {

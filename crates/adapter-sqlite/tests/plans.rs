@@ -57,11 +57,12 @@ struct Step {
 }
 
 /// The tables that grow with what is over, and what a query's text calls them.
-const GROWING: [&str; 8] = [
+const GROWING: [&str; 9] = [
     "waiting_tokens",
     "reservations",
     "reservation_seats",
     "payments",
+    "top_ups",
     "cash_entries",
     "t",
     "r",
@@ -69,7 +70,7 @@ const GROWING: [&str; 8] = [
 ];
 /// By which a step of a plan finds only what is not over, or what one thing has: indexes of what goes on,
 /// ids, and what belongs to one user, one reservation or one time.
-const FINDS_FEW: [&str; 13] = [
+const FINDS_FEW: [&str; 14] = [
     "waiting_tokens_in_line",
     "waiting_tokens_inside",
     "waiting_tokens_running_out",
@@ -77,6 +78,7 @@ const FINDS_FEW: [&str; 13] = [
     "reservations_lapsing",
     "reservations_live",
     "payments_to_ask",
+    "top_ups_to_ask",
     "PRIMARY KEY",
     "(user_id=?",
     "(reservation_id=?",

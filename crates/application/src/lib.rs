@@ -9,6 +9,7 @@ pub mod booking;
 pub mod cash;
 pub mod catalogue;
 mod gathered;
+mod in_memory;
 pub mod operator;
 pub mod payment;
 pub mod queue;

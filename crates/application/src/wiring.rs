@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::cash::CashPolicy;
+use domain::cash::{CashPolicy, Charging};
 use domain::guessing::GuessingPolicy;
 use domain::ids::ServerId;
 use domain::money::Currency;
@@ -14,7 +14,6 @@ use domain::ports::{
     QueueTokens, ResetSecrets, ReturnDelays, Sessions, Store, Users,
 };
 use domain::provider_charge::SettlingPolicy;
-use domain::records::Records;
 use domain::reservation::BookingPolicy;
 use domain::retention::RetentionPolicy;
 use domain::waiting_room::RoomPolicy;
@@ -24,14 +23,16 @@ use crate::account::{
     SignInGuard, SignOut, SignUp,
 };
 use crate::booking::{CancelReservation, HoldSeats, ListReservations, ShowReservation};
-use crate::cash::{ChargeCash, ListEntries, ShowBalance};
+use crate::cash::{ChargeCash, ListEntries, ListTopUps, ShowBalance, ShowTopUp, TopUpCash};
 use crate::catalogue::{
     ListAvailableDates, ListConcerts, OnOffer, Programme, SeatCounts, SeatMaps, ShowConcert,
     ShowSeatMap,
 };
+use crate::in_memory::InMemory;
 use crate::operator::{
-    Audit, ChangeRoom, CreateConcert, CreateShow, DisableUser, ListAuditLog, ListRooms, ListSales,
-    ListUnsettled, OpenSiteRoom, ShowRoom, UndoPayment,
+    Audit, ChangeRoom, CreateConcert, CreateShow, CreditAccount, DisableUser, ListAuditLog,
+    ListRooms, ListSales, ListUnsettled, ListUnsettledTopUps, OpenSiteRoom, ShowRoom, UndoPayment,
+    UndoTopUp,
 };
 use crate::payment::{HearNotice, ListPayments, Pay, Refund, Settler, ShowPayment};
 use crate::queue::{
@@ -81,6 +82,8 @@ pub struct Policies {
     pub guessing: GuessingPolicy,
     /// How seats are held.
     pub booking: BookingPolicy,
+    /// Where cash comes from. Where a provider charges for it, payments are in cash alone.
+    pub charging: Charging,
     /// How much cash may come in.
     pub cash: CashPolicy,
     /// Until when a payment can be given back.
@@ -137,6 +140,9 @@ pub struct Application {
     pub cancel_reservation: CancelReservation,
 
     pub charge_cash: ChargeCash,
+    pub top_up_cash: TopUpCash,
+    pub show_top_up: ShowTopUp,
+    pub list_top_ups: ListTopUps,
     pub show_balance: ShowBalance,
     pub list_entries: ListEntries,
 
@@ -145,6 +151,10 @@ pub struct Application {
     pub list_payments: ListPayments,
     pub show_payment: ShowPayment,
     pub hear_notice: HearNotice,
+
+    pub credit_account: CreditAccount,
+    pub list_unsettled_top_ups: ListUnsettledTopUps,
+    pub undo_top_up: UndoTopUp,
 
     pub create_concert: CreateConcert,
     pub create_show: CreateShow,
@@ -212,6 +222,11 @@ impl Application {
             payment_gateway,
             gateway_watch,
         } = ports;
+        let through_provider = payment_gateway.as_ref().map(|_| policies.settling);
+        let (for_payments, for_top_ups) = match policies.charging {
+            Charging::Provider => (None, through_provider),
+            Charging::Open | Charging::Operators => (through_provider, None),
+        };
         let settler = Arc::new(Settler::new(
             store.clone(),
             ids.clone(),
@@ -307,10 +322,32 @@ impl Application {
             list_reservations: ListReservations::new(orders.clone()),
             show_reservation: ShowReservation::new(orders.clone()),
             cancel_reservation: CancelReservation::new(store.clone(), policies.booking),
-            charge_cash: ChargeCash::new(store.clone(), ids.clone(), policies.cash),
+            charge_cash: ChargeCash::new(
+                store.clone(),
+                ids.clone(),
+                policies.cash,
+                policies.charging,
+            ),
+            top_up_cash: TopUpCash::new(
+                store.clone(),
+                ids.clone(),
+                cash_book.clone(),
+                settler.clone(),
+                policies.cash,
+                for_top_ups,
+            ),
+            show_top_up: ShowTopUp::new(cash_book.clone()),
+            list_top_ups: ListTopUps::new(cash_book.clone()),
             show_balance: ShowBalance::new(cash_book.clone()),
-            list_entries: ListEntries::new(cash_book),
-            pay: Pay::new(store.clone(), ids.clone(), orders.clone(), gate, settler.clone()),
+            list_entries: ListEntries::new(cash_book.clone()),
+            pay: Pay::new(
+                store.clone(),
+                ids.clone(),
+                orders.clone(),
+                gate,
+                settler.clone(),
+                for_payments,
+            ),
             refund: Refund::new(
                 store.clone(),
                 ids.clone(),
@@ -324,7 +361,23 @@ impl Application {
                 store.clone(),
                 ids.clone(),
                 orders.clone(),
+                cash_book.clone(),
                 settler.clone(),
+            ),
+            credit_account: CreditAccount::new(
+                store.clone(),
+                ids.clone(),
+                users.clone(),
+                policies.cash,
+                policies.charging,
+            ),
+            list_unsettled_top_ups: ListUnsettledTopUps::new(cash_book.clone(), users.clone()),
+            undo_top_up: UndoTopUp::new(
+                store.clone(),
+                ids.clone(),
+                cash_book,
+                users.clone(),
+                policies.settling,
             ),
             list_sales: ListSales::new(catalogue.clone(), users.clone(), clock.clone()),
             list_unsettled: ListUnsettled::new(orders.clone(), users.clone()),
@@ -435,38 +488,5 @@ impl Application {
             revocations: self.revocations.clone(),
             sign_in_guard: self.sign_in_guard.clone(),
         })
-    }
-}
-
-/// All that is kept in memory and follows the commits.
-struct InMemory {
-    programme: Arc<Programme>,
-    seat_counts: Arc<SeatCounts>,
-    on_offer: Arc<OnOffer>,
-    seat_maps: Arc<SeatMaps>,
-    board: Arc<Board>,
-    revocations: Arc<Revocations>,
-    sign_in_guard: Arc<SignInGuard>,
-}
-
-impl CommitObserver for InMemory {
-    fn committed(&self, changes: &Records) {
-        self.programme.committed(changes);
-        self.seat_counts.committed(changes);
-        self.on_offer.committed(changes);
-        self.seat_maps.committed(changes);
-        self.board.committed(changes);
-        self.revocations.committed(changes);
-        self.sign_in_guard.committed(changes);
-    }
-
-    fn began_anew(&self, history: u64) {
-        self.programme.began_anew(history);
-        self.seat_counts.began_anew(history);
-        self.on_offer.began_anew(history);
-        self.seat_maps.began_anew(history);
-        self.board.began_anew(history);
-        self.revocations.began_anew(history);
-        self.sign_in_guard.began_anew(history);
     }
 }

@@ -38,6 +38,7 @@ impl Program {
         command.env_clear().current_dir(self.folder.path()).args(args);
         command.args(["--database-url", url, "--listen", "127.0.0.1:0"]);
         command.env("STAGEDOOR_SECRET", SECRET);
+        command.env("STAGEDOOR_CHARGES", "open");
         // All clients come from one address, and each does in a second what people do in an hour.
         for limit in [
             "JOINS_PER_ADDRESS",

@@ -9,6 +9,7 @@ mod line;
 mod money;
 mod reservations;
 mod seats;
+mod top_ups;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -24,6 +25,7 @@ use crate::reservation::{Reservation, ReservationSeat, ReservedSeat};
 use crate::seat::{Place, Seat};
 use crate::session::PasswordReset;
 use crate::show::Show;
+use crate::top_up::TopUp;
 use crate::uptime::Outage;
 use crate::waiting_room::{PolicyInForce, WaitingRoom};
 use crate::waiting_token::WaitingToken;
@@ -34,6 +36,7 @@ use line::{draws, lots, numbers, order, stays};
 use money::{balances, payments, provider};
 use reservations::{limits, of_one_show, reservation_ways};
 use seats::{all_seats, holds_apart, seats_name_holders, sold_once, versions};
+use top_ups::top_ups;
 use uuid::Uuid;
 
 /// Everything that a store knows, as of one moment.
@@ -47,6 +50,7 @@ pub struct Books {
     pub reservations: Vec<Reservation>,
     pub reservation_seats: Vec<ReservationSeat>,
     pub payments: Vec<Payment>,
+    pub top_ups: Vec<TopUp>,
     pub accounts: Vec<CashAccount>,
     pub entries: Vec<CashEntry>,
     pub rooms: Vec<WaitingRoom>,
@@ -159,6 +163,11 @@ pub fn audit(books: &Books) -> Vec<Finding> {
         finding(28, "the counts of a room are those of its tokens", room_counts(books)),
         finding(30, "what operators did and money given back is in the audit log", deeds(books)),
         finding(31, "no stay goes on for more than a hold past its own end", stays(books)),
+        finding(
+            29,
+            "a top-up is in its account once it was charged, and only then",
+            top_ups(books),
+        ),
         finding(
             33,
             "who came to a lobby has one lot, and those who came were published",

@@ -163,6 +163,8 @@ kinds! {
     PaymentRefunded as "payment_refunded";
     /// A pending payment, which is the subject, was ended by an operator, or by itself.
     PaymentUndone as "payment_undone";
+    /// A pending top-up, which is the subject, was ended by an operator, or by itself.
+    TopUpUndone as "top_up_undone";
     /// An operator put cash into an account. The subject is the cash entry.
     CashCredited as "cash_credited";
 }

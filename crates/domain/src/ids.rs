@@ -43,6 +43,10 @@ id! {
     ReservationId,
     /// Names a payment.
     PaymentId,
+    /// Names a top-up of a cash account.
+    TopUpId,
+    /// Names a charge at the payment provider: it is the id of the payment or the top-up that it is for.
+    ChargeId,
     /// Names an entry of a cash account.
     EntryId,
     /// Names a waiting room.
@@ -57,6 +61,18 @@ id! {
     PasswordResetId,
     /// Names an entry of the audit log.
     AuditEntryId,
+}
+
+impl From<PaymentId> for ChargeId {
+    fn from(id: PaymentId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<TopUpId> for ChargeId {
+    fn from(id: TopUpId) -> Self {
+        Self(id.0)
+    }
 }
 
 impl RoomId {

@@ -33,6 +33,7 @@ pub mod seat_plan;
 pub mod session;
 pub mod settling;
 pub mod show;
+pub mod top_up;
 pub mod uptime;
 pub mod user;
 pub mod waiting_room;

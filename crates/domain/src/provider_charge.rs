@@ -42,6 +42,38 @@ impl ProviderChargeState {
             Self::Returned => "returned",
         }
     }
+
+    /// What the provider owes an answer to, if anything.
+    #[must_use]
+    pub const fn question(&self) -> Option<&Question> {
+        match self {
+            Self::Asked(question) | Self::ReturnDue(question) => Some(question),
+            Self::Charged | Self::Declined | Self::Returned => None,
+        }
+    }
+
+    /// Takes on a question that is due at `now`, and puts the next one off. Says whether there was one.
+    pub(crate) fn take_on(
+        &mut self,
+        asked_at: Timestamp,
+        now: Timestamp,
+        policy: SettlingPolicy,
+    ) -> bool {
+        let (question, is_to_be_undone) = match self {
+            Self::Asked(question) => (question, true),
+            Self::ReturnDue(question) => (question, false),
+            Self::Charged | Self::Declined | Self::Returned => return false,
+        };
+        if now < question.ask_at {
+            return false;
+        }
+        question.asks = question.asks.saturating_add(1);
+        question.put_off(now, policy);
+        if is_to_be_undone {
+            question.no_later_than_undone(now, asked_at, policy);
+        }
+        true
+    }
 }
 
 /// Something that the provider owes an answer to.
@@ -131,20 +163,18 @@ impl Question {
 
     /// It is asked at `now`, and again once the answer has had its time and a pause has gone by:
     /// 1, 2, 4 … seconds, five minutes at the most.
-    pub(crate) fn put_off(&mut self, now: Timestamp, policy: SettlingPolicy) {
+    fn put_off(&mut self, now: Timestamp, policy: SettlingPolicy) {
         let pause = TimeDelta::seconds(1 << self.asks.min(DOUBLINGS_MAX)).min(PAUSE_MAX);
         self.ask_at = now + policy.answer_within + pause;
     }
 
-    /// Like [`Self::put_off`], but no further than to when it is to be undone: it is asked about then,
-    /// and only then given up.
-    pub(crate) fn put_off_until_undone(
+    /// When it is to be undone, it is asked about, and only then given up.
+    fn no_later_than_undone(
         &mut self,
         now: Timestamp,
         asked_at: Timestamp,
         policy: SettlingPolicy,
     ) {
-        self.put_off(now, policy);
         let undo_at = policy.undo_at(asked_at).filter(|undo_at| now < *undo_at);
         self.ask_at = undo_at.map_or(self.ask_at, |undo_at| undo_at.min(self.ask_at));
     }
@@ -167,25 +197,7 @@ impl ProviderCharge {
     /// What the provider owes an answer to, if anything.
     #[must_use]
     pub const fn question(&self) -> Option<&Question> {
-        match &self.state {
-            ProviderChargeState::Asked(question) | ProviderChargeState::ReturnDue(question) => {
-                Some(question)
-            }
-            ProviderChargeState::Charged
-            | ProviderChargeState::Declined
-            | ProviderChargeState::Returned => None,
-        }
-    }
-
-    pub(crate) const fn question_mut(&mut self) -> Option<&mut Question> {
-        match &mut self.state {
-            ProviderChargeState::Asked(question) | ProviderChargeState::ReturnDue(question) => {
-                Some(question)
-            }
-            ProviderChargeState::Charged
-            | ProviderChargeState::Declined
-            | ProviderChargeState::Returned => None,
-        }
+        self.state.question()
     }
 
     /// Has it given back, where the provider may have charged.

@@ -1,7 +1,7 @@
 //! Every reason to say no.
 
 use crate::Timestamp;
-use crate::ids::{PaymentId, SeatId, ShowId};
+use crate::ids::{PaymentId, SeatId, ShowId, TopUpId};
 use crate::money::Amount;
 
 /// Why something that was asked for is not done. A refusal is an answer, not a fault: nothing was
@@ -142,6 +142,23 @@ pub enum Refusal {
     InvalidAmount {
         /// The most that can be charged just now.
         max: Amount,
+    },
+    /// Nobody can charge an account in this way here.
+    #[error("accounts are not charged in this way here")]
+    ChargingClosed,
+    /// As many top-ups of the user are pending as may be.
+    #[error("too many top-ups are pending")]
+    TooManyTopUps {
+        /// How many may be.
+        limit: u32,
+    },
+    /// The outside payment provider refused a top-up, or it was ended before the provider had charged.
+    #[error("the top-up failed: {reason}")]
+    TopUpFailed {
+        /// Which top-up.
+        top_up_id: TopUpId,
+        /// Why, in the provider's words.
+        reason: String,
     },
     /// There is less cash than the reservation costs.
     #[error("there is not enough cash")]

@@ -24,18 +24,8 @@ pub fn take_on(records: &mut Records, ids: &[PaymentId], policy: SettlingPolicy)
     for id in ids {
         let Some(mut payment) = records.payments.get(id).cloned() else { continue };
         let asked_at = payment.asked_at();
-        let is_pending = payment.state == PaymentState::Pending;
-        let Some(question) = payment.provider.as_mut().and_then(ProviderCharge::question_mut)
-        else {
-            continue;
-        };
-        if question.ask_at <= now {
-            question.asks = question.asks.saturating_add(1);
-            if is_pending {
-                question.put_off_until_undone(now, asked_at, policy);
-            } else {
-                question.put_off(now, policy);
-            }
+        let Some(charge) = &mut payment.provider else { continue };
+        if charge.state.take_on(asked_at, now, policy) {
             records.payments.put(payment.clone());
             taken.push(payment);
         }
@@ -43,20 +33,74 @@ pub fn take_on(records: &mut Records, ids: &[PaymentId], policy: SettlingPolicy)
     taken
 }
 
-/// A payment after the provider was heard.
+/// What became of a payment or a top-up once the provider was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// The payment and what it is for.
-    pub receipt: Receipt,
+pub struct Heard<T> {
+    /// As it is now: a payment with what it is for, or a top-up.
+    pub outcome: T,
     /// Whether the provider took back what it had said before, which nothing follows from: a
     /// person has to look.
     pub contradicts: bool,
 }
 
-/// Writes down what the provider said of a payment, in an answer or a notice, however often and in
-/// whichever order it comes: what was settled stays settled, but a charge that nothing is sold for
-/// is given back. Needs the payment, its user's account and the token it was paid with among the
-/// records.
+/// How far something is that the provider was asked to charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The provider has not said yet.
+    Pending,
+    /// It was charged, and what was paid for is given.
+    Succeeded,
+    /// It failed, or ended later: nothing is to stay charged for it.
+    Over,
+}
+
+/// What follows from a word of the provider.
+pub(crate) enum Step {
+    Nothing,
+    /// The provider took back what nothing can be done about.
+    Contradiction,
+    Succeed,
+    /// It did not come about, and that is what the provider holds for it.
+    Fail {
+        reason: String,
+        charge: ProviderChargeState,
+    },
+    /// Only what the provider holds for it is another now.
+    Becomes(ProviderChargeState),
+}
+
+/// What follows from what the provider said, in an answer or a notice, however often and in
+/// whichever order it comes: what was settled stays settled, but a charge that nothing is given for
+/// is given back.
+pub(crate) fn step(
+    progress: Progress,
+    charge: ProviderChargeState,
+    verdict: &Verdict,
+    return_due: Question,
+) -> Step {
+    use ProviderChargeState::{Declined, ReturnDue, Returned};
+    match (progress, charge, verdict) {
+        (_, _, Verdict::Unknown | Verdict::Pending) => Step::Nothing,
+        (Progress::Pending, _, Verdict::Charged) => Step::Succeed,
+        (Progress::Pending, _, Verdict::Declined { reason }) => {
+            Step::Fail { reason: reason.clone(), charge: Declined }
+        }
+        (Progress::Pending, _, Verdict::Returned) => {
+            Step::Fail { reason: "the payment was given back".to_owned(), charge: Returned }
+        }
+        (Progress::Succeeded, _, Verdict::Charged) => Step::Nothing,
+        (Progress::Succeeded, _, Verdict::Declined { .. } | Verdict::Returned) => {
+            Step::Contradiction
+        }
+        (Progress::Over, Declined, Verdict::Charged) => Step::Becomes(ReturnDue(return_due)),
+        (Progress::Over, ReturnDue(_), Verdict::Returned) => Step::Becomes(Returned),
+        // A late no may be older than the yes: only what was given back is over.
+        (Progress::Over, _, _) => Step::Nothing,
+    }
+}
+
+/// Writes down what the provider said of a payment: see [`Heard`]. Needs the payment, its user's
+/// account and the token it was paid with among the records.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] without such a payment, or one that the provider was never asked about.
@@ -66,38 +110,29 @@ pub fn hear(
     verdict: &Verdict,
     entry_id: EntryId,
     policy: SettlingPolicy,
-) -> Result<Heard, Refusal> {
+) -> Result<Heard<Receipt>, Refusal> {
     let (payment, charge) = of_provider(records, id)?;
-    let now = records.now;
-    let give_back = ProviderChargeState::ReturnDue(Question::due_at(now, policy));
-    let mut contradicts = false;
-    match (&payment.state, charge.state, verdict) {
-        (_, _, Verdict::Unknown | Verdict::Pending) => {}
-        (PaymentState::Pending, _, Verdict::Charged) => {
+    let progress = match payment.state {
+        PaymentState::Pending => Progress::Pending,
+        PaymentState::Succeeded => Progress::Succeeded,
+        PaymentState::Failed { .. } | PaymentState::Refunded { .. } => Progress::Over,
+    };
+    let return_due = Question::due_at(records.now, policy);
+    let step = step(progress, charge.state, verdict, return_due);
+    let contradicts = matches!(step, Step::Contradiction);
+    match step {
+        Step::Nothing | Step::Contradiction => {}
+        Step::Succeed => {
             settle_as(records, id, ProviderChargeState::Charged);
             succeed(records, id, charge.token_id)?;
         }
-        (PaymentState::Pending, _, Verdict::Declined { reason }) => {
-            settle_as(records, id, ProviderChargeState::Declined);
-            fail(records, id, reason, entry_id, TimeDelta::zero())?;
+        Step::Fail { reason, charge } => {
+            settle_as(records, id, charge);
+            fail(records, id, &reason, entry_id, TimeDelta::zero())?;
         }
-        (PaymentState::Pending, _, Verdict::Returned) => {
-            settle_as(records, id, ProviderChargeState::Returned);
-            fail(records, id, "the payment was given back", entry_id, TimeDelta::zero())?;
-        }
-        (PaymentState::Succeeded, _, Verdict::Charged) => {}
-        (PaymentState::Succeeded, _, Verdict::Declined { .. } | Verdict::Returned) => {
-            contradicts = true;
-        }
-        (_, ProviderChargeState::Declined, Verdict::Charged) => settle_as(records, id, give_back),
-        (_, _, Verdict::Charged) => {}
-        (_, ProviderChargeState::ReturnDue(_), Verdict::Returned) => {
-            settle_as(records, id, ProviderChargeState::Returned);
-        }
-        // A late no may be older than the yes: only what was given back is over.
-        (_, _, Verdict::Declined { .. } | Verdict::Returned) => {}
+        Step::Becomes(charge) => settle_as(records, id, charge),
     }
-    Ok(Heard { receipt: Receipt::of(records, id)?, contradicts })
+    Ok(Heard { outcome: Receipt::of(records, id)?, contradicts })
 }
 
 /// An operator ends a payment that stays pending: the cash comes back, the seats are free after a time,
@@ -131,9 +166,11 @@ pub fn give_up(
     if policy.undo_at(payment.asked_at()).is_none_or(|undo_at| records.now < undo_at) {
         return Err(Refusal::NotPending);
     }
-    let reason = "the payment provider did not answer in time";
-    end_pending(records, id, (entry_id, reason), policy, TimeDelta::zero())
+    end_pending(records, id, (entry_id, NO_ANSWER), policy, TimeDelta::zero())
 }
+
+/// Why something failed that the provider left pending.
+pub(crate) const NO_ANSWER: &str = "the payment provider did not answer in time";
 
 fn end_pending(
     records: &mut Records,

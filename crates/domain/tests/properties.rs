@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::audit::audit;
 use domain::cash::{CashPolicy, charge};
 use domain::draw::{draw, draw_order, open};
-use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, TokenId, UserId};
+use domain::ids::{PaymentId, ReservationId, RoomId, SeatId, TokenId, TopUpId, UserId};
 use domain::line::{IfExists, JoinRequest, admit, join};
 use domain::money::Amount;
 use domain::payment::{PayRequest, RefundPolicy, RefundRequest, pay, refund};
@@ -25,6 +25,7 @@ use domain::reservation::{BookingPolicy, HoldRequest, ReservationStatus, cancel,
 use domain::retention::{forget_reservations, forget_tokens};
 use domain::seat::SeatStatus;
 use domain::settling::{hear, take_on, undo};
+use domain::top_up::{self, TopUpRequest};
 use domain::waiting_room::{PolicyChange, change_room};
 use domain::waiting_token::WaitingToken;
 use memory::Memory;
@@ -36,6 +37,12 @@ const SEATS: u8 = 6;
 const BOOKING: BookingPolicy =
     BookingPolicy { hold_seconds: 300, seats_per_reservation: 3, rehold_cooldown_seconds: 60 };
 const RETURNS_AFTER: TimeDelta = TimeDelta::seconds(45);
+const CASH: CashPolicy = match (Amount::new(300), Amount::new(500)) {
+    (Some(charge_max), Some(balance_max)) => {
+        CashPolicy { charge_max, balance_max, top_ups_pending_max: 2 }
+    }
+    _ => panic!(),
+};
 const REFUND: RefundPolicy = RefundPolicy { until_hours: 24 };
 /// Patient enough for all the time that commands take.
 const SETTLING: SettlingPolicy = SettlingPolicy {
@@ -54,6 +61,7 @@ struct World {
     tokens: u8,
     reservations: u8,
     payments: u8,
+    top_ups: u8,
     entries: u128,
 }
 
@@ -61,7 +69,7 @@ impl World {
     /// With a room that opens at `opens_at`, or is open from the start.
     fn new(opens_at: Option<Timestamp>) -> Self {
         let memory = Memory::with_one_show(USERS, SEATS, opens_at, id);
-        Self { memory, tokens: 0, reservations: 0, payments: 0, entries: 0 }
+        Self { memory, tokens: 0, reservations: 0, payments: 0, top_ups: 0, entries: 0 }
     }
 
     /// Makes three of four commands what an honest client would send: with a token, a reservation
@@ -205,13 +213,32 @@ impl World {
             }
             Command::Charge { user, amount } => {
                 let (user, entry): (UserId, _) = (id(1, user), id(7, self.entries));
-                let amounts = |n| Amount::new(n).unwrap();
-                let policy = CashPolicy { charge_max: amounts(300), balance_max: amounts(500) };
                 let scope = scope.user(user).account(user);
                 let decide = move |records: &mut Records| {
-                    charge(records, user, entry, amount, policy).map(drop)
+                    charge(records, user, entry, amount, CASH).map(drop)
                 };
                 (scope, Box::new(decide))
+            }
+            Command::TopUp { user, amount } => {
+                let (id, user_id) = (id(8, self.top_ups), id(1, user));
+                let asked = TopUpRequest { id, user_id, minor_units: amount };
+                let decide = move |records: &mut Records| {
+                    top_up::ask(records, &asked, CASH, SETTLING).map(drop)
+                };
+                (scope.user(user_id).account(user_id), Box::new(decide))
+            }
+            Command::HearOfTopUp { top_up, verdict } => {
+                let (top_up, entry) = (id(8, top_up), id(7, self.entries));
+                let hear = move |records: &mut Records| {
+                    top_up::hear(records, top_up, &verdict, entry, SETTLING).map(drop)
+                };
+                (self.about_top_up(top_up), Box::new(hear))
+            }
+            Command::UndoTopUp { top_up } => {
+                let top_up = id(8, top_up);
+                let undo =
+                    move |records: &mut Records| top_up::undo(records, top_up, SETTLING).map(drop);
+                (self.about_top_up(top_up), Box::new(undo))
             }
             Command::Pay { user, token, reservation, provider } => {
                 let ask = PayRequest {
@@ -293,6 +320,13 @@ impl World {
         scope.account(found.user_id).tokens(token)
     }
 
+    /// The same, of a top-up.
+    fn about_top_up(&self, id: TopUpId) -> Scope {
+        let found = self.memory.books().top_ups.into_iter().find(|found| found.id == id);
+        let scope = Scope::new().top_up(id);
+        found.map_or(scope.clone(), |found| scope.account(found.user_id))
+    }
+
     /// Runs a group of commands at one moment, and counts what came of it.
     fn run(&mut self, now: Timestamp, commands: &[Command]) {
         for command in commands {
@@ -304,6 +338,7 @@ impl World {
             self.reservations += made(matches!(command, Command::Hold { .. }));
             let payments = self.memory.books().payments.len();
             self.payments = u8::try_from(payments).unwrap();
+            self.top_ups = u8::try_from(self.memory.books().top_ups.len()).unwrap();
             self.entries += 1;
         }
     }

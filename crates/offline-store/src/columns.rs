@@ -48,6 +48,9 @@ const HELD_SINCE: &str = "coalesce((SELECT p.paid_at FROM payments AS p WHERE p.
 const ASKED_SINCE: &str = "coalesce(ended_at, paid_at) >= {from}";
 /// The token's end is moved, too: it is not to have to be out before that.
 const ENDS_SINCE: &str = "ends_at >= {from}";
+/// The same, of a top-up.
+const TOP_UP_ASKED_SINCE: &str = "CASE state WHEN 'succeeded' THEN created_at \
+     ELSE coalesce(ended_at, created_at) END >= {from}";
 /// Who is out is so by a decision; of who is inside it is the end to come.
 const IS_OUT: &str = "state NOT IN ('waiting', 'active')";
 
@@ -105,6 +108,10 @@ const ALL: &[TimeColumn] = &[
     both("payments", "ended_at", Decided),
     both("payments", "provider_ask_at", Follows(ALWAYS)),
     both("payments", "provider_settle_by", Follows(ASKED_SINCE)),
+    both("top_ups", "created_at", Decided),
+    both("top_ups", "ended_at", Decided),
+    both("top_ups", "provider_ask_at", Follows(ALWAYS)),
+    both("top_ups", "provider_settle_by", Follows(TOP_UP_ASKED_SINCE)),
     both("cash_entries", "created_at", Decided),
     both("kept_answers", "created_at", Decided),
     only(Dialect::Postgres, "commits", "committed_at", Decided),

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::demo;
 use crate::open_files;
 use crate::secret::secret;
-use crate::settings::Settings;
+use crate::settings::{Settings, ensure_chosen, tell_of_play_money};
 use crate::sweepers::{self, Sweepers};
 use crate::wiring::for_server;
 
@@ -30,6 +30,7 @@ pub(crate) async fn serve(
     log_lines_dropped: impl Fn() -> u64 + Send + Sync + 'static,
 ) -> Result<()> {
     ensure_clock_can_be_told()?;
+    ensure_chosen(settings.charging)?;
     let secret = secret(settings)?;
     let metrics = Arc::new(Metrics::new()?);
     metrics.watch_log(log_lines_dropped);
@@ -92,6 +93,7 @@ async fn serve_from(
     if let Some(admin) = http.admin_address() {
         println!("metrics on http://{admin}/metrics");
     }
+    tell_of_play_money(app.policies.charging);
     println!("listening on http://{}", http.address());
     let served = http.run(heard(signals.clone(), 1), heard(signals, 2)).await;
     sweepers.stop().await;

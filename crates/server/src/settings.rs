@@ -1,5 +1,6 @@
 //! Settings: each by flag, by environment or in a TOML file, in this order; each with a default.
 
+mod charging;
 mod edge;
 mod given;
 
@@ -11,8 +12,11 @@ use adapter_auth::Secret;
 use adapter_gateway::GatewayOptions;
 use adapter_http::{Docs, LimitOptions, Network, WorkOptions};
 use anyhow::Result;
+use charging::charging;
+pub(crate) use charging::{ensure_chosen, tell_of_play_money};
 use chrono::TimeDelta;
 use clap::{Arg, ArgMatches};
+use domain::cash::Charging;
 use domain::guessing::GuessingPolicy;
 use domain::money::{Amount, Currency};
 use domain::retention::RetentionPolicy;
@@ -74,6 +78,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("seats_per_reservation", "4", "How many seats a reservation may have"),
     setting("seats_per_show_max", "100000", "How many seats a show may have"),
+    setting(
+        "charges",
+        "",
+        "Where cash comes from: open, anybody makes it; provider, the payment provider charges for it; \
+         operators, they credit accounts; none: open on the embedded store without a provider",
+    ),
     setting("charge_max", "10000000", "The most that can be charged at once, in minor units"),
     setting("balance_max", "100000000", "The most that an account can be charged up to"),
     setting(
@@ -81,12 +91,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "60",
         "Within how many seconds the seats of a refunded payment are free, at random; 0: at once",
     ),
+    setting(
+        "top_ups_pending_max",
+        "3",
+        "How many top-ups a user may have that the provider has not answered",
+    ),
     setting("refund_until_hours", "24", "Until how many hours before a show it can be refunded"),
     setting(
         "gateway_url",
         "",
         "Where an outside payment provider is asked, by docs/payment-provider.md; none: cash alone \
          pays",
+    ),
+    setting(
+        "gateway_for",
+        "",
+        "What the provider is asked to charge: payments, at each payment for seats; or charges, when cash \
+         comes in; none: payments, unless charges is provider",
     ),
     setting(
         "gateway_secret",
@@ -210,8 +231,11 @@ pub(crate) struct Settings {
     pub(crate) rehold_cooldown_seconds: u32,
     pub(crate) seats_per_reservation: u32,
     pub(crate) seats_per_show_max: u32,
+    /// None: nobody has said where cash comes from, which a server has to know.
+    pub(crate) charging: Option<Charging>,
     pub(crate) charge_max: Amount,
     pub(crate) balance_max: Amount,
+    pub(crate) top_ups_pending_max: u32,
     pub(crate) refund_until_hours: u32,
     pub(crate) return_within: TimeDelta,
     /// Without one, cash alone pays.
@@ -298,6 +322,7 @@ impl Settings {
                 "off" => Some(Docs::Off),
                 _ => None,
             })?,
+            charging: charging(&source, &database)?,
             database,
             secret: source.read("secret", secret_form, |value| match value {
                 "" => Some(None),
@@ -316,6 +341,7 @@ impl Settings {
             seats_per_show_max: source.number("seats_per_show_max", 1, seats_max)?,
             charge_max: money(source.number("charge_max", 1, MOST_MONEY)?),
             balance_max: money(source.number("balance_max", 1, MOST_MONEY)?),
+            top_ups_pending_max: source.number("top_ups_pending_max", 1, 1_000)?,
             refund_until_hours: source.number("refund_until_hours", 0, 8_760)?,
             return_within: TimeDelta::seconds(source.number("return_seconds", 0, 86_400)?),
             gateway: gateway(&source, gateway_timeout)?,

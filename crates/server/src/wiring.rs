@@ -13,7 +13,7 @@ use adapter_sqlite::SqliteStore;
 use anyhow::{Context, Result};
 use application::{Application, Policies, Ports};
 use chrono::TimeDelta;
-use domain::cash::CashPolicy;
+use domain::cash::{CashPolicy, Charging};
 use domain::payment::RefundPolicy;
 use domain::ports::{
     AuditLog, CashBook, Catalogue, Clock, DueWork, Ledger, Lines, OpenedBy, Orders, PaymentGateway,
@@ -155,7 +155,13 @@ fn policies(settings: &Settings) -> Result<Policies> {
             seats_per_reservation: settings.seats_per_reservation,
             rehold_cooldown_seconds: settings.rehold_cooldown_seconds,
         },
-        cash: CashPolicy { charge_max: settings.charge_max, balance_max: settings.balance_max },
+        // A command charges nothing.
+        charging: settings.charging.unwrap_or(Charging::Operators),
+        cash: CashPolicy {
+            charge_max: settings.charge_max,
+            balance_max: settings.balance_max,
+            top_ups_pending_max: settings.top_ups_pending_max,
+        },
         refund: RefundPolicy { until_hours: settings.refund_until_hours },
         settling: SettlingPolicy {
             answer_within: TimeDelta::from_std(settings.gateway_timeout)?,

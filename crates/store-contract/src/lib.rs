@@ -18,6 +18,7 @@ pub mod provider;
 pub mod queue;
 pub mod retention;
 mod stage;
+pub mod top_ups;
 
 pub use stage::Stage;
 
@@ -48,6 +49,11 @@ macro_rules! every_promise {
             provider::a_payment_that_failed_gives_everything_back_and_says_why
             provider::whatever_a_provider_says_at_once_has_one_outcome
             provider::what_the_provider_owes_is_found_and_taken_on_by_one
+            top_ups::cash_comes_in_with_the_commit_in_which_its_top_up_succeeds
+            top_ups::whatever_a_provider_says_of_a_top_up_at_once_has_one_outcome
+            top_ups::a_user_has_only_so_many_top_ups_pending_however_many_are_asked_for_at_once
+            top_ups::top_ups_that_the_provider_owes_an_answer_about_are_found_and_taken_on_by_one
+            top_ups::lists_of_top_ups_are_newest_first_and_each_users_own
             outages::an_outage_is_given_back_to_stays_and_holds_and_written_down
             outages::no_end_counts_before_an_outage_is_given_back
             queue::numbers_have_no_gap_and_no_repeat_under_500_joins_at_once

@@ -59,6 +59,7 @@ pub const LOOKS: &[Look] = looks! {
     rooms_to_draw: stage => stage.due_work.rooms_to_draw(stage.clock.now());
     next_in_line: stage => stage.due_work.next_in_line(RoomId::SITE, 100);
     payments_to_ask: stage => stage.due_work.payments_to_ask(stage.clock.now(), 100);
+    top_ups_to_ask: stage => stage.due_work.top_ups_to_ask(stage.clock.now(), 100);
     unsettled: stage => stage.due_work.unsettled(stage.clock.now());
     old_answers: stage => stage.due_work.old_answers(stage.clock.now(), 100);
     outages: stage => stage.due_work.outages();
@@ -71,5 +72,8 @@ pub const LOOKS: &[Look] = looks! {
     payments: stage => stage.orders.payments(stage.id(), page());
     unsettled_payments: stage => stage.orders.unsettled_payments(page());
     account: stage => stage.cash_book.account(stage.id());
+    top_up: stage => stage.cash_book.top_up(stage.id());
+    top_ups: stage => stage.cash_book.top_ups(stage.id(), page());
+    unsettled_top_ups: stage => stage.cash_book.unsettled_top_ups(page());
     entries: stage => stage.cash_book.entries(stage.id(), page());
 };

@@ -18,7 +18,7 @@ pub(crate) async fn hear_of(
     stage: &Stage,
     asked: &Receipt,
     verdict: Verdict,
-) -> Result<Heard, UpdateError> {
+) -> Result<Heard<Receipt>, UpdateError> {
     let (id, entry_id) = (asked.payment.id, stage.id());
     let token = asked.payment.provider.as_ref().map(|charge| charge.token_id);
     let scope = Scope::new().payment(id).account(asked.payment.user_id).tokens(token);
@@ -61,7 +61,7 @@ pub async fn a_pending_payment_pins_its_hold_until_it_is_settled(stage: &Stage) 
     let count = |records: &mut Records| Ok(records.reservations.iter().count());
     assert_eq!(stage.store.decide(reserved, count).await.unwrap(), 1, "it counts as the buyer's");
 
-    let heard = hear_of(stage, &asked, Verdict::Charged).await.unwrap().receipt;
+    let heard = hear_of(stage, &asked, Verdict::Charged).await.unwrap().outcome;
     assert_eq!(heard.payment.state, PaymentState::Succeeded);
     assert_eq!(stage.orders.payment(asked.payment.id).await.unwrap(), Some(heard));
     assert_eq!(stage.balance(buyer.user_id).await, 9 * Stage::PRICE);
@@ -72,7 +72,7 @@ pub async fn a_payment_that_failed_gives_everything_back_and_says_why(stage: &St
     let held = stage.hold(buyer, &[0, 1], 300).await.unwrap();
     let asked = stage.pay_through_provider(buyer, held.id).await.unwrap();
     assert_eq!(stage.balance(buyer.user_id).await, 8 * Stage::PRICE);
-    let heard = hear_of(stage, &asked, no()).await.unwrap().receipt;
+    let heard = hear_of(stage, &asked, no()).await.unwrap().outcome;
     let found = stage.orders.payment(asked.payment.id).await.unwrap().unwrap();
     assert_eq!(found, heard);
     assert!(matches!(found.payment.state, PaymentState::Failed { reason, .. }

@@ -217,7 +217,7 @@ impl Stage {
     pub async fn charge(&self, user_id: UserId, amount: i64) -> Result<CashEntry, UpdateError> {
         let id = self.id();
         let most = Amount::new(1_000_000).unwrap();
-        let policy = CashPolicy { charge_max: most, balance_max: most };
+        let policy = CashPolicy { charge_max: most, balance_max: most, top_ups_pending_max: 1 };
         let scope = Scope::new().user(user_id).account(user_id);
         let decide = move |records: &mut Records| charge(records, user_id, id, amount, policy);
         self.store.decide(scope, decide).await

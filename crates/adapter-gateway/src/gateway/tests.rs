@@ -11,9 +11,9 @@ const SECRET: &str = "the secret that both sides of the tests share";
 
 fn bill() -> Bill {
     Bill {
-        payment_id: Uuid::from_u128(1).into(),
+        charge_id: Uuid::from_u128(1).into(),
         user_id: Uuid::from_u128(2).into(),
-        reservation_id: Uuid::from_u128(3).into(),
+        reservation_id: Some(Uuid::from_u128(3).into()),
         amount: Amount::new(50_000).unwrap(),
         currency: "KRW".parse().unwrap(),
     }
@@ -82,7 +82,7 @@ async fn what_is_asked_is_signed_and_says_what_it_is_about() {
     let (_, signature) = headers.find(is_signature).unwrap();
     assert!(gateway.prove(signature, body.as_bytes(), now()).is_some(), "{signature}");
 
-    gateway.ask(bill().payment_id).await.unwrap();
+    gateway.ask(bill().charge_id).await.unwrap();
     let request = heard.recv().await.unwrap();
     assert!(
         request.ends_with(&format!(
@@ -103,11 +103,11 @@ async fn every_state_is_understood() {
         ("returned", Verdict::Returned),
     ] {
         let (gateway, _heard) = provider(state(word, "")).await;
-        assert_eq!(gateway.ask(bill().payment_id).await.unwrap(), verdict);
+        assert_eq!(gateway.ask(bill().charge_id).await.unwrap(), verdict);
     }
     let (gateway, _heard) = provider(state("declined", r#","reason":"한도 초과""#)).await;
     let declined = Verdict::Declined { reason: "한도 초과".into() };
-    assert_eq!(gateway.ask(bill().payment_id).await.unwrap(), declined);
+    assert_eq!(gateway.ask(bill().charge_id).await.unwrap(), declined);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_provider_that_hangs_is_waited_for_no_longer_than_it_may_take() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let gateway = Arc::new(gateway_at(&url, Duration::from_millis(100)).unwrap());
     // The second waits for the only connection, which the first has.
-    let ask = |gateway: Arc<HttpGateway>| async move { gateway.ask(bill().payment_id).await };
+    let ask = |gateway: Arc<HttpGateway>| async move { gateway.ask(bill().charge_id).await };
     let (first, second) = tokio::join!(ask(Arc::clone(&gateway)), ask(gateway));
     assert!(first.is_err() && second.is_err());
 }

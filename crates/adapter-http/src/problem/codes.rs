@@ -10,6 +10,10 @@ pub(crate) const ALL: &[(&str, &str)] = &[
          listed in shows.",
     ),
     (
+        "charging_closed",
+        "Cash does not come in this way here. The balance says in charges where it comes from.",
+    ),
+    (
         "chosen_too_often",
         "You have just given back many other seats of the show. Choose again when Retry-After says.",
     ),
@@ -101,6 +105,14 @@ pub(crate) const ALL: &[(&str, &str)] = &[
         "too_many_requests",
         "You, or your address, have asked for more than is everybody's share. Come back when Retry-After \
          says.",
+    ),
+    (
+        "too_many_top_ups",
+        "As many of your top-ups as may be wait for the payment provider. How many is in limit.",
+    ),
+    (
+        "top_up_failed",
+        "The payment provider refused, or did not answer in time. Nothing came into the account.",
     ),
     (
         "unavailable",

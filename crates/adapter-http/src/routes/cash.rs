@@ -2,12 +2,15 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use application::Application;
 use chrono::{DateTime, Utc};
-use domain::cash::CashEntry;
-use domain::ids::EntryId;
+use domain::cash::{CashEntry, Charging, EntryKind};
+use domain::ids::{EntryId, TopUpId, UserId};
+use domain::money::Amount;
+use domain::top_up::TopUpState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::top_ups::TopUpBody;
 use crate::body::Body;
 use crate::credentials::Bearer;
 use crate::idempotency::{KEY_ABOUT, Key, answer};
@@ -22,6 +25,10 @@ pub(crate) struct Balance {
     balance: i64,
     /// ISO 4217.
     currency: String,
+    /// Where cash comes from: `open`, from anybody who charges, so it is play money; `provider`, the
+    /// payment provider charges for it; `operators`, they credit accounts.
+    #[schema(schema_with = words::charging)]
+    charges: &'static str,
 }
 
 /// What is in your account.
@@ -37,7 +44,8 @@ pub(crate) async fn show_balance(
     let user_id = bearer.reader(&app).await?;
     let balance = app.show_balance.execute(user_id).await?.into();
     let currency = app.policies.currency.to_string();
-    Ok(HttpResponse::Ok().json(Balance { user_id: user_id.into(), balance, currency }))
+    let charges = app.policies.charging.name();
+    Ok(HttpResponse::Ok().json(Balance { user_id: user_id.into(), balance, currency, charges }))
 }
 
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -57,35 +65,69 @@ pub(crate) struct Charged {
     currency: String,
     charged_amount: i64,
     entry_id: Uuid,
+    /// The top-up by which the payment provider has charged; `null` where none is asked.
+    top_up_id: Option<Uuid>,
 }
 
-/// Put cash into your account.
+/// Put cash into your account. Where a payment provider charges for it and does not answer in time, the
+/// top-up is pending: look at it later, or ask again with the same idempotency key.
 #[utoipa::path(post, path = "/api/users/balance", tag = "cash", request_body = Charge,
     params(("Idempotency-Key" = Option<String>, Header, description = KEY_ABOUT)),
     security(("access_token" = []), ("queue_token" = [])), responses(
     (status = 200, body = Charged),
+    (status = 202, description = "The top-up is `pending`: the provider has not answered yet", body = TopUpBody),
     (status = 400, description = "`invalid_request`; `invalid_amount` with `max`: not 1 to the most that can be charged now", body = ProblemBody),
     (status = 401, description = "`invalid_token`", body = ProblemBody),
+    (status = 402, description = "`top_up_failed` with `top_up_id` and `reason`: the provider refused, and nothing came in", body = ProblemBody),
+    (status = 403, description = "`charging_closed`: only operators credit accounts", body = ProblemBody),
     (status = 422, description = "`idempotency_key_reused`", body = ProblemBody),
+    (status = 429, description = "`too_many_top_ups` with `limit`: so many may be pending", body = ProblemBody),
 ))]
 pub(crate) async fn charge(
     app: Data<Application>,
     bearer: Bearer,
     key: Key,
     body: Body,
-) -> Result<impl Responder, Problem> {
+) -> Result<HttpResponse, Problem> {
     let user_id = bearer.user(&app).await?;
     let ask: Charge = body.json()?;
     let request = key.of(user_id, "POST /api/users/balance", "", &ask);
+    if app.policies.charging == Charging::Provider {
+        let topped_up = app.top_up_cash.execute(user_id, ask.amount, request).await?;
+        return Ok(match &topped_up.value.state {
+            TopUpState::Succeeded { entry_id, balance_after, .. } => {
+                let entry = (*entry_id, *balance_after, topped_up.value.amount);
+                let body = Charged::of(user_id, entry, Some(topped_up.value.id), &app);
+                answer(HttpResponse::Ok(), topped_up.replayed, &body)
+            }
+            _ => {
+                let body = TopUpBody::of(&topped_up.value, &app);
+                answer(HttpResponse::Accepted(), topped_up.replayed, &body)
+            }
+        });
+    }
     let charged = app.charge_cash.execute(user_id, ask.amount, request).await?;
-    let body = Charged {
-        user_id: user_id.into(),
-        balance: charged.value.balance_after.into(),
-        currency: app.policies.currency.to_string(),
-        charged_amount: charged.value.amount.into(),
-        entry_id: charged.value.id.into(),
-    };
+    let entry = (charged.value.id, charged.value.balance_after, charged.value.amount);
+    let body = Charged::of(user_id, entry, None, &app);
     Ok(answer(HttpResponse::Ok(), charged.replayed, &body))
+}
+
+impl Charged {
+    fn of(
+        user_id: UserId,
+        (entry_id, balance_after, amount): (EntryId, Amount, Amount),
+        top_up_id: Option<TopUpId>,
+        app: &Application,
+    ) -> Self {
+        Self {
+            user_id: user_id.into(),
+            balance: balance_after.into(),
+            currency: app.policies.currency.to_string(),
+            charged_amount: amount.into(),
+            entry_id: entry_id.into(),
+            top_up_id: top_up_id.map(Into::into),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -102,8 +144,11 @@ pub(crate) struct Entry {
     /// In minor units; negative for what a payment took.
     amount: i64,
     balance_after: i64,
-    /// The payment that it belongs to; `null` for a charge.
+    /// The payment that it belongs to, or the top-up by which the payment provider has charged for it;
+    /// `null` for another charge.
     reference: Option<Uuid>,
+    /// Why an operator credited it; `null` unless one did.
+    reason: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -114,10 +159,16 @@ impl From<&CashEntry> for Entry {
             kind: entry.kind.name(),
             amount: entry.signed_amount(),
             balance_after: entry.balance_after.into(),
-            reference: entry.kind.payment_id().map(Into::into),
+            reference: reference(&entry.kind),
+            reason: entry.kind.credit().map(|(_, reason)| reason.to_owned()),
             created_at: entry.created_at,
         }
     }
+}
+
+fn reference(kind: &EntryKind) -> Option<Uuid> {
+    let payment = kind.payment_id().map(Into::into);
+    payment.or_else(|| kind.top_up_id().map(Into::into))
 }
 
 /// What changed your balance, newest first.

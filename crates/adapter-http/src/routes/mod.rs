@@ -4,6 +4,7 @@ mod accounts;
 mod audit_log;
 mod cash;
 mod concerts;
+mod credits;
 mod draw;
 mod notices;
 mod operator;
@@ -17,6 +18,7 @@ mod running;
 mod sales;
 pub(crate) mod seats;
 mod sessions;
+mod top_ups;
 mod unsettled;
 mod users;
 
@@ -73,6 +75,8 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
         at("/api/users/balance").route(get().to(cash::show_balance)).route(post().to(cash::charge)),
     )
     .service(at("/api/users/balance/entries").route(get().to(cash::list_entries)))
+    .service(at("/api/users/balance/top_ups").route(get().to(top_ups::list)))
+    .service(at("/api/users/balance/top_ups/{top_up_id}").route(get().to(top_ups::show)))
     .service(at("/api/queue_tokens/current/events").route(get().to(queue_events::events)))
     .service(at("/api/rooms/{room_id}").route(get().to(draw::show_notice)))
     .service(at("/api/rooms/{room_id}/draw").route(get().to(draw::show_draw)))
@@ -106,6 +110,9 @@ pub(crate) fn configure(app: &mut ServiceConfig, pages: &[Arc<Written>]) {
         at("/api/admin/users/{user_id}/password-reset")
             .route(post().to(users::make_password_reset)),
     )
+    .service(at("/api/admin/top_ups").route(get().to(top_ups::list_unsettled)))
+    .service(at("/api/admin/top_ups/{top_up_id}/undo").route(post().to(top_ups::undo)))
+    .service(at("/api/admin/users/{user_id}/credits").route(post().to(credits::credit)))
     .service(at("/api/gateway/notices").route(post().to(notices::hear)))
     .service(at("/problems/{code}").route(get().to(problems::explain)))
     .service(at("/livez").route(get().to(running::livez)))

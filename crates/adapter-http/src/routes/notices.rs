@@ -12,10 +12,11 @@ use crate::problem::{Problem, ProblemBody};
 /// The header that proves that a notice comes from the payment provider.
 const SIGNATURE: &str = "Stagedoor-Signature";
 
-/// What a payment provider says by itself of a payment.
+/// What a payment provider says by itself of a payment or a top-up.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Notice {
+    /// The payment's id, or the top-up's.
     payment_id: Uuid,
     state: NoticeState,
     /// Why it was declined, for the buyer.
@@ -56,7 +57,7 @@ impl From<Notice> for Verdict {
     (status = 204, description = "Heard"),
     (status = 400, description = "`invalid_request`", body = ProblemBody),
     (status = 401, description = "`invalid_signature`: not the provider's, or old", body = ProblemBody),
-    (status = 404, description = "`not_found`: no such payment, or no provider is configured", body = ProblemBody),
+    (status = 404, description = "`not_found`: no such payment or top-up, or no provider is configured", body = ProblemBody),
     (status = 409, description = "`notice_replayed`: the very same notice came before", body = ProblemBody),
 ))]
 pub(crate) async fn hear(
@@ -69,7 +70,7 @@ pub(crate) async fn hear(
     let signature = only.and_then(|signature| signature.to_str().ok());
     let proven = app.hear_notice.prove(signature, body.bytes())?;
     let notice: Notice = body.json()?;
-    let payment_id = notice.payment_id.into();
-    app.hear_notice.execute(proven, payment_id, notice.into()).await?;
+    let id = notice.payment_id;
+    app.hear_notice.execute(proven, id, notice.into()).await?;
     Ok(HttpResponse::NoContent())
 }

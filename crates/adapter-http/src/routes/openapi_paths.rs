@@ -6,8 +6,9 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    accounts, audit_log, cash, concerts, draw, notices, operator, payments, problems, queue_events,
-    queue_tokens, reservations, running, sales, seats, sessions, unsettled, users,
+    accounts, audit_log, cash, concerts, credits, draw, notices, operator, payments, problems,
+    queue_events, queue_tokens, reservations, running, sales, seats, sessions, top_ups, unsettled,
+    users,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +51,8 @@ use super::{
         cash::show_balance,
         cash::charge,
         cash::list_entries,
+        top_ups::list,
+        top_ups::show,
         payments::pay,
         payments::list,
         payments::show,
@@ -66,6 +69,9 @@ use super::{
         users::disable,
         users::enable,
         users::make_password_reset,
+        top_ups::list_unsettled,
+        top_ups::undo,
+        credits::credit,
         notices::hear,
         problems::explain,
         running::livez,

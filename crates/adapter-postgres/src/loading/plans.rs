@@ -7,6 +7,7 @@ use domain::idempotency::IdempotencyKey;
 use domain::payment::PaymentState;
 use domain::records::{Records, Scope};
 use domain::reservation::ReservationState;
+use domain::top_up::TopUpState;
 use uuid::Uuid;
 
 use super::{Loaded, begin_and_load};
@@ -60,6 +61,10 @@ const A_RUSH: &str = "
             state)
         SELECT id(5, n), id(4, n), id(1, n), 1, 2, 1, now(), 'succeeded'
         FROM generate_series(1, 9000) AS n;
+    INSERT INTO top_ups (id, user_id, amount, created_at, state, ended_at, entry_id, balance_after,
+            provider_state)
+        SELECT id(6, n), id(1, n), 1, now(), 'succeeded', now(), id(6, n), 1, 'charged'
+        FROM generate_series(1, 9000) AS n;
     INSERT INTO kept_answers (user_id, call, key, fingerprint, answer, created_at)
         SELECT id(1, n), 'call', 'key', repeat('0', 32)::bytea, '{}', now() FROM generate_series(1, 9000) AS n;
     INSERT INTO room_counts (room_id, writer_id, waiting, inside) VALUES (id(9, 1), id(0, 0), 9000, 9000);
@@ -67,7 +72,7 @@ const A_RUSH: &str = "
 
 const NOBODY_THERE: &str = "
     TRUNCATE users, cash_accounts, cash_entries, waiting_tokens, seats, reservations, reservation_seats,
-        payments, kept_answers, room_counts, show_counts;
+        payments, top_ups, kept_answers, room_counts, show_counts;
 ";
 
 const A_ROOM_AND_A_SHOW: &str = "
@@ -104,6 +109,7 @@ fn scope(n: u64) -> Scope {
         .reservation(id(4, n))
         .reserved_by(id(1, n), id(7, 1))
         .payment(id(5, n))
+        .top_up(id(6, n))
         .kept_answer(Some(answer(n)))
         .uptime()
 }
@@ -116,6 +122,7 @@ fn changes(loaded: Loaded) -> Records {
     loaded.seats.into_values().for_each(|seat| records.seats.load(seat));
     loaded.reservations.into_values().for_each(|found| records.reservations.load(found));
     loaded.payments.into_values().for_each(|payment| records.payments.load(payment));
+    loaded.top_ups.into_values().for_each(|top_up| records.top_ups.load(top_up));
     loaded.accounts.into_values().for_each(|account| records.accounts.load(account));
     loaded.kept_answers.into_values().for_each(|kept| records.kept_answers.load(kept));
     let n = 4_500;
@@ -125,6 +132,11 @@ fn changes(loaded: Loaded) -> Records {
     records.reservations.get_mut(&id(4, n)).unwrap().state = ended;
     let refunded = PaymentState::Refunded { refunded_at: now };
     records.payments.get_mut(&id(5, n)).unwrap().state = refunded;
+    records.top_ups.get_mut(&id(6, n)).unwrap().state = TopUpState::Succeeded {
+        entry_id: id(6, n + 1),
+        balance_after: domain::money::Amount::ZERO,
+        succeeded_at: now,
+    };
     records.accounts.get_mut(&id(1, n)).unwrap().entry_count += 1;
     records.kept_answers.get_mut(&answer(n)).unwrap().created_at = now;
     records

@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
-use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use domain::ids::{PaymentId, ReservationId, RoomId, TokenId, TopUpId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
 use domain::uptime::Outage;
 use domain::waiting_room::WaitingRoom;
@@ -20,7 +20,9 @@ use super::{decode, decode_all};
 use crate::SqlError;
 use crate::columns::{number, read};
 use crate::rows::{RoomRow, TokenRow};
-use crate::schema::{kept_answers, payments, reservations, seats, waiting_rooms, waiting_tokens};
+use crate::schema::{
+    kept_answers, payments, reservations, seats, top_ups, waiting_rooms, waiting_tokens,
+};
 use crate::statement::{Parameter, Statement, one};
 use crate::store::PostgresStore;
 
@@ -45,6 +47,28 @@ async fn found<Id: From<Uuid>>(
 
 fn number_of(found: i64) -> Result<u64, SqlError> {
     Ok(read(found, "number of payments")?)
+}
+
+/// What the provider owes answers about that is in a table.
+macro_rules! unsettled {
+    ($conn:expr, $table:ident, $now:ident) => {{
+        let of_state = |state: &'static str| {
+            let is_in = $table::provider_state.nullable().eq(state);
+            count($table::id).aggregate_filter(is_in.assume_not_null())
+        };
+        let overdue = $table::provider_settle_by.le($now);
+        let counts = $table::table.filter($table::provider_ask_at.is_not_null()).select((
+            of_state("asked"),
+            of_state("return_due"),
+            count($table::id).aggregate_filter(overdue.assume_not_null()),
+        ));
+        let (pending, return_due, overdue) = counts.first($conn).await?;
+        Unsettled {
+            pending: number_of(pending)?,
+            return_due: number_of(return_due)?,
+            overdue: number_of(overdue)?,
+        }
+    }};
 }
 
 #[async_trait]
@@ -196,24 +220,25 @@ impl DueWork for PostgresStore {
         .await
     }
 
+    async fn top_ups_to_ask(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TopUpId>, Unavailable> {
+        self.read_behind(move |mut conn| async move {
+            let due = top_ups::table
+                .filter(top_ups::provider_ask_at.le(now))
+                .order(top_ups::provider_ask_at)
+                .limit(limit.into());
+            Ok(ids(due.select(top_ups::id).load(&mut conn).await?))
+        })
+        .await
+    }
+
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
         self.read_behind(move |mut conn| async move {
-            let of_state = |state: &'static str| {
-                count(payments::id)
-                    .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
-            };
-            let overdue = payments::provider_settle_by.le(now);
-            let counts = payments::table.filter(payments::provider_ask_at.is_not_null()).select((
-                of_state("asked"),
-                of_state("return_due"),
-                count(payments::id).aggregate_filter(overdue.assume_not_null()),
-            ));
-            let (pending, return_due, overdue) = counts.first(&mut conn).await?;
-            Ok(Unsettled {
-                pending: number_of(pending)?,
-                return_due: number_of(return_due)?,
-                overdue: number_of(overdue)?,
-            })
+            let of_payments = unsettled!(&mut conn, payments, now);
+            Ok(of_payments + unsettled!(&mut conn, top_ups, now))
         })
         .await
     }

@@ -16,12 +16,12 @@ use crate::connect::Session;
 use crate::counts;
 use crate::rows::{
     AccountRow, AuditEntryRow, ConcertRow, EntryRow, PasswordResetRow, PaymentRow, PolicyRow,
-    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow,
+    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, TopUpRow,
 };
 use crate::schema::{
     audit_log, cash_accounts, cash_entries, concerts, outages, password_resets, payments,
-    reservation_seats, reservations, room_policies, seats, service, shows, users, waiting_rooms,
-    waiting_tokens,
+    reservation_seats, reservations, room_policies, seats, service, shows, top_ups, users,
+    waiting_rooms, waiting_tokens,
 };
 use crate::store::PostgresStore;
 
@@ -88,6 +88,7 @@ async fn books(conn: &mut AsyncPgConnection, clock: &DatabaseClock) -> Result<Bo
         reservations,
         reservation_seats,
         payments: all!(conn, unreadable, PaymentRow as payments by id),
+        top_ups: all!(conn, unreadable, TopUpRow as top_ups by id),
         accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
         entries: all!(conn, unreadable, EntryRow as cash_entries by id),
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use domain::Timestamp;
 use domain::idempotency::IdempotencyKey;
-use domain::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use domain::ids::{PaymentId, ReservationId, RoomId, TokenId, TopUpId};
 use domain::ports::{DueWork, Unavailable, Unsettled};
 use domain::records::Source;
 use domain::uptime::Outage;
@@ -15,7 +15,8 @@ use crate::columns::{Key, key, micros, number, read};
 use crate::loading::decode_all;
 use crate::rows::TokenRow;
 use crate::schema::{
-    kept_answers, payments, reservations, room_counts, seats, waiting_rooms, waiting_tokens,
+    kept_answers, payments, reservations, room_counts, seats, top_ups, waiting_rooms,
+    waiting_tokens,
 };
 use crate::source::Database;
 use crate::store::SqliteStore;
@@ -37,6 +38,28 @@ fn in_order<Id: Ord>(mut ids: Vec<Id>) -> Vec<Id> {
 
 fn number_of(found: i64) -> Result<u64, crate::SqlError> {
     Ok(read(found, "number of payments")?)
+}
+
+/// What the provider owes answers about that is in a table.
+macro_rules! unsettled {
+    ($conn:expr, $table:ident, $now:ident) => {{
+        let of_state = |state: &'static str| {
+            let is_in = $table::provider_state.nullable().eq(state);
+            count($table::id).aggregate_filter(is_in.assume_not_null())
+        };
+        let overdue = $table::provider_settle_by.le(micros($now));
+        let counts = $table::table.filter($table::provider_ask_at.is_not_null()).select((
+            of_state("asked"),
+            of_state("return_due"),
+            count($table::id).aggregate_filter(overdue.assume_not_null()),
+        ));
+        let (pending, return_due, overdue) = counts.first($conn)?;
+        Unsettled {
+            pending: number_of(pending)?,
+            return_due: number_of(return_due)?,
+            overdue: number_of(overdue)?,
+        }
+    }};
 }
 
 #[async_trait]
@@ -186,24 +209,25 @@ impl DueWork for SqliteStore {
         .await
     }
 
+    async fn top_ups_to_ask(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TopUpId>, Unavailable> {
+        self.read_behind(move |conn| {
+            let due = top_ups::table
+                .filter(top_ups::provider_ask_at.le(micros(now)))
+                .order(top_ups::provider_ask_at)
+                .limit(limit.into());
+            Ok(ids(due.select(top_ups::id).load(conn)?))
+        })
+        .await
+    }
+
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable> {
         self.read_behind(move |conn| {
-            let of_state = |state: &'static str| {
-                count(payments::id)
-                    .aggregate_filter(payments::provider_state.eq(state).assume_not_null())
-            };
-            let overdue = payments::provider_settle_by.le(micros(now));
-            let counts = payments::table.filter(payments::provider_ask_at.is_not_null()).select((
-                of_state("asked"),
-                of_state("return_due"),
-                count(payments::id).aggregate_filter(overdue.assume_not_null()),
-            ));
-            let (pending, return_due, overdue) = counts.first(conn)?;
-            Ok(Unsettled {
-                pending: number_of(pending)?,
-                return_due: number_of(return_due)?,
-                overdue: number_of(overdue)?,
-            })
+            let of_payments = unsettled!(conn, payments, now);
+            Ok(of_payments + unsettled!(conn, top_ups, now))
         })
         .await
     }

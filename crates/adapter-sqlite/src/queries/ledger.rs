@@ -14,12 +14,12 @@ use crate::columns::{Key, time};
 use crate::counts;
 use crate::rows::{
     AccountRow, AuditEntryRow, ConcertRow, EntryRow, PasswordResetRow, PaymentRow, PolicyRow,
-    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow,
+    ReservationRow, ReservationSeatRow, RoomRow, SeatRow, ShowRow, TokenRow, TopUpRow,
 };
 use crate::schema::{
     audit_log, cash_accounts, cash_entries, concerts, outages, password_resets, payments,
-    reservation_seats, reservations, room_policies, seats, service, shows, users, waiting_rooms,
-    waiting_tokens,
+    reservation_seats, reservations, room_policies, seats, service, shows, top_ups, users,
+    waiting_rooms, waiting_tokens,
 };
 use crate::store::SqliteStore;
 
@@ -78,6 +78,7 @@ fn books(conn: &mut SqliteConnection, clock: &StoreClock) -> Result<Books, SqlEr
         reservations,
         reservation_seats,
         payments: all!(conn, unreadable, PaymentRow as payments by id),
+        top_ups: all!(conn, unreadable, TopUpRow as top_ups by id),
         accounts: all!(conn, unreadable, AccountRow as cash_accounts by user_id),
         entries: all!(conn, unreadable, EntryRow as cash_entries by id),
         rooms: all!(conn, unreadable, RoomRow as waiting_rooms by id),

@@ -1,33 +1,43 @@
 use std::sync::Arc;
 
-use domain::cash::{CashEntry, CashPolicy, charge};
+use domain::cash::{CashEntry, CashPolicy, Charging, charge};
 use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::{EntryId, UserId};
 use domain::ports::{Ids, Store, UpdateError};
 use domain::records::{Records, Scope};
+use domain::refusal::Refusal;
 
-/// Somebody puts cash in.
+/// Somebody puts cash in for which nobody is asked.
 pub struct ChargeCash {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     policy: CashPolicy,
+    charging: Charging,
 }
 
 impl ChargeCash {
     /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, ids: Arc<dyn Ids>, policy: CashPolicy) -> Self {
-        Self { store, ids, policy }
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        policy: CashPolicy,
+        charging: Charging,
+    ) -> Self {
+        Self { store, ids, policy, charging }
     }
 
     /// # Errors
-    /// What [`domain::cash::charge`] refuses.
+    /// [`Refusal::ChargingClosed`] unless anybody charges as they like; what [`domain::cash::charge`] refuses.
     pub async fn execute(
         &self,
         user_id: UserId,
         minor_units: i64,
         request: Option<IdempotentRequest>,
     ) -> Result<Answered<CashEntry>, UpdateError> {
+        if self.charging != Charging::Open {
+            return Err(Refusal::ChargingClosed.into());
+        }
         let (id, policy) = (EntryId::from(self.ids.next()), self.policy);
         let scope = Scope::new()
             .user(user_id)
@@ -45,15 +55,21 @@ impl ChargeCash {
 #[cfg(test)]
 mod tests {
     use domain::money::Amount;
-    use domain::refusal::Refusal;
 
     use super::*;
     use crate::testing::*;
 
     fn charge_cash(records: Records) -> ChargeCash {
-        let amount = |n| Amount::new(n).unwrap();
-        let policy = CashPolicy { charge_max: amount(100_000), balance_max: amount(120_000) };
-        ChargeCash::new(store_with(records), ids(), policy)
+        ChargeCash::new(store_with(records), ids(), CASH, Charging::Open)
+    }
+
+    #[tokio::test]
+    async fn where_cash_comes_from_elsewhere_nobody_charges() {
+        for charging in [Charging::Provider, Charging::Operators] {
+            let charge = ChargeCash::new(store_with(world()), ids(), CASH, charging);
+            let refused = charge.execute(buyer_id(), 1, None).await;
+            assert_refused(refused, &Refusal::ChargingClosed);
+        }
     }
 
     #[tokio::test]

@@ -4,14 +4,17 @@ mod audit;
 mod change_room;
 mod create_concert;
 mod create_show;
+mod credit_account;
 mod disable_user;
 mod list_audit_log;
 mod list_rooms;
 mod list_sales;
 mod list_unsettled;
+mod list_unsettled_top_ups;
 mod open_site_room;
 mod show_room;
 mod undo_payment;
+mod undo_top_up;
 
 use domain::Timestamp;
 use domain::draw::DrawSeed;
@@ -24,14 +27,17 @@ pub use audit::*;
 pub use change_room::*;
 pub use create_concert::*;
 pub use create_show::*;
+pub use credit_account::*;
 pub use disable_user::*;
 pub use list_audit_log::*;
 pub use list_rooms::*;
 pub use list_sales::*;
 pub use list_unsettled::*;
+pub use list_unsettled_top_ups::*;
 pub use open_site_room::*;
 pub use show_room::*;
 pub use undo_payment::*;
+pub use undo_top_up::*;
 
 /// # Errors
 /// [`Refusal::InvalidToken`] for a user who is gone, [`Refusal::Forbidden`] for one who does not

@@ -12,7 +12,7 @@ use domain::settling::undo;
 use serde_json::json;
 
 use super::ensure_operator;
-use crate::payment::about;
+use crate::payment::Owed;
 
 /// An operator ends a payment that stays pending, because nothing will come of it.
 pub struct UndoPayment {
@@ -62,7 +62,7 @@ impl UndoPayment {
                 Ok(receipt)
             })
         };
-        self.store.decide(about(&found.payment).kept_answer(key), decide).await
+        self.store.decide(found.payment.scope().kept_answer(key), decide).await
     }
 }
 

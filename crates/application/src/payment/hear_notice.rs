@@ -1,20 +1,21 @@
 use std::sync::Arc;
 
 use domain::idempotency::{Fingerprint, IdempotencyKey, IdempotentRequest, once};
-use domain::ids::PaymentId;
-use domain::ports::{Ids, Orders, Store, UpdateError};
+use domain::ports::{CashBook, Ids, Orders, Store, UpdateError};
 use domain::provider_charge::Verdict;
 use domain::records::Records;
 use domain::refusal::Refusal;
-use domain::settling::hear;
+use uuid::Uuid;
 
-use super::settler::{Settler, about};
+use super::owed::Owed;
+use super::settler::Settler;
 
-/// The payment provider says by itself what became of a payment.
+/// The payment provider says by itself what became of a payment or a top-up.
 pub struct HearNotice {
     store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     orders: Arc<dyn Orders>,
+    cash_book: Arc<dyn CashBook>,
     settler: Arc<Settler>,
 }
 
@@ -29,9 +30,10 @@ impl HearNotice {
         store: Arc<dyn Store>,
         ids: Arc<dyn Ids>,
         orders: Arc<dyn Orders>,
+        cash_book: Arc<dyn CashBook>,
         settler: Arc<Settler>,
     ) -> Self {
-        Self { store, ids, orders, settler }
+        Self { store, ids, orders, cash_book, settler }
     }
 
     /// Makes sure that a notice comes from the provider, before anybody looks inside.
@@ -47,38 +49,50 @@ impl HearNotice {
         Ok(ProvenSignature(proven.ok_or(Refusal::InvalidSignature)?))
     }
 
-    /// Writes down what the provider said.
+    /// Writes down what the provider said of a payment or a top-up.
     ///
     /// # Errors
-    /// [`Refusal::NoticeReplayed`] for the very same notice; [`Refusal::NotFound`] of a payment
+    /// [`Refusal::NoticeReplayed`] for the very same notice; [`Refusal::NotFound`] of a charge
     /// that there is not, or about which no provider was asked.
     pub async fn execute(
         &self,
         signature: ProvenSignature,
-        id: PaymentId,
+        id: Uuid,
         verdict: Verdict,
     ) -> Result<(), UpdateError> {
-        let receipt = self.orders.payment(id).await?.ok_or(Refusal::NotFound)?;
-        let payment = receipt.payment;
+        if let Some(receipt) = self.orders.payment(id.into()).await? {
+            return self.hear(receipt.payment, signature, verdict).await;
+        }
+        let top_up = self.cash_book.top_up(id.into()).await?.ok_or(Refusal::NotFound)?;
+        self.hear(top_up, signature, verdict).await
+    }
+
+    async fn hear<O: Owed>(
+        &self,
+        owed: O,
+        signature: ProvenSignature,
+        verdict: Verdict,
+    ) -> Result<(), UpdateError> {
         let key = IdempotencyKey {
-            user_id: payment.user_id,
+            user_id: owed.user_id(),
             call: "POST /api/gateway/notices".to_owned(),
             key: signature.0,
         };
         const SAME: Fingerprint = [0; 32];
         let request = IdempotentRequest { key: key.clone(), fingerprint: SAME };
         let (entry_id, policy) = (self.ids.next().into(), self.settler.policy());
+        let of = owed.clone();
         let decide = move |records: &mut Records| {
             let mut heard = None;
             once(records, Some(&request), |records| {
-                heard = Some(hear(records, id, &verdict, entry_id, policy)?);
+                heard = Some(of.hear(records, &verdict, entry_id, policy)?);
                 Ok(())
             })?;
             // What came before is not heard once more.
             heard.ok_or(Refusal::NoticeReplayed)
         };
-        let heard = self.store.decide(about(&payment).kept_answer(Some(key)), decide).await?;
-        self.settler.look_at(&heard);
+        let heard = self.store.decide(owed.scope().kept_answer(Some(key)), decide).await?;
+        self.settler.look_at(&owed, &heard);
         Ok(())
     }
 }
@@ -86,7 +100,7 @@ impl HearNotice {
 #[cfg(test)]
 mod tests {
     use domain::payment::{PaymentState, Receipt};
-    use domain::ports::{MockOrders, MockPaymentGateway};
+    use domain::ports::{MockCashBook, MockOrders, MockPaymentGateway};
 
     use super::*;
     use crate::testing::*;
@@ -102,7 +116,9 @@ mod tests {
         orders
             .expect_payment()
             .returning(move |id| Ok((id == payment_id()).then(|| receipt.clone())));
-        HearNotice::new(store, ids(), Arc::new(orders), settler)
+        let mut cash_book = MockCashBook::new();
+        cash_book.expect_top_up().returning(|_| Ok(None));
+        HearNotice::new(store, ids(), Arc::new(orders), Arc::new(cash_book), settler)
     }
 
     fn pending() -> HearNotice {
@@ -116,11 +132,33 @@ mod tests {
         let (store, kept) = store_that_keeps(records);
         let hear = HearNotice { store, ..hear_notice(Records::at(now()), receipt) };
         let signature = hear.prove(Some("mine"), b"{}").unwrap();
-        hear.execute(signature.clone(), payment_id(), Verdict::Charged).await.unwrap();
+        hear.execute(signature.clone(), payment_id().into(), Verdict::Charged).await.unwrap();
         let state = kept.lock().unwrap().payments.get(&payment_id()).unwrap().state.clone();
         assert_eq!(state, PaymentState::Succeeded);
-        let again = hear.execute(signature, payment_id(), Verdict::Charged).await;
+        let again = hear.execute(signature, payment_id().into(), Verdict::Charged).await;
         assert_refused(again, &Refusal::NoticeReplayed);
+    }
+
+    #[tokio::test]
+    async fn a_notice_of_a_top_up_credits_the_account_once() {
+        let (records, asked) = pending_top_up();
+        let (store, kept) = store_that_keeps(records);
+        let mut orders = MockOrders::new();
+        orders.expect_payment().returning(|_| Ok(None));
+        let mut cash_book = MockCashBook::new();
+        let found = asked.clone();
+        cash_book.expect_top_up().returning(move |id| Ok((id == found.id).then(|| found.clone())));
+        let settler = settler(store.clone(), Some(MockPaymentGateway::new()));
+        let (orders, cash_book) = (Arc::new(orders), Arc::new(cash_book));
+        let hear = HearNotice::new(store, ids(), orders, cash_book, settler);
+        let signature = |text: &str| ProvenSignature(text.to_owned());
+        for text in ["first", "second"] {
+            hear.execute(signature(text), asked.id.into(), Verdict::Charged).await.unwrap();
+        }
+        let again = hear.execute(signature("second"), asked.id.into(), Verdict::Charged).await;
+        assert_refused(again, &Refusal::NoticeReplayed);
+        let balance = kept.lock().unwrap().accounts.get(&buyer_id()).unwrap().balance;
+        assert_eq!(balance.minor_units(), 57_000);
     }
 
     #[tokio::test]
@@ -143,7 +181,7 @@ mod tests {
         receipt.payment.provider = None;
         records.payments.put(receipt.payment.clone());
         let in_cash = hear_notice(records, receipt);
-        let told = in_cash.execute(signature(), payment_id(), Verdict::Charged).await;
+        let told = in_cash.execute(signature(), payment_id().into(), Verdict::Charged).await;
         assert_refused(told, &Refusal::NotFound);
     }
 }

@@ -2,6 +2,7 @@
 
 mod hear_notice;
 mod list_payments;
+mod owed;
 mod pay;
 mod refund;
 mod settler;
@@ -9,8 +10,8 @@ mod show_payment;
 
 pub use hear_notice::*;
 pub use list_payments::*;
+pub(crate) use owed::{Owed, undone};
 pub use pay::*;
 pub use refund::*;
 pub use settler::Settler;
-pub(crate) use settler::about;
 pub use show_payment::*;

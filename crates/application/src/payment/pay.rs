@@ -4,6 +4,7 @@ use domain::idempotency::{Answered, IdempotentRequest, once};
 use domain::ids::ReservationId;
 use domain::payment::{PayRequest, PaymentState, Receipt, pay};
 use domain::ports::{Ids, Orders, QueueClaims, Store, UpdateError};
+use domain::provider_charge::SettlingPolicy;
 use domain::records::{Records, Scope};
 use domain::refusal::Refusal;
 
@@ -17,10 +18,11 @@ pub struct Pay {
     orders: Arc<dyn Orders>,
     gate: Arc<Gate>,
     settler: Arc<Settler>,
+    settling: Option<SettlingPolicy>,
 }
 
 impl Pay {
-    /// Over these ports.
+    /// Over these ports; with `settling`, an outside provider has to agree to each payment.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -28,8 +30,9 @@ impl Pay {
         orders: Arc<dyn Orders>,
         gate: Arc<Gate>,
         settler: Arc<Settler>,
+        settling: Option<SettlingPolicy>,
     ) -> Self {
-        Self { store, ids, orders, gate, settler }
+        Self { store, ids, orders, gate, settler, settling }
     }
 
     /// Pays, and where there is an outside provider waits for its answer as long as that may take:
@@ -55,7 +58,7 @@ impl Pay {
             .reservation(reservation_id)
             .account(ask.user_id)
             .kept_answer(request.as_ref().map(|request| request.key.clone()));
-        let settling = self.settler.for_new_payments();
+        let settling = self.settling;
         let decide = move |records: &mut Records| {
             once(records, request.as_ref(), |records| pay(records, &ask, settling))
         };
@@ -79,7 +82,7 @@ impl Pay {
     /// pending, when that cannot be told in time.
     async fn first_outcome(&self, asked: Receipt) -> Receipt {
         let heard = self.settler.authorise(&asked.payment).await;
-        heard.map_or(asked, |heard| heard.receipt)
+        heard.map_or(asked, |heard| heard.outcome)
     }
 
     /// What has become of a payment that was asked for before; where the store cannot tell just now,
@@ -91,7 +94,7 @@ impl Pay {
             return now.as_paid();
         }
         let heard = self.settler.settle(&now.payment).await;
-        heard.map_or(now, |heard| heard.receipt)
+        heard.map_or(now, |heard| heard.outcome)
     }
 }
 
@@ -120,7 +123,7 @@ mod tests {
         let gate = Arc::new(gate(lines(Some(waiting_token()), 2)));
         let store = store_checked(records, check);
         let settler = settler(store.clone(), None);
-        let pay = Pay::new(store, ids(), Arc::new(MockOrders::new()), gate, settler);
+        let pay = Pay::new(store, ids(), Arc::new(MockOrders::new()), gate, settler, None);
         pay.execute(&claims(), id, None).await
     }
 
@@ -223,7 +226,7 @@ mod tests {
         });
         let gate = Arc::new(gate(lines(None, 0)));
         let settler = settler(store.clone(), Some(gateway));
-        let pay = Pay::new(store, ids(), Arc::new(orders), gate, settler);
+        let pay = Pay::new(store, ids(), Arc::new(orders), gate, settler, Some(SETTLING));
         let answer = pay.execute(&claims(), reservation_id(), request(1)).await;
         let left = kept.lock().unwrap().clone();
         (answer, left)

@@ -2,16 +2,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::Timestamp;
+use domain::audit_log::{Actor, Origin};
 use domain::money::Currency;
-use domain::payment::{Payment, PaymentState};
 use domain::ports::{
-    Bill, Clock, GatewayCall, GatewayWatch, Ids, PaymentGateway, Store, Unavailable, UpdateError,
+    Clock, GatewayCall, GatewayWatch, Ids, PaymentGateway, Store, Unavailable, UpdateError,
 };
 use domain::provider_charge::{SettlingPolicy, Verdict};
-use domain::records::{Records, Scope};
-use domain::settling::{Heard, give_up, hear};
+use domain::records::Records;
+use domain::settling::Heard;
 
-/// Brings payments to an end with the outside provider: calls it between two commits, and writes
+use super::owed::Owed;
+
+/// Brings payments and top-ups to an end with the outside provider: calls it between two commits, and writes
 /// down what it said.
 pub struct Settler {
     store: Arc<dyn Store>,
@@ -38,11 +40,6 @@ impl Settler {
         Self { store, ids, clock, gateway, watch, policy, currency }
     }
 
-    /// How new payments are settled: by the provider, or at once where there is none.
-    pub(crate) fn for_new_payments(&self) -> Option<SettlingPolicy> {
-        self.gateway.as_ref().map(|_| self.policy)
-    }
-
     /// How what the provider owes is settled.
     pub(crate) const fn policy(&self) -> SettlingPolicy {
         self.policy
@@ -58,89 +55,87 @@ impl Settler {
         self.gateway.as_ref()?.prove(signature, body, self.clock.now())
     }
 
-    /// Has a new payment charged.
+    /// Has something new charged.
     ///
     /// # Errors
     /// [`UpdateError::Unavailable`] without an answer of the provider, and the store's.
-    pub(crate) async fn authorise(&self, payment: &Payment) -> Result<Heard, UpdateError> {
-        let verdict = self.call(GatewayCall::Authorise, payment).await?;
-        self.hear(payment, verdict).await
+    pub(crate) async fn authorise<O: Owed>(
+        &self,
+        owed: &O,
+    ) -> Result<Heard<O::Outcome>, UpdateError> {
+        let verdict = self.call(GatewayCall::Authorise, owed).await?;
+        self.hear(owed, verdict).await
     }
 
-    /// Asks about a payment of which nobody knows what became: what is pending is charged if the
+    /// Asks about something of which nobody knows what became: what is pending is charged if the
     /// provider never heard of it, and what is due to be given back is given back.
     ///
     /// # Errors
     /// As [`Self::authorise`].
-    pub(crate) async fn settle(&self, payment: &Payment) -> Result<Heard, UpdateError> {
-        let verdict = match payment.state {
-            PaymentState::Pending => match self.call(GatewayCall::Ask, payment).await? {
-                Verdict::Unknown => self.call(GatewayCall::Authorise, payment).await?,
+    pub(crate) async fn settle<O: Owed>(&self, owed: &O) -> Result<Heard<O::Outcome>, UpdateError> {
+        let verdict = if owed.is_pending() {
+            match self.call(GatewayCall::Ask, owed).await? {
+                Verdict::Unknown => self.call(GatewayCall::Authorise, owed).await?,
                 verdict => verdict,
-            },
-            PaymentState::Succeeded
-            | PaymentState::Failed { .. }
-            | PaymentState::Refunded { .. } => self.call(GatewayCall::GiveBack, payment).await?,
+            }
+        } else {
+            self.call(GatewayCall::GiveBack, owed).await?
         };
-        self.hear(payment, verdict).await
+        self.hear(owed, verdict).await
     }
 
-    /// Asks about a payment like [`Self::settle`], for whoever has taken it on at `now`; then gives it up if
-    /// the provider has left it pending for too long. Without an answer it stays as it is: it was put off
-    /// before it was asked about.
-    pub(crate) async fn settle_or_give_up(&self, payment: &Payment, now: Timestamp) {
-        let heard = self.settle(payment).await;
-        let state = heard.as_ref().map_or(&payment.state, |heard| &heard.receipt.payment.state);
-        let undo_at = self.policy.undo_at(payment.asked_at());
-        if *state != PaymentState::Pending || undo_at.is_none_or(|undo_at| now < undo_at) {
+    /// Asks like [`Self::settle`] about what was taken on at `now`; then gives it up if the provider has left
+    /// it pending for too long. Without an answer it stays as it is: it was put off before it was asked
+    /// about.
+    pub(crate) async fn settle_or_give_up<O: Owed>(&self, owed: &O, now: Timestamp) {
+        let heard = self.settle(owed).await;
+        let is_pending =
+            heard.map_or(owed.is_pending(), |heard| O::is_left_pending(&heard.outcome));
+        let undo_at = self.policy.undo_at(owed.asked_at());
+        if !is_pending || undo_at.is_none_or(|undo_at| now < undo_at) {
             return;
         }
-        let (id, entry_id, policy) = (payment.id, self.ids.next().into(), self.policy);
-        let decide = move |records: &mut Records| give_up(records, id, entry_id, policy);
-        if self.store.decide(about(payment), decide).await.is_ok() {
+        let (owed, entry_id, policy) = (owed.clone(), self.ids.next().into(), self.policy);
+        let (id, scope) = (owed.charge_id(), owed.scope());
+        // Nobody asked for it.
+        let actor = Actor::nobody(self.ids.next(), &Origin::default());
+        let decide = move |records: &mut Records| owed.give_up(records, entry_id, &actor, policy);
+        if self.store.decide(scope, decide).await.is_ok() {
             self.watch.given_up(id);
         }
     }
 
-    async fn call(&self, call: GatewayCall, payment: &Payment) -> Result<Verdict, Unavailable> {
+    async fn call<O: Owed>(&self, call: GatewayCall, owed: &O) -> Result<Verdict, Unavailable> {
         let Some(gateway) = &self.gateway else {
             return Err(Unavailable::because("no payment provider is configured"));
         };
-        let bill = Bill {
-            payment_id: payment.id,
-            user_id: payment.user_id,
-            reservation_id: payment.reservation_id,
-            amount: payment.amount,
-            currency: self.currency,
-        };
+        let bill = owed.bill(self.currency);
         let started = Instant::now();
         let verdict = match call {
             GatewayCall::Authorise => gateway.authorise(&bill).await,
-            GatewayCall::Ask => gateway.ask(payment.id).await,
+            GatewayCall::Ask => gateway.ask(bill.charge_id).await,
             GatewayCall::GiveBack => gateway.give_back(&bill).await,
         };
         self.watch.called(call, verdict.is_ok(), started.elapsed());
         verdict
     }
 
-    async fn hear(&self, payment: &Payment, verdict: Verdict) -> Result<Heard, UpdateError> {
-        let (id, entry_id, policy) = (payment.id, self.ids.next().into(), self.policy);
-        let decide = move |records: &mut Records| hear(records, id, &verdict, entry_id, policy);
-        let heard = self.store.decide(about(payment), decide).await?;
-        self.look_at(&heard);
+    async fn hear<O: Owed>(
+        &self,
+        owed: &O,
+        verdict: Verdict,
+    ) -> Result<Heard<O::Outcome>, UpdateError> {
+        let (of, entry_id, policy) = (owed.clone(), self.ids.next().into(), self.policy);
+        let decide = move |records: &mut Records| of.hear(records, &verdict, entry_id, policy);
+        let heard = self.store.decide(owed.scope(), decide).await?;
+        self.look_at(owed, &heard);
         Ok(heard)
     }
 
     /// Has a person look at what nothing follows from.
-    pub(crate) fn look_at(&self, heard: &Heard) {
+    pub(crate) fn look_at<O: Owed>(&self, owed: &O, heard: &Heard<O::Outcome>) {
         if heard.contradicts {
-            self.watch.contradicted(heard.receipt.payment.id);
+            self.watch.contradicted(owed.charge_id());
         }
     }
-}
-
-/// What has to be seen when a payment is settled.
-pub(crate) fn about(payment: &Payment) -> Scope {
-    let token = payment.provider.as_ref().map(|charge| charge.token_id);
-    Scope::new().payment(payment.id).account(payment.user_id).tokens(token)
 }

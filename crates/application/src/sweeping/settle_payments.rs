@@ -1,19 +1,18 @@
 use std::sync::Arc;
 
-use domain::ids::PaymentId;
+use domain::payment::Payment;
 use domain::ports::{Clock, DueWork, GatewayWatch, Store, UpdateError};
-use domain::provider_charge::ProviderCharge;
-use domain::records::{Records, Scope};
-use domain::settling::take_on;
+use domain::records::Records;
+use domain::top_up::TopUp;
 use tokio::task::JoinSet;
 
 use super::parts::Parts;
-use crate::payment::Settler;
+use crate::payment::{Owed, Settler};
 
-/// How many payments are asked about at once.
+/// How many payments, or top-ups, are asked about at once.
 const AT_ONCE: u32 = 64;
 
-/// Asks the payment provider about payments that a crash or a silence left unsettled.
+/// Asks the payment provider about payments and top-ups that a crash or a silence left unsettled.
 pub struct SettlePayments {
     store: Arc<dyn Store>,
     due_work: Arc<dyn DueWork>,
@@ -42,44 +41,47 @@ impl SettlePayments {
     /// None but the store's; a provider that does not answer is asked again later.
     pub async fn execute(&self) -> Result<usize, UpdateError> {
         let mut asked = 0;
-        while self.settler.has_provider() {
-            let due = self.due_work.payments_to_ask(self.clock.now(), AT_ONCE).await?;
-            let full = u32::try_from(due.len()).is_ok_and(|count| count >= AT_ONCE);
-            let mut parts = Parts::of(due);
-            while let Some(part) = parts.next() {
-                asked += parts.came_to(self.ask_about(part).await)?;
-            }
-            parts.end()?;
-            if !full {
-                break;
-            }
+        if self.settler.has_provider() {
+            asked += self.ask_about_all::<Payment>().await?;
+            asked += self.ask_about_all::<TopUp>().await?;
         }
         self.watch.unsettled(self.due_work.unsettled(self.clock.now()).await?);
         Ok(asked)
     }
 
-    async fn ask_about(&self, due: Vec<PaymentId>) -> Result<usize, UpdateError> {
+    async fn ask_about_all<O: Owed>(&self) -> Result<usize, UpdateError> {
+        let mut asked = 0;
+        loop {
+            let due = O::due(self.due_work.as_ref(), self.clock.now(), AT_ONCE).await?;
+            let full = u32::try_from(due.len()).is_ok_and(|count| count >= AT_ONCE);
+            let mut parts = Parts::of(due);
+            while let Some(part) = parts.next() {
+                asked += parts.came_to(self.ask_about::<O>(part).await)?;
+            }
+            parts.end()?;
+            if !full {
+                return Ok(asked);
+            }
+        }
+    }
+
+    async fn ask_about<O: Owed>(&self, due: Vec<O::Id>) -> Result<usize, UpdateError> {
         if due.is_empty() {
             return Ok(0);
         }
         let policy = self.settler.policy();
-        let scope = due.iter().fold(Scope::new(), |scope, id| scope.payment(*id));
-        let decide = move |records: &mut Records| {
-            let taken = take_on(records, &due, policy);
-            Ok((taken, records.now))
-        };
+        let scope = O::to_be_taken_on(&due);
+        let decide =
+            move |records: &mut Records| Ok((O::take_on(records, &due, policy), records.now));
         let (taken, now) = self.store.decide(scope, decide).await?;
         let asked = taken.len();
         let mut questions = JoinSet::new();
-        for payment in taken {
-            let is_overdue = |charge: &ProviderCharge| {
-                charge.question().is_some_and(|question| question.is_overdue(now))
-            };
-            if payment.provider.as_ref().is_some_and(is_overdue) {
-                self.watch.overdue(payment.id);
+        for owed in taken {
+            if owed.question().is_some_and(|question| question.is_overdue(now)) {
+                self.watch.overdue(owed.charge_id());
             }
             let settler = Arc::clone(&self.settler);
-            questions.spawn(async move { settler.settle_or_give_up(&payment, now).await });
+            questions.spawn(async move { settler.settle_or_give_up(&owed, now).await });
         }
         while questions.join_next().await.is_some() {}
         Ok(asked)
@@ -88,7 +90,7 @@ impl SettlePayments {
 
 #[cfg(test)]
 mod tests {
-    use domain::payment::{Payment, PaymentState, RefundPolicy, RefundRequest, refund};
+    use domain::payment::{PaymentState, RefundPolicy, RefundRequest, refund};
     use domain::ports::{
         MockDueWork, MockGatewayWatch, MockPaymentGateway, Unavailable, Unsettled,
     };
@@ -115,6 +117,7 @@ mod tests {
         let (store, kept) = store_that_keeps(records);
         let mut due_work = MockDueWork::new();
         due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![payment_id()]));
+        due_work.expect_top_ups_to_ask().returning(|_, _| Ok(vec![]));
         due_work.expect_unsettled().returning(|_| Ok(LEFT));
         let mut watch = MockGatewayWatch::new();
         watch.expect_unsettled().times(1).withf(|left| *left == LEFT).return_const(());
@@ -168,6 +171,7 @@ mod tests {
         let settler = settler_with(store.clone(), Some(gateway), watch.clone(), policy);
         let mut due_work = MockDueWork::new();
         due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![payment_id()]));
+        due_work.expect_top_ups_to_ask().returning(|_, _| Ok(vec![]));
         due_work.expect_unsettled().returning(|_| Ok(LEFT));
         let settle = SettlePayments::new(store, Arc::new(due_work), clock(), settler, watch);
         settle.execute().await.unwrap();
@@ -219,5 +223,28 @@ mod tests {
     async fn without_a_provider_it_is_only_told_what_is_unsettled() {
         let payment = settle_later(pending_payment().0, None, 0).await;
         assert_eq!(payment.provider.unwrap().question().unwrap().asks, 0);
+    }
+
+    #[tokio::test]
+    async fn a_top_up_is_asked_about_and_settled_too() {
+        let (mut records, asked) = pending_top_up();
+        records.go_on_to(asked.charge.question().unwrap().ask_at);
+        let (store, kept) = store_that_keeps(records);
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_ask().times(1).returning(|_| Ok(Verdict::Unknown));
+        gateway.expect_authorise().times(1).returning(|bill| {
+            assert_eq!((bill.reservation_id, bill.amount.minor_units()), (None, 7_000));
+            Ok(Verdict::Charged)
+        });
+        let mut due_work = MockDueWork::new();
+        due_work.expect_payments_to_ask().returning(|_, _| Ok(vec![]));
+        due_work.expect_top_ups_to_ask().returning(move |_, _| Ok(vec![asked.id]));
+        due_work.expect_unsettled().returning(|_| Ok(LEFT));
+        let (settler, watch) = (settler(store.clone(), Some(gateway)), gateway_watch());
+        let settle = SettlePayments::new(store, Arc::new(due_work), clock(), settler, watch);
+        assert_eq!(settle.execute().await.unwrap(), 1);
+        let kept = kept.lock().unwrap();
+        assert_eq!(kept.top_ups.iter().next().unwrap().state.name(), "succeeded");
+        assert_eq!(kept.accounts.get(&buyer_id()).unwrap().balance.minor_units(), 57_000);
     }
 }

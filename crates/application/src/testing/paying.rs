@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use domain::cash::CashPolicy;
 use domain::ids::PaymentId;
+use domain::money::Amount;
 use domain::payment::{PayRequest, Receipt, pay};
 use domain::ports::{
     MockGatewayWatch, MockPaymentGateway, MockReturnDelays, MockStore, PaymentGateway,
 };
 use domain::provider_charge::SettlingPolicy;
 use domain::records::Records;
+use domain::top_up::{self, TopUp, TopUpRequest};
 use uuid::Uuid;
 
-use super::{buyer_id, claims, clock, concert, ids, reservation_id, unknown, world_with_hold};
+use super::{
+    buyer_id, claims, clock, concert, ids, reservation_id, unknown, world, world_with_hold,
+};
 use crate::payment::Settler;
 
 /// The world in which the provider was asked for the buyer's payment of seat 1 and has not answered.
@@ -28,6 +33,23 @@ pub(crate) fn pending_payment() -> (Records, Receipt) {
     let receipt = pay(&mut records, &ask, Some(SETTLING)).unwrap();
     (records, receipt)
 }
+
+/// The world in which the provider was asked for 7,000 more for the buyer and has not answered.
+pub(crate) fn pending_top_up() -> (Records, TopUp) {
+    let mut records = world();
+    let id = Uuid::from_u128(9).into();
+    let asked = TopUpRequest { id, user_id: buyer_id(), minor_units: 7_000 };
+    let top_up = top_up::ask(&mut records, &asked, CASH, SETTLING).unwrap();
+    (records, top_up)
+}
+
+/// 100,000 at once, up to 120,000, and one top-up at a time.
+pub(crate) const CASH: CashPolicy = match (Amount::new(100_000), Amount::new(120_000)) {
+    (Some(charge_max), Some(balance_max)) => {
+        CashPolicy { charge_max, balance_max, top_ups_pending_max: 1 }
+    }
+    _ => panic!(),
+};
 
 pub(crate) fn payment_id() -> PaymentId {
     Uuid::from_u128(8).into()

@@ -10,17 +10,26 @@ pub(super) fn digest_after(before: Option<EntryDigest>, entry: &CashEntry) -> En
         EntryKind::Charge => 1_u8,
         EntryKind::Payment(_) => 2,
         EntryKind::Refund(_) => 3,
+        EntryKind::TopUp(_) => 4,
+        EntryKind::Credit { .. } => 5,
     };
-    let payment = entry.kind.payment_id().map_or(Uuid::nil(), Uuid::from);
+    let of = match &entry.kind {
+        EntryKind::Charge => Uuid::nil(),
+        EntryKind::Payment(id) | EntryKind::Refund(id) => (*id).into(),
+        EntryKind::TopUp(id) => (*id).into(),
+        EntryKind::Credit { by, .. } => (*by).into(),
+    };
+    let reason = entry.kind.credit().map_or("", |(_, reason)| reason);
     let written = [
         &before.unwrap_or([0; 32])[..],
         &Uuid::from(entry.id).into_bytes(),
         &Uuid::from(entry.user_id).into_bytes(),
         &entry.number.to_be_bytes(),
         &[kind],
-        &payment.into_bytes(),
+        &of.into_bytes(),
         &entry.amount.minor_units().to_be_bytes(),
         &entry.balance_after.minor_units().to_be_bytes(),
+        reason.as_bytes(),
     ];
     blake3::hash(&written.concat()).into()
 }

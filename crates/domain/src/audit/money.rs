@@ -60,10 +60,10 @@ pub(super) fn payments(books: &Books) -> Vec<String> {
     let mut debits: BTreeMap<PaymentId, Vec<&CashEntry>> = BTreeMap::new();
     let mut credits: BTreeMap<PaymentId, Vec<&CashEntry>> = BTreeMap::new();
     for entry in &books.entries {
-        match entry.kind {
-            EntryKind::Charge => {}
-            EntryKind::Payment(id) => debits.entry(id).or_default().push(entry),
-            EntryKind::Refund(id) => credits.entry(id).or_default().push(entry),
+        match &entry.kind {
+            EntryKind::Charge | EntryKind::TopUp(_) | EntryKind::Credit { .. } => {}
+            EntryKind::Payment(id) => debits.entry(*id).or_default().push(entry),
+            EntryKind::Refund(id) => credits.entry(*id).or_default().push(entry),
         }
     }
     let mut breaches = Vec::new();

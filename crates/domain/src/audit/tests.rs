@@ -2,6 +2,7 @@ mod deeds;
 mod line;
 mod money;
 mod selling;
+mod top_ups;
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -127,6 +128,7 @@ fn sound() -> Books {
         shows: vec![show.clone()],
         reservations: vec![reservation(1, confirmed), reservation(2, ReservationState::Held)],
         payments: vec![payment],
+        top_ups: Vec::new(),
         accounts: vec![CashAccount {
             balance: amount(40),
             entry_count: 2,

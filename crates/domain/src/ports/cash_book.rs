@@ -2,8 +2,9 @@ use async_trait::async_trait;
 
 use super::Unavailable;
 use crate::cash::{CashAccount, CashEntry};
-use crate::ids::{EntryId, UserId};
+use crate::ids::{EntryId, TopUpId, UserId};
 use crate::page::{Page, PageRequest};
+use crate::top_up::TopUp;
 
 /// Looks up cash accounts.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -25,4 +26,30 @@ pub trait CashBook: Send + Sync {
         user_id: UserId,
         page: PageRequest<EntryId>,
     ) -> Result<Option<Page<CashEntry, EntryId>>, Unavailable>;
+
+    /// The top-up of that id, whoever's it is.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    async fn top_up(&self, id: TopUpId) -> Result<Option<TopUp>, Unavailable>;
+
+    /// A user's top-ups, those asked for last first; none where what they should come after is none of
+    /// them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    async fn top_ups(
+        &self,
+        user_id: UserId,
+        page: PageRequest<TopUpId>,
+    ) -> Result<Option<Page<TopUp, TopUpId>>, Unavailable>;
+
+    /// Top-ups of all users about which the provider owes an answer, those asked for last first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store does not answer.
+    async fn unsettled_top_ups(
+        &self,
+        page: PageRequest<TopUpId>,
+    ) -> Result<Option<Page<TopUp, TopUpId>>, Unavailable>;
 }

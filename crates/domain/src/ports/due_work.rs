@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::{Unavailable, Unsettled};
 use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{PaymentId, ReservationId, RoomId, TokenId};
+use crate::ids::{PaymentId, ReservationId, RoomId, TokenId, TopUpId};
 use crate::uptime::Outage;
 
 /// Finds what a sweeper should look at. What it finds may have changed before the sweeper comes
@@ -61,7 +61,11 @@ pub trait DueWork: Send + Sync {
         limit: u32,
     ) -> Result<Vec<PaymentId>, Unavailable>;
 
-    /// How many payments the provider owes an answer about at `now`.
+    /// Top-ups about which the provider is to be asked at `now`.
+    async fn top_ups_to_ask(&self, now: Timestamp, limit: u32)
+    -> Result<Vec<TopUpId>, Unavailable>;
+
+    /// How many payments and top-ups the provider owes an answer about at `now`.
     async fn unsettled(&self, now: Timestamp) -> Result<Unsettled, Unavailable>;
 
     /// All outages on record.

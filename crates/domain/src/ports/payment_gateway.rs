@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use super::Unavailable;
 use crate::Timestamp;
-use crate::ids::{PaymentId, ReservationId, UserId};
+use crate::ids::{ChargeId, ReservationId, UserId};
 use crate::money::{Amount, Currency};
 use crate::provider_charge::Verdict;
 
@@ -10,11 +10,11 @@ use crate::provider_charge::Verdict;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bill {
     /// Names the charge: asked again by the same id, the provider charges nothing more.
-    pub payment_id: PaymentId,
+    pub charge_id: ChargeId,
     /// Who pays.
     pub user_id: UserId,
-    /// For what.
-    pub reservation_id: ReservationId,
+    /// For what; none for a top-up, which is for the user's own account.
+    pub reservation_id: Option<ReservationId>,
     /// How much.
     pub amount: Amount,
     /// In what.
@@ -32,11 +32,11 @@ pub trait PaymentGateway: Send + Sync {
     /// [`Unavailable`] without an answer in time: it may have charged or not.
     async fn authorise(&self, bill: &Bill) -> Result<Verdict, Unavailable>;
 
-    /// Asks what became of a payment.
+    /// Asks what became of a charge.
     ///
     /// # Errors
     /// [`Unavailable`] without an answer in time.
-    async fn ask(&self, id: PaymentId) -> Result<Verdict, Unavailable>;
+    async fn ask(&self, id: ChargeId) -> Result<Verdict, Unavailable>;
 
     /// Has what was charged for the bill given back, once however often asked. When it says
     /// [`Verdict::Returned`], nothing is charged for it, and never will be: not even by a request

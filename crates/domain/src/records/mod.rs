@@ -3,11 +3,13 @@
 mod group;
 mod keys;
 mod scope;
+mod source;
 mod table;
 
-pub use group::{GIVEN_BACK_MAX, Group, Source};
+pub use group::Group;
 pub use keys::Keys;
 pub use scope::Scope;
+pub use source::{GIVEN_BACK_MAX, Source};
 pub use table::{Entity, Fate, Forgettable, Table};
 
 use crate::Timestamp;
@@ -17,7 +19,7 @@ use crate::concert::Concert;
 use crate::idempotency::{IdempotencyKey, KeptAnswer};
 use crate::ids::{
     AuditEntryId, ConcertId, EntryId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId,
-    SessionId, ShowId, TokenId, UserId,
+    SessionId, ShowId, TokenId, TopUpId, UserId,
 };
 use crate::payment::Payment;
 use crate::refusal::Refusal;
@@ -25,6 +27,7 @@ use crate::reservation::Reservation;
 use crate::seat::Seat;
 use crate::session::{PasswordReset, Session};
 use crate::show::Show;
+use crate::top_up::TopUp;
 use crate::uptime::Uptime;
 use crate::user::{Email, User};
 use crate::waiting_room::{Line, PolicyInForce, WaitingRoom};
@@ -49,6 +52,7 @@ entity! {
     Seat, SeatId, id;
     Reservation, ReservationId, id;
     Payment, PaymentId, id;
+    TopUp, TopUpId, id;
     CashAccount, UserId, user_id;
     CashEntry, EntryId, id;
     WaitingRoom, RoomId, id;
@@ -105,6 +109,7 @@ pub struct Records {
     pub seats: Table<Seat>,
     pub reservations: Table<Reservation>,
     pub payments: Table<Payment>,
+    pub top_ups: Table<TopUp>,
     pub accounts: Table<CashAccount>,
     /// Entries made by decisions; those of before are not loaded.
     pub entries: Table<CashEntry>,
@@ -136,6 +141,7 @@ impl Records {
             seats: Table::default(),
             reservations: Table::default(),
             payments: Table::default(),
+            top_ups: Table::default(),
             accounts: Table::default(),
             entries: Table::default(),
             rooms: Table::default(),
@@ -168,6 +174,7 @@ impl Records {
             seats,
             reservations,
             payments,
+            top_ups,
             accounts,
             entries,
             rooms,
@@ -186,6 +193,7 @@ impl Records {
             && seats.is_unchanged()
             && reservations.is_unchanged()
             && payments.is_unchanged()
+            && top_ups.is_unchanged()
             && accounts.is_unchanged()
             && entries.is_unchanged()
             && rooms.is_unchanged()

@@ -5,7 +5,7 @@ use crate::Timestamp;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{
     ConcertId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId, ShowId,
-    TokenId, UserId,
+    TokenId, TopUpId, UserId,
 };
 use crate::user::Email;
 
@@ -32,6 +32,7 @@ pub struct Scope {
     /// Reservations of a user in a concert that have their seats, and the last that the user gave back.
     pub reserved_by: Keys<(UserId, ConcertId)>,
     pub payments: Keys<PaymentId>,
+    pub top_ups: Keys<TopUpId>,
     pub accounts: Keys<UserId>,
     pub rooms: Keys<RoomId>,
     /// Rooms together with who is in them.
@@ -82,6 +83,8 @@ impl Scope {
         reserved_by: reserved_by of user_id: UserId, concert_id: ConcertId;
         /// Adds a payment.
         payment: payments of id: PaymentId;
+        /// Adds a top-up.
+        top_up: top_ups of id: TopUpId;
         /// Adds a user's cash account.
         account: accounts of user_id: UserId;
         /// Adds a room without who is in it.
@@ -154,6 +157,7 @@ impl Scope {
             reservations,
             reserved_by,
             payments,
+            top_ups,
             accounts,
             rooms,
             lines,
@@ -176,6 +180,7 @@ impl Scope {
         self.reservations.extend(reservations);
         self.reserved_by.extend(reserved_by);
         self.payments.extend(payments);
+        self.top_ups.extend(top_ups);
         self.accounts.extend(accounts);
         self.rooms.extend(rooms);
         self.lines.extend(lines);

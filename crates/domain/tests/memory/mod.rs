@@ -14,7 +14,7 @@ use domain::draw::DrawSeed;
 use domain::idempotency::{IdempotencyKey, KeptAnswer};
 use domain::ids::{
     ConcertId, EntryId, PasswordResetId, PaymentId, ReservationId, RoomId, SeatId, SessionId,
-    ShowId, TokenId, UserId,
+    ShowId, TokenId, TopUpId, UserId,
 };
 use domain::money::Amount;
 use domain::payment::Payment;
@@ -24,6 +24,7 @@ use domain::reservation::{Reservation, ReservationState};
 use domain::seat::{Place, Seat};
 use domain::session::{PasswordReset, Session};
 use domain::show::Show;
+use domain::top_up::TopUp;
 use domain::uptime::Uptime;
 use domain::user::{Email, Role, User, UserName};
 use domain::waiting_room::{Door, Line, PolicyInForce, RoomPolicy, WaitingRoom, add_room};
@@ -39,6 +40,7 @@ pub(crate) struct Memory {
     seats: BTreeMap<SeatId, Seat>,
     reservations: BTreeMap<ReservationId, Reservation>,
     payments: BTreeMap<PaymentId, Payment>,
+    top_ups: BTreeMap<TopUpId, TopUp>,
     accounts: BTreeMap<UserId, CashAccount>,
     entries: BTreeMap<EntryId, CashEntry>,
     rooms: BTreeMap<RoomId, WaitingRoom>,
@@ -142,6 +144,7 @@ impl Memory {
         save(&mut self.seats, &changes.seats);
         save(&mut self.reservations, &changes.reservations);
         save(&mut self.payments, &changes.payments);
+        save(&mut self.top_ups, &changes.top_ups);
         save(&mut self.accounts, &changes.accounts);
         save(&mut self.entries, &changes.entries);
         save(&mut self.rooms, &changes.rooms);
@@ -171,6 +174,7 @@ impl Memory {
             seats: self.seats.values().cloned().collect(),
             reservations: self.reservations.values().cloned().collect(),
             payments: self.payments.values().cloned().collect(),
+            top_ups: self.top_ups.values().cloned().collect(),
             accounts: self.accounts.values().cloned().collect(),
             entries: self.entries.values().cloned().collect(),
             rooms: self.rooms.values().cloned().collect(),
@@ -259,6 +263,10 @@ impl Source for &mut Memory {
 
     fn payment(&mut self, id: PaymentId) -> Result<Option<Arc<Payment>>, Infallible> {
         Ok(self.payments.get(&id).cloned().map(Arc::new))
+    }
+
+    fn top_up(&mut self, id: TopUpId) -> Result<Option<Arc<TopUp>>, Infallible> {
+        Ok(self.top_ups.get(&id).cloned().map(Arc::new))
     }
 
     fn account(&mut self, user_id: UserId) -> Result<Option<Arc<CashAccount>>, Infallible> {

@@ -26,6 +26,8 @@ import { language } from './text.js';
  * @typedef {Performance & { payment_id: string, reservation_id: string, status: string, amount: number,
  *   currency: string, balance_after: number, paid_at: string, show_id: string, date: string,
  *   seats: ReservedSeat[] }} Payment
+ * @typedef {{ top_up_id: string, status: string, amount: number, currency: string,
+ *   balance_after: number | null }} TopUp
  */
 
 /** That a call was refused, by a code of the contract. */

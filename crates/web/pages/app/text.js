@@ -54,6 +54,15 @@ export function explain(error) {
   });
 }
 
+/**
+ * Where cash comes from, for whoever has some.
+ * @param {string} charges
+ */
+export function cashOrigin(charges) {
+  if (charges === 'open') return t('cash.open');
+  return charges === 'operators' ? t('cash.operators') : t('cash.provider');
+}
+
 /** @param {number} n */
 export function number(n) {
   return new Intl.NumberFormat(language()).format(n);

@@ -21,6 +21,8 @@ import { toUtc } from './zone.js';
  *   income: number }} ShowSales
  * @typedef {{ payment_id: string, status: string, amount: number, currency: string,
  *   paid_at: string, overdue: boolean }} OpenPayment
+ * @typedef {{ top_up_id: string, status: string, amount: number, currency: string,
+ *   created_at: string, overdue: boolean }} OpenTopUp
  */
 
 const LOOK_EVERY = 2000;
@@ -246,8 +248,15 @@ function roomCard(room, name) {
 
 /** @param {HTMLElement} main @param {AbortSignal} signal */
 async function payments(main, signal) {
-  /** @type {OpenPayment[]} */
-  const open = await all('/api/admin/payments', 'payments', { token: token(), signal });
+  /** @type {[OpenPayment[], OpenTopUp[]]} */
+  const [ofPayments, ofTopUps] = await Promise.all([
+    all('/api/admin/payments', 'payments', { token: token(), signal }),
+    all('/api/admin/top_ups', 'top_ups', { token: token(), signal }),
+  ]);
+  const open = [
+    ...ofPayments.map((one) => ({ ...one, path: `/api/admin/payments/${one.payment_id}/undo` })),
+    ...ofTopUps.map((one) => ({ ...one, paid_at: one.created_at, path: `/api/admin/top_ups/${one.top_up_id}/undo` })),
+  ];
   const said = h('div', {});
   const rows = open.map((payment) => h('li', { class: 'card' },
     h('div', {},
@@ -256,7 +265,7 @@ async function payments(main, signal) {
       h('p', {}, h('span', { class: payment.overdue ? 'state bad' : 'state' }, payment.overdue ? t('op.overdue') : t(/** @type {import('../app/text.js').Key} */ (`status.${payment.status}`))))),
     payment.status === 'pending' ? h('button', { class: 'second', type: 'button', onclick: async () => {
       try {
-        await ask('POST', `/api/admin/payments/${payment.payment_id}/undo`, { token: token() });
+        await ask('POST', payment.path, { token: token() });
         say(t('op.undone'));
         await payments(main, signal);
       } catch (error) {

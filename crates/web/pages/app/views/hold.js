@@ -2,11 +2,12 @@ import { Refused, ask, sleep } from '../api.js';
 import { fill, form, h, labelled, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
-import { dateTime, money, t } from '../text.js';
+import { cashOrigin, dateTime, money, t } from '../text.js';
 import { countDown } from './stay.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
 /** @typedef {import('../api.js').Payment} Payment */
+/** @typedef {import('../api.js').TopUp} TopUp */
 
 /** A hold, to be paid for. @type {import('../main.js').View} */
 export async function hold(main, [concertId = '', reservationId = ''], signal) {
@@ -33,13 +34,16 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
   const said = h('div', {});
   const shownBalance = h('td', { class: 'n' });
   const short = h('p', { class: 'bad' });
+  const origin = h('p', { class: 'quiet' }, cashOrigin(cash.charges));
   const pay = h('button', { type: 'button' }, t('hold.pay', { amount: money(held.total_amount, held.currency) }));
   const amount = h('input', { type: 'number', min: 1, step: 1, required: true, inputmode: 'numeric' });
   const charge = form(async () => {
     fill(said);
     try {
       const body = { amount: Number(amount.value) };
-      const charged = await ask('POST', '/api/users/balance', { token, body, key: session.newKey() });
+      let charged = await ask('POST', '/api/users/balance', { token, body, key: session.newKey() });
+      if (charged.status === 'pending') charged = await toppedUp(charged);
+      if (charged === null) return;
       balance = charged.balance;
       say(t('hold.charged', { amount: money(balance, charged.currency) }));
       showBalance();
@@ -48,11 +52,34 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
     }
   }, h('div', { class: 'row' }, labelled(t('hold.chargeAmount'), amount), h('button', { class: 'second', type: 'submit' }, t('hold.charge'))));
 
+  /**
+   * Waits for cash that the payment provider is asked for; of nothing, there is nothing to tell.
+   * @param {TopUp} topUp
+   * @returns {Promise<{ balance: number, currency: string } | null>}
+   */
+  async function toppedUp(topUp) {
+    fill(said, h('p', { role: 'status' }, t('hold.toppingUp')));
+    let now = topUp;
+    while (!signal.aborted && now.status === 'pending') {
+      await sleep(1500, signal);
+      if (signal.aborted) return null;
+      try {
+        now = await ask('GET', `/api/users/balance/top_ups/${topUp.top_up_id}`, { token, signal });
+      } catch (error) {
+        if (error instanceof Refused && error.status < 429) throw error;
+      }
+    }
+    fill(said);
+    if (now.status === 'succeeded' && now.balance_after !== null) return { balance: now.balance_after, currency: now.currency };
+    fill(said, h('p', { role: 'alert' }, t('hold.topUpFailed')));
+    return null;
+  }
+
   function showBalance() {
     const missing = held.total_amount - balance;
     shownBalance.textContent = money(balance, held.currency);
     short.textContent = missing > 0 ? t('hold.short', { amount: money(missing, held.currency) }) : '';
-    charge.hidden = missing <= 0;
+    charge.hidden = missing <= 0 || cash.charges === 'operators';
     pay.disabled = missing > 0;
     if (missing > 0) amount.value = String(missing);
   }
@@ -124,7 +151,7 @@ export async function hold(main, [concertId = '', reservationId = ''], signal) {
     h('div', { class: 'tablewrap' }, h('table', {}, h('tbody', {}, ...rows,
       h('tr', {}, h('th', { scope: 'row' }, t('hold.total')), h('td', {}), h('td', { class: 'n' }, money(held.total_amount, held.currency))),
       h('tr', {}, h('th', { scope: 'row' }, t('hold.balance')), h('td', {}), shownBalance)))),
-    short, charge, said, h('p', { class: 'row' }, pay, release));
+    short, origin, charge, said, h('p', { class: 'row' }, pay, release));
   showBalance();
   if (open) {
     // It was asked for before a reload; the seats are pinned, whatever the hold's end.

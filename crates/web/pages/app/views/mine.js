@@ -2,7 +2,7 @@ import { all, ask } from '../api.js';
 import { fill, h, say } from '../dom.js';
 import { problem } from '../problem.js';
 import * as session from '../session.js';
-import { dateTime, money, shortTime, t } from '../text.js';
+import { cashOrigin, dateTime, money, shortTime, t } from '../text.js';
 
 /** @typedef {import('../api.js').Reservation} Reservation */
 /** @typedef {import('../api.js').Payment} Payment */
@@ -10,7 +10,7 @@ import { dateTime, money, shortTime, t } from '../text.js';
 /** What one has: tickets, payments, cash. @type {import('../main.js').View} */
 export async function mine(main, parts, signal) {
   const token = session.access()?.token ?? null;
-  /** @type {[Reservation[], Payment[], { balance: number, currency: string }]} */
+  /** @type {[Reservation[], Payment[], { balance: number, currency: string, charges: string }]} */
   const [reservations, payments, cash] = await Promise.all([
     all('/api/reservations', 'reservations', { token, signal }),
     all('/api/payments', 'payments', { token, signal }),
@@ -47,7 +47,7 @@ export async function mine(main, parts, signal) {
     h('td', { class: 'n' }, money(payment.amount, payment.currency))));
   fill(main, h('h1', {}, t('mine.title')), said,
     cards.length ? h('ul', { class: 'cards' }, ...cards) : h('p', {}, t('mine.none')),
-    h('h2', {}, t('mine.cash')), h('p', {}, money(cash.balance, cash.currency)),
+    h('h2', {}, t('mine.cash')), h('p', {}, money(cash.balance, cash.currency)), h('p', { class: 'quiet' }, cashOrigin(cash.charges)),
     h('h2', {}, t('mine.payments')),
     rows.length ? h('div', { class: 'tablewrap', tabindex: '0', role: 'region', 'aria-label': t('mine.payments') }, h('table', {}, h('tbody', {}, ...rows))) : h('p', {}, t('mine.none')));
 }
