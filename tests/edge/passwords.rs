@@ -11,8 +11,10 @@ use crate::harness::{Caller, Installation, Theatre};
 
 /// How many sign in from one address, over and over.
 const FLOOD: usize = 100;
-/// Within what somebody else has signed in: unhurt it takes a tenth of that.
-const SIGNED_IN_WITHIN: Duration = Duration::from_secs(4);
+/// By how much somebody else's sign-in may take longer than alone: one of the flood's is before it, and a
+/// machine that is busy with other things makes both slower.
+const TIMES_ALONE: u32 = 8;
+const AND_AT_MOST: Duration = Duration::from_secs(4);
 
 async fn sign_in(anyone: &Caller, address: &str, password: &str) -> u16 {
     let body = json!({ "email": "op@example.com", "password": password });
@@ -25,6 +27,9 @@ async fn a_flood_of_sign_ins_from_one_address_holds_up_nobody_elses() {
     let installation = Installation::new().with("ADDRESS_HEADER", "X-Forwarded-For");
     let theatre = Theatre::open_in(installation, 5, 1).await;
     let buyer = theatre.buyer(0).await;
+    let began = Instant::now();
+    theatre.server.operator().await;
+    let most = began.elapsed() * TIMES_ALONE + AND_AT_MOST;
     let over = Arc::new(AtomicBool::new(false));
     let flood: Vec<_> = (0..FLOOD)
         .map(|_| {
@@ -43,7 +48,7 @@ async fn a_flood_of_sign_ins_from_one_address_holds_up_nobody_elses() {
         let status = sign_in(&theatre.server.anyone(), address, "operator password").await;
         assert_eq!(status, 201, "{address}");
         let took = began.elapsed();
-        assert!(took < SIGNED_IN_WITHIN, "{address}: {took:?}");
+        assert!(took < most, "{address}: {took:?}, and {most:?} at the most");
         buyer.get("/api/queue_tokens/current").await.expect(200);
     }
     over.store(true, Ordering::Relaxed);

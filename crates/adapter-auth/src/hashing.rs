@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// How much the threads stand back. The system gives one of this niceness about a tenth of a processor
-/// that others want, too, and all of one that nobody wants.
+/// How much the threads stand back. The system gives one of this niceness a quarter of a processor that
+/// somebody else wants, too, and all of one that nobody wants.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 
 type Work = Box<dyn FnOnce() + Send>;
 
