@@ -19,7 +19,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_stagedoor");
 pub(crate) const SECRET: &str = "what all servers on one PostgreSQL share";
 
 /// How many invariants an audit looks at.
-const INVARIANTS: usize = 21;
+const INVARIANTS: usize = 22;
 
 /// All clients of a test come from one address, and most do in a second what people do in an hour.
 const NO_LIMITS: [&str; 16] = [
