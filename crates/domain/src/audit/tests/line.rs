@@ -245,7 +245,7 @@ fn both_inside(books: &mut Books, capacity: u32) {
 fn a_stay_of_more_than_a_hold_past_its_own_end_is_found() {
     let inside_until = |books: &mut Books, second| {
         both_inside(books, 2);
-        capacities(books, &[(0, 2)]);
+        policies(books, &[(0, 2)]);
         let admission = Admission { at: at(1), capacity: 2, leave_by: Some(at(900)) };
         books.tokens[1].state = TokenState::Active { admission, expires_at: at(second) };
     };
