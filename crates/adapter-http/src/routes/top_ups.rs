@@ -86,7 +86,7 @@ pub(crate) async fn list(
     bearer: Bearer,
     page: Paging<TopUpId>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let page = app.list_top_ups.execute(user_id, page.0).await?;
     let top_ups = page.items.iter().map(|top_up| TopUpBody::of(top_up, &app)).collect();
     Ok(HttpResponse::Ok().json(TopUps { top_ups, next_cursor: next_cursor(&page) }))
@@ -105,7 +105,7 @@ pub(crate) async fn show(
     bearer: Bearer,
     path: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    let user_id = bearer.user(&app).await?;
+    let user_id = bearer.reader(&app).await?;
     let id = path_id(&path, Refusal::NotFound)?;
     let top_up = app.show_top_up.execute(user_id, id).await?;
     Ok(HttpResponse::Ok().json(TopUpBody::of(&top_up, &app)))
