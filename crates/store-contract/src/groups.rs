@@ -35,7 +35,11 @@ async fn refuse_after_changes(stage: &Stage, user_id: UserId) -> Result<(), Upda
     let scope = Scope::new().user(user_id).account(user_id);
     let decide = move |records: &mut Records| {
         let most = domain::money::Amount::MAX;
-        let policy = domain::cash::CashPolicy { charge_max: most, balance_max: most };
+        let policy = domain::cash::CashPolicy {
+            charge_max: most,
+            balance_max: most,
+            top_ups_pending_max: 1,
+        };
         domain::cash::charge(records, user_id, id, 1_000_000, policy)?;
         Err(Refusal::NotHeld)
     };
@@ -123,7 +127,11 @@ async fn charge_by_key(
     let request = IdempotentRequest { key, fingerprint: [fingerprint; 32] };
     let decide = move |records: &mut Records| {
         let most = domain::money::Amount::MAX;
-        let policy = domain::cash::CashPolicy { charge_max: most, balance_max: most };
+        let policy = domain::cash::CashPolicy {
+            charge_max: most,
+            balance_max: most,
+            top_ups_pending_max: 1,
+        };
         let charge = |records: &mut Records| domain::cash::charge(records, user_id, id, 10, policy);
         once(records, Some(&request), charge)
     };

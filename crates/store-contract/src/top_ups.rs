@@ -140,7 +140,7 @@ pub async fn top_ups_that_the_provider_owes_an_answer_about_are_found_and_taken_
     let asked = top_up(stage, buyer.user_id, 70).await.unwrap();
     let page = PageRequest { limit: 10, after: None };
     let of_all = stage.cash_book.unsettled_top_ups(page).await.unwrap().unwrap();
-    assert_eq!(of_all.items, [asked.clone()]);
+    assert_eq!(of_all.items, std::slice::from_ref(&asked));
     stage.wait_until(asked.charge.question().unwrap().ask_at).await;
     let now = stage.clock.now();
     assert_eq!(stage.due_work.top_ups_to_ask(now, 10).await.unwrap(), [asked.id]);
