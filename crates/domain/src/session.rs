@@ -156,7 +156,7 @@ mod tests {
         assert!(!opens(&reset, &user, &secret, START + PASSWORD_RESET_LASTS));
         assert!(!opens(&reset, &user, &ResetSecret::new([8; 32]), START));
         assert!(!opens(&reset, &super::super::user::tests::user(2), &secret, START));
-        let used = PasswordReset { used_at: Some(START), ..reset.clone() };
+        let used = PasswordReset { used_at: Some(START), ..reset };
         assert!(!opens(&used, &user, &secret, START));
         user.signed_out = Some(SignedOut { at: START, but: None });
         assert!(!opens(&reset, &user, &secret, START));
