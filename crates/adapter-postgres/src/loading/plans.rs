@@ -72,7 +72,7 @@ const A_RUSH: &str = "
 
 const NOBODY_THERE: &str = "
     TRUNCATE users, cash_accounts, cash_entries, waiting_tokens, seats, reservations, reservation_seats,
-        payments, top_ups, kept_answers, room_counts, show_counts;
+        payments, top_ups, sessions, password_resets, kept_answers, room_counts, show_counts;
 ";
 
 const A_ROOM_AND_A_SHOW: &str = "
