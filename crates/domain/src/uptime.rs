@@ -19,8 +19,8 @@ pub struct Uptime {
     pub heartbeat_at: Timestamp,
     /// Silence of people who wait counts from here on only.
     pub up_since: Timestamp,
-    /// And from here on only in rooms that a server of which nothing was heard for a short time may have
-    /// cost more than a quarter of their patience.
+    /// And from here on only in rooms of little patience, to which a server that was late for a short time
+    /// may have cost too much of it.
     pub punctual_since: Timestamp,
     /// The servers that are there.
     pub servers: Vec<ServerBeat>,
@@ -33,7 +33,7 @@ pub struct Uptime {
 /// What a server says with a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// It is there, and has heard of nobody yet.
+    /// It is there, and does not know yet whether the others know.
     First,
     /// It has written down nothing since it last said so, because it could not or was not to yet.
     Nothing,
@@ -146,7 +146,8 @@ impl Uptime {
     /// down that it heard of them.
     pub const VOUCHES_FOR: TimeDelta = TimeDelta::seconds(60);
     /// A longer silence of a server costs something in rooms whose patience is less than four times
-    /// [`Uptime::SILENCE_MAX`]. Longer than from one word of a server to the next: a second.
+    /// [`Uptime::SILENCE_MAX`]. Longer than from one word of a server to the next, which is a second where
+    /// writing takes no time.
     const LATE_MAX: TimeDelta = TimeDelta::milliseconds(1_500);
     /// After how long a server that is silent is given up. Longer than [`Uptime::VOUCHES_FOR`].
     const GIVEN_UP_AFTER: TimeDelta = TimeDelta::seconds(75);
@@ -218,8 +219,13 @@ impl Uptime {
         }
     }
 
-    /// A server stops: nobody need wait for what it heard.
-    pub fn leave(&mut self, server_id: ServerId) {
+    /// A server stops: nobody need wait for what it heard. What it could not write down until then is lost,
+    /// and those who came to it alone get the time for it.
+    pub fn leave(&mut self, server_id: ServerId, now: Timestamp) {
+        let leaving = self.servers.iter().find(|server| server.server_id == server_id);
+        if let Some(silent_for) = leaving.map(|server| now - server.at) {
+            self.heard_after(silent_for, now);
+        }
         self.servers.retain(|server| server.server_id != server_id);
     }
 
@@ -227,7 +233,9 @@ impl Uptime {
     #[must_use]
     pub fn silent_since(&self, heard_at: Timestamp, patience: TimeDelta) -> Timestamp {
         let is_short = Self::patience_with_servers(patience) < Self::SILENCE_MAX;
-        let counts_from = if is_short { self.punctual_since } else { self.up_since };
+        // A server of before knows of the latter alone.
+        let short_counts_from = self.punctual_since.max(self.up_since);
+        let counts_from = if is_short { short_counts_from } else { self.up_since };
         heard_at.max(counts_from)
     }
 
@@ -252,6 +260,8 @@ impl Uptime {
         let known = self.servers.iter_mut().find(|server| server.server_id == server_id);
         match (known, wrote_until) {
             (_, None) => {}
+            // It did not hear that its first word got through.
+            (Some(_), Some(_)) if word == Word::First => {}
             (Some(known), Some(at)) => {
                 let silent_for = now - known.at;
                 known.at = known.at.max(at);

@@ -79,8 +79,9 @@ impl KeepTime {
     pub async fn leave(&self) -> Result<(), UpdateError> {
         let server_id = self.server_id;
         let leave = move |records: &mut Records| {
+            let now = records.now;
             if let Some(uptime) = &mut records.uptime {
-                uptime.leave(server_id);
+                uptime.leave(server_id, now);
             }
             Ok(())
         };

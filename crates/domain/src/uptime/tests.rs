@@ -169,6 +169,30 @@ fn a_server_that_cannot_write_down_whom_it_heard_of_is_silent_though_it_beats() 
     uptime.beat(server(1), Word::Nothing, at(4));
     assert!(uptime.is_any_server_silent(TimeDelta::seconds(8), at(4)));
     assert_eq!(uptime.heartbeat_at, at(4));
-    uptime.leave(server(1));
+    uptime.leave(server(1), at(4));
     assert!(!uptime.is_any_server_silent(TimeDelta::seconds(8), at(9)));
+}
+
+#[test]
+fn a_server_that_stops_and_could_not_write_down_whom_it_heard_of_leaves_them_the_time() {
+    let mut uptime = Uptime::first(START);
+    wrote(&mut uptime, 2, 0);
+    for second in 0..=10 {
+        beat(&mut uptime, second);
+    }
+    uptime.leave(server(2), at(10));
+    assert_eq!(uptime.silent_since(START, MINUTE), at(10));
+    wrote(&mut uptime, 3, 10);
+    uptime.leave(server(3), at(10));
+    uptime.leave(server(3), at(99));
+    assert_eq!(uptime.silent_since(START, MINUTE), at(10), "it was not late");
+}
+
+#[test]
+fn a_first_word_that_is_said_again_makes_nobody_less_silent() {
+    let mut uptime = Uptime::first(START);
+    for second in 0..=6 {
+        uptime.beat(server(2), Word::First, at(second));
+    }
+    assert!(uptime.is_any_server_silent(MINUTE, at(6)));
 }
